@@ -1,0 +1,27 @@
+package dicom
+
+// UID is a unique identifier (PS3.5 9): digits and dots, at most 64 characters,
+// without padding.
+type UID string
+
+// Valid tells whether u keeps to PS3.5 9.1: 1 to 64 characters, components of
+// digits without leading zeros, separated by single dots.
+func (u UID) Valid() bool {
+	if len(u) == 0 || len(u) > 64 {
+		return false
+	}
+	start := 0
+	for i := 0; i <= len(u); i++ {
+		if i < len(u) && u[i] != '.' {
+			if u[i] < '0' || u[i] > '9' {
+				return false
+			}
+			continue
+		}
+		if i == start || (u[start] == '0' && i-start > 1) {
+			return false
+		}
+		start = i + 1
+	}
+	return true
+}

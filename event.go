@@ -1,0 +1,46 @@
+package halong
+
+import (
+	"context"
+	"time"
+)
+
+// EventType names a change. The list grows; consumers skip what they do not know.
+type EventType string
+
+// The events of this version.
+const (
+	EventInstanceStored  EventType = "instance.stored"  // first version of a SOP Instance
+	EventInstanceVersion EventType = "instance.version" // same SOP Instance UID, other bytes: kept as a version
+	EventInstanceDeleted EventType = "instance.deleted" // one version of one instance
+	EventQuarantined     EventType = "object.quarantined"
+	EventMessageStored   EventType = "message.stored"
+	EventReportStored    EventType = "report.stored" // new report or new version of one
+	EventPatientUpdated  EventType = "patient.updated"
+)
+
+// Event is one committed change. Seq is dense, starting at 1, and gives the
+// order of commit; Chain is SHA-256(previous chain, Seq, Type, Facility, Time, PayloadDigest).
+type Event struct {
+	Seq      uint64
+	Time     time.Time // UTC, microseconds
+	Type     EventType
+	Facility Facility
+	Payload  []byte // JSON object; may be erased later, the chain covers only its salted digest
+	Chain    Digest
+}
+
+// Tx is an opaque handle of one open transaction. Only the adapter that made it
+// knows what is inside; services hand it on to the stores they write to. It is
+// valid until the function it was given to returns.
+type Tx interface{ HalongTx() }
+
+// Updater runs transactions. Everything fn writes through the stores of the
+// same adapter, index rows and journal records alike, is committed as a whole:
+// when Update returns nil it is durable and visible to readers; when it returns
+// an error nothing of it is. Transactions of several callers may share one
+// commit; a failing one never spoils the others. fn may be run again, must
+// have no effect besides its writes, and must not block on I/O of its own.
+type Updater interface {
+	Update(ctx context.Context, fn func(Tx) error) error
+}
