@@ -1,0 +1,162 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/internal/access"
+)
+
+// Check refuses what cannot work or would be open to strangers. All faults are
+// told at once.
+func (c *Config) Check() error {
+	return errors.Join(
+		c.checkWords(),
+		c.checkListeners(),
+		c.checkExposure(),
+		c.checkTLS(),
+		c.checkLists(),
+	)
+}
+
+func (c *Config) checkWords() error {
+	var errs []error
+	for _, w := range []struct {
+		key, value string
+		allowed    []string
+	}{
+		{"log.format", c.Log.Format, []string{"text", "json"}},
+		{"log.level", c.Log.Level, []string{"debug", "info", "warn", "error"}},
+		{"dicom.unknown_sop_classes", c.DICOM.UnknownSOPClasses, []string{"accept", "reject"}},
+		{"storage.index", c.Storage.Index, []string{"sqlite"}},
+		{"storage.blobs", c.Storage.Blobs, []string{"disk"}},
+		{"storage.versions", c.Storage.Versions, []string{"first", "last"}},
+	} {
+		if !slices.Contains(w.allowed, w.value) {
+			errs = append(errs, fmt.Errorf("%s: %q is not served by this version; one of: %s", w.key, w.value, strings.Join(w.allowed, ", ")))
+		}
+	}
+	if !validAE(c.AE) {
+		errs = append(errs, fmt.Errorf("ae: %q is not an AE title (1 to 16 printable ASCII characters, no backslash)", c.AE))
+	}
+	if c.Data == "" {
+		errs = append(errs, errors.New("data: a folder is needed"))
+	}
+	if err := ValidFacility(c.Facility); err != nil {
+		errs = append(errs, fmt.Errorf("facility: %w", err))
+	}
+	if c.Storage.Budget < 4<<20 {
+		errs = append(errs, errors.New("storage.budget: at least 4MiB"))
+	}
+	if c.DICOM.MaxAssociations < 1 || c.DICOM.MaxPerPeer < 1 {
+		errs = append(errs, errors.New("dicom.max_associations and dicom.max_associations_per_peer: at least 1"))
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Config) checkListeners() error {
+	var errs []error
+	for _, l := range []struct {
+		key, listen string
+		off         bool
+	}{
+		{"dicom.listen", c.DICOM.Listen, true},
+		{"hl7.listen", c.HL7.Listen, true},
+		{"http.listen", c.HTTP.Listen, false},
+	} {
+		if l.off && l.listen == Off {
+			continue
+		}
+		if _, _, err := net.SplitHostPort(l.listen); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w (want HOST:PORT)", l.key, err))
+		}
+	}
+	if !strings.HasPrefix(c.HTTP.Base, "/") {
+		errs = append(errs, fmt.Errorf("http.base: %q does not begin with /", c.HTTP.Base))
+	}
+	return errors.Join(errs...)
+}
+
+// checkExposure keeps each listener on loopback unless it knows its peers.
+func (c *Config) checkExposure() error {
+	if c.Insecure {
+		return nil
+	}
+	var errs []error
+	refuse := func(key, listen, need string) {
+		if listen != Off && !access.Loopback(listen) {
+			errs = append(errs, fmt.Errorf("%s: %s is reachable beyond this machine; set %s, or say --insecure", key, listen, need))
+		}
+	}
+	if len(c.DICOM.Peers) == 0 {
+		refuse("dicom.listen", c.DICOM.Listen, "dicom.peers")
+	}
+	if len(c.HL7.Peers) == 0 {
+		refuse("hl7.listen", c.HL7.Listen, "hl7.peers")
+	}
+	if len(c.HTTP.Tokens) == 0 && c.HTTP.TLS.ClientCA == "" {
+		refuse("http.listen", c.HTTP.Listen, "http.tokens or http.tls.client_ca")
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Config) checkTLS() error {
+	t := c.HTTP.TLS
+	switch {
+	case (t.Cert == "") != (t.Key == ""):
+		return errors.New("http.tls: cert and key go together")
+	case t.ClientCA != "" && t.Cert == "":
+		return errors.New("http.tls.client_ca: needs cert and key too")
+	case len(t.Clients) > 0 && t.ClientCA == "":
+		return errors.New("http.tls.clients: needs client_ca")
+	}
+	return nil
+}
+
+func (c *Config) checkLists() error {
+	var errs []error
+	if _, err := c.DICOMPeers(); err != nil {
+		errs = append(errs, err)
+	}
+	if _, err := c.HL7Peers(); err != nil {
+		errs = append(errs, err)
+	}
+	if _, err := c.Tokens(); err != nil {
+		errs = append(errs, err)
+	}
+	for i, d := range c.DICOM.Destinations {
+		if _, _, err := net.SplitHostPort(d.Address); err != nil || !validAE(d.AE) {
+			errs = append(errs, fmt.Errorf("dicom.destinations[%d]: want an AE title and HOST:PORT", i))
+		}
+	}
+	for i, cl := range c.HTTP.TLS.Clients {
+		if cl.Name == "" {
+			errs = append(errs, fmt.Errorf("http.tls.clients[%d]: a name is needed", i))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// validAE tells whether s can be an AE title (PS3.5 6.2: AE).
+func validAE(s string) bool {
+	if strings.TrimSpace(s) == "" || len(s) > 16 {
+		return false
+	}
+	return !strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r > 0x7e || r == '\\' })
+}
+
+// ValidFacility refuses names that could not stand in a URL or a folder's name.
+func ValidFacility(f halong.Facility) error {
+	ok := len(f) > 0 && len(f) <= 64 && f[0] != '.'
+	for _, r := range f {
+		ok = ok && (r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.')
+	}
+	if !ok {
+		return fmt.Errorf("%q is not a facility's name (letters, digits, - _ . and at most 64 of them)", f)
+	}
+	return nil
+}

@@ -1,0 +1,131 @@
+package config
+
+import (
+	"time"
+
+	"github.com/halong-gateway/halong"
+)
+
+// Config is the whole of halong.yaml.
+type Config struct {
+	AE       string          `yaml:"ae"`       // our AE title
+	Data     string          `yaml:"data"`     // folder of index and blobs
+	Facility halong.Facility `yaml:"facility"` // what belongs to no rule below
+	Insecure bool            `yaml:"insecure"` // listen beyond loopback without allow-lists and tokens
+	Drain    Duration        `yaml:"drain"`    // how long a stop waits for running work
+	Log      Log             `yaml:"log"`
+	DICOM    DICOM           `yaml:"dicom"`
+	HL7      HL7             `yaml:"hl7"`
+	HTTP     HTTP            `yaml:"http"`
+	Storage  Storage         `yaml:"storage"`
+}
+
+// Log says how and what to log.
+type Log struct {
+	Format string `yaml:"format"` // text | json
+	Level  string `yaml:"level"`  // debug | info | warn | error
+}
+
+// DICOM is the upper layer listener and whom it lets in.
+type DICOM struct {
+	Listen            string        `yaml:"listen"` // host:port; "off" for none
+	CheckCalledAE     bool          `yaml:"check_called_ae"`
+	UnknownSOPClasses string        `yaml:"unknown_sop_classes"` // accept | reject
+	MaxAssociations   int           `yaml:"max_associations"`
+	MaxPerPeer        int           `yaml:"max_associations_per_peer"`
+	Idle              Duration      `yaml:"idle"` // an association without a PDU for so long is aborted
+	Peers             []DICOMPeer   `yaml:"peers"`
+	Destinations      []Destination `yaml:"destinations"`
+}
+
+// DICOMPeer is a line of dicom.peers.
+type DICOMPeer struct {
+	AE       string          `yaml:"ae"`
+	Address  string          `yaml:"address"` // IP address or network
+	Facility halong.Facility `yaml:"facility"`
+}
+
+// Destination is an Application Entity that objects are sent to.
+type Destination struct {
+	AE      string `yaml:"ae"`
+	Address string `yaml:"address"` // host:port
+	TLS     bool   `yaml:"tls"`
+}
+
+// HL7 is the MLLP listener and whom it lets in.
+type HL7 struct {
+	Listen string    `yaml:"listen"` // host:port; "off" for none
+	Idle   Duration  `yaml:"idle"`
+	Peers  []HL7Peer `yaml:"peers"`
+}
+
+// HL7Peer is a line of hl7.peers.
+type HL7Peer struct {
+	Address  string          `yaml:"address"`
+	Charset  string          `yaml:"charset"` // overrides MSH-18
+	Facility halong.Facility `yaml:"facility"`
+}
+
+// HTTP is the listener of DICOMweb, the API and the pages.
+type HTTP struct {
+	Listen  string   `yaml:"listen"`
+	Base    string   `yaml:"base"`    // path before every route
+	Origins []string `yaml:"origins"` // web pages of these origins may call (CORS); "*" for all
+	Tokens  []Token  `yaml:"tokens"`
+	TLS     TLS      `yaml:"tls"`
+}
+
+// TLS names certificates (PEM files). With ClientCA clients must show a
+// certificate signed by it.
+type TLS struct {
+	Cert     string   `yaml:"cert"`
+	Key      string   `yaml:"key"`
+	ClientCA string   `yaml:"client_ca"`
+	Clients  []Client `yaml:"clients"` // when given, only these may come in
+}
+
+// Client says what the bearer of a client certificate may do. Name is compared
+// with the certificate's DNS names and its subject's common name.
+type Client struct {
+	Name       string            `yaml:"name"`
+	Facility   halong.Facility   `yaml:"facility"`
+	Facilities []halong.Facility `yaml:"facilities"`
+}
+
+// Token is a bearer token, known by its SHA-256 alone. In YAML it is 64
+// hexadecimal digits, or a mapping with more to say.
+type Token struct {
+	SHA256     string            `yaml:"sha256"`
+	Name       string            `yaml:"name"`
+	Facility   halong.Facility   `yaml:"facility"`
+	Facilities []halong.Facility `yaml:"facilities"`
+}
+
+// Storage says where and how objects are kept.
+type Storage struct {
+	Index    string `yaml:"index"`    // sqlite
+	Blobs    string `yaml:"blobs"`    // disk
+	Versions string `yaml:"versions"` // first | last: which of several versions of a SOP Instance is served
+	Budget   Size   `yaml:"budget"`   // memory for objects being received
+}
+
+// Off is the listening address that stands for none.
+const Off = "off"
+
+// Default is the configuration of `halong serve` without any argument.
+func Default() *Config {
+	return &Config{
+		AE:       "HALONG",
+		Data:     "./halong-data",
+		Facility: halong.DefaultFacility,
+		Drain:    Duration(20 * time.Second),
+		Log:      Log{Format: "text", Level: "info"},
+		DICOM: DICOM{
+			Listen: "127.0.0.1:11112", UnknownSOPClasses: "accept",
+			MaxAssociations: 200, MaxPerPeer: 64, Idle: Duration(60 * time.Second),
+		},
+		HL7:     HL7{Listen: "127.0.0.1:2575", Idle: Duration(10 * time.Minute)},
+		HTTP:    HTTP{Listen: "127.0.0.1:8080", Base: "/"},
+		Storage: Storage{Index: "sqlite", Blobs: "disk", Versions: "first", Budget: 64 << 20},
+	}
+}

@@ -1,0 +1,171 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/google/go-cmp/cmp"
+	"github.com/halong-gateway/halong"
+)
+
+func TestDefaultIsSound(t *testing.T) {
+	if err := Default().Check(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestDecode(t *testing.T) {
+	const doc = `
+ae: BV1
+data: /srv/halong
+facility: BV1
+drain: 5s
+dicom:
+  listen: 0.0.0.0:104
+  peers: [{ae: CT1, address: 10.1.0.0/16, facility: BV2}]
+  destinations: [{ae: PACS, address: "10.1.0.9:104", tls: false}]
+hl7: {peers: [{address: 10.1.0.0/16, charset: UTF-8, facility: BV1}]}
+http:
+  tokens:
+    - 2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b
+    - {sha256: 2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25c, name: viewer, facility: BV1, facilities: [BV2]}
+storage: {index: sqlite, blobs: disk, budget: 128MiB}
+`
+	want := Default()
+	want.AE, want.Data, want.Facility, want.Drain = "BV1", "/srv/halong", "BV1", Duration(5*time.Second)
+	want.DICOM.Listen = "0.0.0.0:104"
+	want.DICOM.Peers = []DICOMPeer{{"CT1", "10.1.0.0/16", "BV2"}}
+	want.DICOM.Destinations = []Destination{{"PACS", "10.1.0.9:104", false}}
+	want.HL7.Peers = []HL7Peer{{"10.1.0.0/16", "UTF-8", "BV1"}}
+	want.HTTP.Tokens = []Token{
+		{SHA256: "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b"},
+		{SHA256: "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25c", Name: "viewer", Facility: "BV1", Facilities: []halong.Facility{"BV2"}},
+	}
+	want.Storage.Budget = 128 << 20
+	got := Default()
+	if err := Decode([]byte(doc), got); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	if err := got.Check(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDecodeEmpty(t *testing.T) {
+	for _, doc := range []string{"", "# nothing\n", "---\n"} {
+		c := Default()
+		if err := Decode([]byte(doc), c); err != nil {
+			t.Errorf("%q: %v", doc, err)
+		}
+		if d := cmp.Diff(Default(), c); d != "" {
+			t.Errorf("%q: %s", doc, d)
+		}
+	}
+}
+
+// An unknown key must be an error that names the line.
+func TestDecodeRefuses(t *testing.T) {
+	for _, c := range []struct{ name, doc, want string }{
+		{"unknown key", "ae: X\nport: 4242\n", "[2:1]"},
+		{"unknown key deeper", "dicom:\n  listen: 127.0.0.1:1\n  lisen: x\n", "[3:3]"},
+		{"unknown key of a token", "http:\n  tokens:\n    - {sha: x}\n", "sha"},
+		{"twice", "ae: X\nae: Y\n", "[2:1]"},
+		{"not a time", "ae: X\ndrain: soon\n", "20s"},
+		{"not a size", "storage:\n  budget: much\n", "64MiB"},
+		{"wrong type", "dicom: 7\n", "[1:"},
+		{"empty section", "ae: X\nhl7:\n", "[2:1]"},
+		{"second document", "ae: X\n---\nae: Y\n", "line 3"},
+		{"not YAML", "ae: [\n", "[1:"},
+	} {
+		err := Decode([]byte(c.doc), Default())
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %q does not say %q", c.name, err, c.want)
+		}
+	}
+}
+
+func TestCheckRefuses(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*Config)
+		want   string
+	}{
+		{"open DICOM", func(c *Config) { c.DICOM.Listen = ":104" }, "set dicom.peers"},
+		{"open HL7", func(c *Config) { c.HL7.Listen = "0.0.0.0:2575" }, "set hl7.peers"},
+		{"open HTTP", func(c *Config) { c.HTTP.Listen = "[::]:80" }, "set http.tokens"},
+		{"AE title", func(c *Config) { c.AE = "SEVENTEEN LETTERS" }, "ae:"},
+		{"AE backslash", func(c *Config) { c.AE = `A\B` }, "ae:"},
+		{"PostgreSQL", func(c *Config) { c.Storage.Index = "postgres://x" }, "storage.index"},
+		{"address", func(c *Config) { c.DICOM.Peers = []DICOMPeer{{AE: "X", Address: "10.1.0.0/99"}} }, "dicom.peers[0]"},
+		{"token", func(c *Config) { c.HTTP.Tokens = []Token{{SHA256: "secret"}} }, "http.tokens[0]"},
+		{"key without certificate", func(c *Config) { c.HTTP.TLS.Key = "x" }, "go together"},
+		{"facility", func(c *Config) { c.Facility = "../x" }, "facility"},
+		{"port", func(c *Config) { c.HTTP.Listen = "8080" }, "http.listen"},
+	} {
+		cfg := Default()
+		c.change(cfg)
+		if err := cfg.Check(); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %q does not say %q", c.name, err, c.want)
+		}
+		if !strings.HasPrefix(c.name, "open") {
+			continue
+		}
+		cfg.Insecure = true
+		if err := cfg.Check(); err != nil {
+			t.Errorf("%s with insecure: %v", c.name, err)
+		}
+	}
+}
+
+// Flags win over the environment, it over the file, the file over the defaults.
+func TestPrecedence(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "halong.yaml")
+	doc := "ae: FILE\ndata: /file\nfacility: FILE\ndrain: 1s\n"
+	if err := os.WriteFile(file, []byte(doc), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("HALONG_AE", "ENV")
+	t.Setenv("HALONG_DATA", "/env")
+	t.Setenv("HALONG_CONFIG", file)
+	var f Flags
+	p, err := kong.New(&f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Parse([]string{"--ae", "FLAG"}); err != nil {
+		t.Fatal(err)
+	}
+	c, err := f.Resolve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Default()
+	want.AE, want.Data, want.Facility, want.Drain = "FLAG", "/env", "FILE", Duration(time.Second)
+	if d := cmp.Diff(want, c); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestClientPrincipal(t *testing.T) {
+	c := Default()
+	if p, ok := c.ClientPrincipal([]string{"any"}); !ok || !p.Scope.All {
+		t.Error("without a list every certificate of the CA may come in")
+	}
+	if _, ok := c.ClientPrincipal(nil); ok {
+		t.Error("a certificate without a name came in")
+	}
+	c.HTTP.TLS.Clients = []Client{{Name: "his.bv1", Facility: "BV1"}}
+	if _, ok := c.ClientPrincipal([]string{"any"}); ok {
+		t.Error("a name that is not listed came in")
+	}
+	if p, ok := c.ClientPrincipal([]string{"x", "his.bv1"}); !ok || p.Facility != "BV1" || p.Scope.All {
+		t.Errorf("listed name: %+v, %v", p, ok)
+	}
+}

@@ -1,0 +1,92 @@
+package config
+
+import (
+	"fmt"
+
+	"github.com/halong-gateway/halong"
+)
+
+// Flags are the flags of the command line and their environment variables. Each
+// is a pointer, nil when neither was given, and lies over the file.
+type Flags struct {
+	Config     string   `help:"Configuration file (YAML)." env:"HALONG_CONFIG" type:"path" placeholder:"halong.yaml"`
+	Data       *string  `help:"Data folder (key data; default ./halong-data)." env:"HALONG_DATA" placeholder:"DIR"`
+	AE         *string  `name:"ae" help:"Our AE title (key ae; default HALONG)." env:"HALONG_AE"`
+	Facility   *string  `help:"Facility of what no rule gives to another (key facility; default 'default')." env:"HALONG_FACILITY"`
+	DICOM      *string  `name:"dicom" help:"DICOM listener, or off (key dicom.listen; default 127.0.0.1:11112)." env:"HALONG_DICOM" placeholder:"HOST:PORT"`
+	HTTP       *string  `name:"http" help:"HTTP listener (key http.listen; default 127.0.0.1:8080)." env:"HALONG_HTTP" placeholder:"HOST:PORT"`
+	HL7        *string  `name:"hl7" help:"MLLP listener, or off (key hl7.listen; default 127.0.0.1:2575)." env:"HALONG_HL7" placeholder:"HOST:PORT"`
+	Index      *string  `help:"Index: sqlite (key storage.index)." env:"HALONG_INDEX"`
+	Blobs      *string  `help:"Blob store: disk (key storage.blobs)." env:"HALONG_BLOBS"`
+	HTTPTokens []string `name:"http-tokens" help:"SHA-256 of bearer tokens (key http.tokens)." env:"HALONG_HTTP_TOKENS" placeholder:"HEX"`
+	HTTPCert   *string  `name:"http-cert" help:"TLS certificate, PEM (key http.tls.cert)." env:"HALONG_HTTP_CERT" placeholder:"FILE"`
+	HTTPKey    *string  `name:"http-key" help:"TLS private key, PEM (key http.tls.key)." env:"HALONG_HTTP_KEY" placeholder:"FILE"`
+	HTTPClient *string  `name:"http-client-ca" help:"CA of client certificates, PEM (key http.tls.client_ca)." env:"HALONG_HTTP_CLIENT_CA" placeholder:"FILE"`
+	HTTPBase   *string  `name:"http-base" help:"Path before every route (key http.base; default /)." env:"HALONG_HTTP_BASE"`
+	Insecure   *bool    `help:"Listen beyond loopback without allow-lists or tokens (key insecure)." env:"HALONG_INSECURE"`
+	Drain      *string  `help:"How long a stop waits for running work (key drain; default 20s)." env:"HALONG_DRAIN" placeholder:"20s"`
+	LogFormat  *string  `help:"text or json (key log.format)." env:"HALONG_LOG_FORMAT"`
+	LogLevel   *string  `help:"debug, info, warn or error (key log.level)." env:"HALONG_LOG_LEVEL"`
+}
+
+// Resolve loads the file if one is named, lays flags and environment over it
+// and checks the whole.
+func (f *Flags) Resolve() (*Config, error) {
+	c := Default()
+	if f.Config != "" {
+		var err error
+		if c, err = Load(f.Config); err != nil {
+			return nil, err
+		}
+	}
+	if err := f.apply(c); err != nil {
+		return nil, err
+	}
+	if err := c.Check(); err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	return c, nil
+}
+
+func (f *Flags) apply(c *Config) error {
+	for _, s := range []struct {
+		from *string
+		to   *string
+	}{
+		{f.Data, &c.Data},
+		{f.AE, &c.AE},
+		{f.DICOM, &c.DICOM.Listen},
+		{f.HTTP, &c.HTTP.Listen},
+		{f.HL7, &c.HL7.Listen},
+		{f.Index, &c.Storage.Index},
+		{f.Blobs, &c.Storage.Blobs},
+		{f.HTTPCert, &c.HTTP.TLS.Cert},
+		{f.HTTPKey, &c.HTTP.TLS.Key},
+		{f.HTTPClient, &c.HTTP.TLS.ClientCA},
+		{f.HTTPBase, &c.HTTP.Base},
+		{f.LogFormat, &c.Log.Format},
+		{f.LogLevel, &c.Log.Level},
+	} {
+		if s.from != nil {
+			*s.to = *s.from
+		}
+	}
+	if f.Facility != nil {
+		c.Facility = halong.Facility(*f.Facility)
+	}
+	if f.Insecure != nil {
+		c.Insecure = *f.Insecure
+	}
+	if f.Drain != nil {
+		if err := c.Drain.UnmarshalText([]byte(*f.Drain)); err != nil {
+			return fmt.Errorf("configuration: drain: %w", err)
+		}
+	}
+	if len(f.HTTPTokens) > 0 {
+		c.HTTP.Tokens = nil
+		for _, sum := range f.HTTPTokens {
+			c.HTTP.Tokens = append(c.HTTP.Tokens, Token{SHA256: sum})
+		}
+	}
+	return nil
+}
