@@ -1,0 +1,76 @@
+# Halong: what a developer or CI runs. Every target works on a fresh Debian
+# machine with Go; what else is missing is installed by `deps`, which says so.
+
+GO          ?= go
+FUZZTIME    ?= 30s
+KILLS       ?= 50
+STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.7.0
+GOFUMPT     ?= mvdan.cc/gofumpt@v0.10.0
+SHARED      ?= ../shared
+
+# Packages in which goroutines meet; run once more under the race detector.
+RACE ?= ./dicom/ul/... ./dicom/dimse/... ./hl7v2/mllp/... ./storage ./storage/disk/... \
+	./internal/scp/... ./internal/intake/... ./internal/app/...
+
+export CGO_ENABLED = 0
+
+.PHONY: help build demo run deps test vet layers unit race fuzz lint bench nightly clean
+
+help:
+	@echo "make demo     start a gateway on loopback with an invented patient in it"
+	@echo "make run      start the gateway: halong serve"
+	@echo "make test     everything CI runs: vet, layers, unit and conformance tests, race detector"
+	@echo "make race     the race detector alone (RACE=packages)"
+	@echo "make fuzz     every fuzz target for FUZZTIME=$(FUZZTIME) each"
+	@echo "make lint     go vet, staticcheck, gofumpt"
+	@echo "make bench    compare with other servers (needs $(SHARED)/bench and Debian's orthanc)"
+	@echo "make nightly  the long tests: kill -9 $(KILLS) times, every fuzz target 10 minutes"
+	@echo "make build    bin/halong, one static binary"
+
+build:
+	$(GO) build -trimpath -o bin/halong ./cmd/halong
+
+demo: build
+	./bin/halong demo
+
+run: build
+	./bin/halong serve
+
+deps:
+	@sh .ci/deps
+
+test: deps vet layers unit race
+	@echo "make test: all passed"
+
+vet:
+	$(GO) vet ./...
+
+layers:
+	$(GO) test -count=1 ./internal/layers
+
+unit:
+	$(GO) test -timeout 10m ./...
+
+# The race detector needs cgo and a C compiler.
+race:
+	CGO_ENABLED=1 $(GO) test -race -timeout 10m $(RACE)
+
+fuzz:
+	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" sh .ci/fuzz
+
+lint: vet
+	$(GO) run $(STATICCHECK) ./...
+	@out=$$($(GO) run $(GOFUMPT) -l $$(git ls-files '*.go')); \
+	if [ -n "$$out" ]; then echo "gofumpt would change:"; echo "$$out"; exit 1; fi
+
+bench: build
+	GATEWAY_CMD="$(CURDIR)/bin/halong serve --data ." GATEWAY_DICOM=11112 \
+	GATEWAY_URL=http://127.0.0.1:8080/dicom-web GATEWAY_MLLP=2575 \
+	$(SHARED)/bench/run-peers.sh storescp orthanc gateway
+
+nightly: deps
+	HALONG_KILLS=$(KILLS) HALONG_NIGHTLY=1 $(GO) test -count=1 -timeout 120m ./conformance/... ./storage/...
+	@GO="$(GO)" FUZZTIME=10m sh .ci/fuzz
+
+clean:
+	rm -rf bin
