@@ -1,0 +1,214 @@
+package hl7v2
+
+import (
+	"strconv"
+	"time"
+)
+
+// AckCode is a value of HL7 table 0008.
+type AckCode string
+
+// The acknowledgement codes.
+const (
+	AA AckCode = "AA" // application accept
+	AE AckCode = "AE" // application error
+	AR AckCode = "AR" // application reject
+	CA AckCode = "CA" // accept acknowledgement: commit accept
+	CE AckCode = "CE" // commit error
+	CR AckCode = "CR" // commit reject
+)
+
+// ErrorCode is a value of HL7 table 0357.
+type ErrorCode int
+
+// Message error conditions.
+const (
+	SegmentSequenceError     ErrorCode = 100
+	RequiredFieldMissing     ErrorCode = 101
+	DataTypeError            ErrorCode = 102
+	TableValueNotFound       ErrorCode = 103
+	UnsupportedMessageType   ErrorCode = 200
+	UnsupportedEventCode     ErrorCode = 201
+	UnsupportedProcessingID  ErrorCode = 202
+	UnsupportedVersionID     ErrorCode = 203
+	ApplicationInternalError ErrorCode = 207
+)
+
+var errorTexts = map[ErrorCode]string{
+	SegmentSequenceError: "Segment sequence error", RequiredFieldMissing: "Required field missing",
+	DataTypeError: "Data type error", TableValueNotFound: "Table value not found",
+	UnsupportedMessageType: "Unsupported message type", UnsupportedEventCode: "Unsupported event code",
+	UnsupportedProcessingID: "Unsupported processing id", UnsupportedVersionID: "Unsupported version id",
+	ApplicationInternalError: "Application internal error",
+}
+
+// AckError becomes an ERR segment.
+type AckError struct {
+	Code     ErrorCode
+	Segment  string // where; empty if the message as a whole is meant
+	Number   int
+	Field    int
+	Severity string // table 0516: E (the default), W, I
+	Text     string // for the sender's people: no patient data
+}
+
+// Ack is an acknowledgement to be written.
+type Ack struct {
+	Code        AckCode
+	ControlID   string    // MSH-10 of the acknowledgement itself
+	Time        time.Time // MSH-7, written in UTC
+	Application string    // MSH-3 when the message names no receiving application
+	Facility    string    // MSH-4 likewise
+	Type        [3]string // MSH-9 of a paired answer (ORR^O02^ORR_O02); ACK if empty
+	Errors      []AckError
+	Text        string // MSA-3 below 2.5, ERR-8 is from Errors
+	NoReply     bool   // MSH-15 and MSH-16 are NE: the acknowledgement is a message of its own in enhanced mode
+}
+
+// defaultVersion stands in MSH-12 of answers to what says no version.
+const defaultVersion = "2.5.1"
+
+// Append adds the acknowledgement of m to dst, its segments ended by CR. It uses m's delimiters and
+// echoes MSH-10 in MSA-2, MSH-11, MSH-12 and MSH-18; sender and receiver change places. m is nil when
+// what came could not be read: then nothing is echoed.
+func (a *Ack) Append(dst []byte, m *Message) []byte {
+	w := ackWriter{dst: dst, d: Standard}
+	var h Segment
+	if m != nil {
+		w.d, h = m.delims, m.Segment(0)
+	}
+	version := h.Field(12)
+	a.msh(&w, h, version)
+	w.segment("MSA")
+	w.text(string(a.Code))
+	w.raw(rawOf(h.Field(10)))
+	if old := versionOf(version.Text()) < 205; old {
+		w.text(a.oldText())
+		a.errOld(&w)
+	} else {
+		a.errNew(&w)
+	}
+	w.end()
+	return w.dst
+}
+
+func (a *Ack) msh(w *ackWriter, h Segment, version Value) {
+	w.dst = append(w.dst, "MSH"...)
+	w.dst = append(append(w.dst, w.d.Field), w.d.encoding()...)
+	w.rawOr(rawOf(h.Field(5)), a.Application)
+	w.rawOr(rawOf(h.Field(6)), a.Facility)
+	w.raw(rawOf(h.Field(3)))
+	w.raw(rawOf(h.Field(4)))
+	w.text(a.Time.UTC().Format("20060102150405-0700"))
+	w.raw(nil)
+	w.components(a.messageType(h, version))
+	w.text(a.ControlID)
+	w.rawOr(rawOf(h.Field(11)), "P")
+	w.rawOr(rawOf(version), defaultVersion)
+	charset := rawOf(h.Field(18))
+	if !a.NoReply && len(charset) == 0 {
+		return
+	}
+	w.raw(nil)
+	w.raw(nil)
+	reply := ""
+	if a.NoReply {
+		reply = "NE"
+	}
+	w.text(reply)
+	w.text(reply)
+	if len(charset) > 0 {
+		w.raw(nil)
+		w.raw(charset)
+	}
+}
+
+// messageType gives MSH-9: ACK with the trigger event from 2.2, with the
+// message structure from 2.3.1.
+func (a *Ack) messageType(h Segment, version Value) []string {
+	if a.Type[0] != "" {
+		return a.Type[:]
+	}
+	v := versionOf(version.Text())
+	event := h.Field(9).Component(2).Text()
+	switch {
+	case event == "" || v < 202:
+		return []string{"ACK"}
+	case v < 203 || version.Text() == "2.3":
+		return []string{"ACK", event}
+	}
+	return []string{"ACK", event, "ACK"}
+}
+
+// oldText is MSA-3, which holds the message below 2.5.
+func (a *Ack) oldText() string {
+	if a.Text == "" && len(a.Errors) > 0 {
+		return a.Errors[0].text()
+	}
+	return a.Text
+}
+
+func (e *AckError) text() string {
+	if e.Text != "" {
+		return e.Text
+	}
+	return errorTexts[e.Code]
+}
+
+// errOld writes ERR-1: segment, sequence, field and code, repeated.
+func (a *Ack) errOld(w *ackWriter) {
+	for i := range a.Errors {
+		e := &a.Errors[i]
+		if i == 0 {
+			w.segment("ERR")
+			w.dst = append(w.dst, w.d.Field)
+		} else {
+			w.delimiter(w.d.Repetition)
+		}
+		w.escaped(e.Segment)
+		w.delimiter(w.d.Component)
+		w.escaped(positive(e.Number))
+		w.delimiter(w.d.Component)
+		w.escaped(positive(e.Field))
+		w.delimiter(w.d.Component)
+		w.escaped(strconv.Itoa(int(e.Code)))
+		w.delimiter(w.d.Subcomponent)
+		w.escaped(errorTexts[e.Code])
+		w.delimiter(w.d.Subcomponent)
+		w.escaped("HL70357")
+	}
+}
+
+// errNew writes one ERR segment for each error: ERR-2 location, ERR-3 code,
+// ERR-4 severity, ERR-8 text (HL7 2.14.5, 2.5).
+func (a *Ack) errNew(w *ackWriter) {
+	for i := range a.Errors {
+		e := &a.Errors[i]
+		w.segment("ERR")
+		w.raw(nil)
+		if e.Segment == "" {
+			w.raw(nil)
+		} else {
+			w.components([]string{e.Segment, strconv.Itoa(max(e.Number, 1)), positive(e.Field)})
+		}
+		w.components([]string{strconv.Itoa(int(e.Code)), errorTexts[e.Code], "HL70357"})
+		if e.Severity == "" {
+			w.text("E")
+		} else {
+			w.text(e.Severity)
+		}
+		if e.Text != "" {
+			w.raw(nil)
+			w.raw(nil)
+			w.raw(nil)
+			w.text(e.Text)
+		}
+	}
+}
+
+func positive(n int) string {
+	if n <= 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}
