@@ -1,0 +1,159 @@
+package pdu
+
+import (
+	"encoding/binary"
+	"strings"
+
+	"github.com/halong-gateway/halong/dicom"
+)
+
+// ApplicationContext is the DICOM Application Context Name (PS3.7 A.2.1).
+const ApplicationContext dicom.UID = "1.2.840.10008.3.1.1.1"
+
+// ProtocolVersion1 is the bit that says version 1 of the Upper Layer protocol.
+const ProtocolVersion1 uint16 = 1
+
+// associateFixed is the length of the fixed fields of A-ASSOCIATE-RQ and -AC
+// after the PDU header: version, reserved, two AE titles, reserved.
+const associateFixed = 2 + 2 + 16 + 16 + 32
+
+// The item types of PS3.8 9.3.2 and 9.3.3.
+const (
+	itemApplicationContext = 0x10
+	itemContextRQ          = 0x20
+	itemContextAC          = 0x21
+	itemAbstractSyntax     = 0x30
+	itemTransferSyntax     = 0x40
+	itemUser               = 0x50
+)
+
+// AssociateRQ is an A-ASSOCIATE-RQ PDU (PS3.8 9.3.2).
+type AssociateRQ struct {
+	ProtocolVersion    uint16
+	CalledAE           string // without leading and trailing spaces
+	CallingAE          string
+	ApplicationContext dicom.UID
+	Contexts           []ProposedContext
+	User               UserInformation
+}
+
+// AssociateAC is an A-ASSOCIATE-AC PDU (PS3.8 9.3.3). The AE titles are sent
+// back as they came and not tested when received.
+type AssociateAC struct {
+	ProtocolVersion    uint16
+	CalledAE           string
+	CallingAE          string
+	ApplicationContext dicom.UID
+	Contexts           []ContextResult
+	User               UserInformation
+}
+
+// ParseAssociateRQ reads what follows the header of an A-ASSOCIATE-RQ.
+func ParseAssociateRQ(body []byte) (*AssociateRQ, error) {
+	rq := &AssociateRQ{}
+	r := reader{pdu: TypeAssociateRQ, b: body, at: HeaderLength}
+	rq.ProtocolVersion, rq.CalledAE, rq.CallingAE = r.fixed()
+	var seen seenIDs
+	users := 0
+	for r.more() {
+		typ, _, it := r.item()
+		switch typ {
+		case itemApplicationContext:
+			rq.ApplicationContext = it.uidRest()
+		case itemContextRQ:
+			at := it.at
+			c := it.proposedContext()
+			if it.err == nil && seen.add(c.ID) {
+				it.at = at
+				it.fail(InvalidParameterValue, "presentation context ID is not unique")
+			}
+			rq.Contexts = append(rq.Contexts, c)
+		case itemUser:
+			if users++; users > 1 {
+				it.fail(UnexpectedParameter, "second user information item")
+			}
+			it.userInformation(&rq.User)
+		}
+		r.adopt(&it)
+	}
+	if r.err != nil {
+		return nil, r.err
+	}
+	return rq, nil
+}
+
+// ParseAssociateAC reads what follows the header of an A-ASSOCIATE-AC.
+func ParseAssociateAC(body []byte) (*AssociateAC, error) {
+	ac := &AssociateAC{}
+	r := reader{pdu: TypeAssociateAC, b: body, at: HeaderLength}
+	ac.ProtocolVersion, ac.CalledAE, ac.CallingAE = r.fixed()
+	var seen seenIDs
+	users := 0
+	for r.more() {
+		typ, _, it := r.item()
+		switch typ {
+		case itemApplicationContext:
+			ac.ApplicationContext = it.uidRest()
+		case itemContextAC:
+			at := it.at
+			c := it.contextResult()
+			if it.err == nil && seen.add(c.ID) {
+				it.at = at
+				it.fail(InvalidParameterValue, "presentation context ID is not unique")
+			}
+			ac.Contexts = append(ac.Contexts, c)
+		case itemUser:
+			if users++; users > 1 {
+				it.fail(UnexpectedParameter, "second user information item")
+			}
+			it.userInformation(&ac.User)
+		}
+		r.adopt(&it)
+	}
+	if r.err != nil {
+		return nil, r.err
+	}
+	return ac, nil
+}
+
+// fixed takes the fields before the variable items.
+func (r *reader) fixed() (version uint16, called, calling string) {
+	b := r.take(associateFixed, "fixed part")
+	if b == nil {
+		return 0, "", ""
+	}
+	return binary.BigEndian.Uint16(b), aeTitle(b[4:20]), aeTitle(b[20:36])
+}
+
+// aeTitle drops what is not significant: spaces around, and the NULs some
+// peers pad with.
+func aeTitle(b []byte) string { return strings.Trim(string(b), " \x00") }
+
+// uidRest takes the rest of an item as a UID; padding is tolerated.
+func (r *reader) uidRest() dicom.UID { return trimUID(r.take(len(r.b), "UID")) }
+
+func trimUID(b []byte) dicom.UID { return dicom.UID(strings.Trim(string(b), " \x00")) }
+
+// Append adds the PDU to dst.
+func (rq *AssociateRQ) Append(dst []byte) []byte {
+	w := begin(dst, TypeAssociateRQ)
+	w.fixed(rq.ProtocolVersion, rq.CalledAE, rq.CallingAE)
+	w.uid(itemApplicationContext, rq.ApplicationContext)
+	for i := range rq.Contexts {
+		w.proposedContext(&rq.Contexts[i])
+	}
+	w.userInformation(&rq.User)
+	return w.end()
+}
+
+// Append adds the PDU to dst.
+func (ac *AssociateAC) Append(dst []byte) []byte {
+	w := begin(dst, TypeAssociateAC)
+	w.fixed(ac.ProtocolVersion, ac.CalledAE, ac.CallingAE)
+	w.uid(itemApplicationContext, ac.ApplicationContext)
+	for i := range ac.Contexts {
+		w.contextResult(&ac.Contexts[i])
+	}
+	w.userInformation(&ac.User)
+	return w.end()
+}

@@ -1,0 +1,99 @@
+package ul
+
+import (
+	"bufio"
+	"net"
+	"sync/atomic"
+	"time"
+)
+
+// readBuffer is the size in bytes of what an idle Association holds: enough for
+// a Command Set and a small Data Set in one read. Larger reads go around it,
+// straight into the caller's memory.
+const readBuffer = 8 << 10
+
+// wire is the transport connection with its time-outs.
+type wire struct {
+	conn        net.Conn
+	r           *bufio.Reader
+	deadline    time.Time     // ARTIM: absolute; zero when stopped
+	timeout     time.Duration // otherwise: longest silence while reading; 0 for ever
+	interrupted atomic.Bool
+
+	readSet, writeSet time.Time // the deadlines the connection has now
+	closed            bool
+}
+
+func newWire(conn net.Conn) *wire {
+	w := &wire{conn: conn}
+	w.r = bufio.NewReaderSize(readerFunc(w.read), readBuffer)
+	if t, ok := conn.(interface{ SetNoDelay(bool) error }); ok {
+		_ = t.SetNoDelay(true) // a response must not wait for the peer's delayed ACK; only speed is lost if it fails
+	}
+	return w
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// read reads from the connection once the deadline is right.
+func (w *wire) read(p []byte) (int, error) {
+	want := w.deadline
+	if want.IsZero() && w.timeout > 0 {
+		want = time.Now().Add(w.timeout)
+	}
+	if stale(w.readSet, want, w.timeout) {
+		if err := w.conn.SetReadDeadline(want); err != nil {
+			return 0, err
+		}
+		w.readSet = want
+	}
+	if w.interrupted.Load() {
+		return 0, ErrInterrupted
+	}
+	return w.conn.Read(p)
+}
+
+// stale tells whether the deadline that is set must be moved. Setting one costs
+// about as much as a small read, so it is let be while it is off by less than
+// an eighth of the time-out.
+func stale(set, want time.Time, timeout time.Duration) bool {
+	if set.IsZero() || want.IsZero() {
+		return !set.Equal(want)
+	}
+	d := want.Sub(set)
+	return d < 0 || d > timeout/8
+}
+
+// write writes b whole.
+func (w *wire) write(b []byte) error {
+	if w.timeout > 0 && !w.interrupted.Load() {
+		if want := time.Now().Add(w.timeout); stale(w.writeSet, want, w.timeout) {
+			if err := w.conn.SetWriteDeadline(want); err != nil {
+				return err
+			}
+			w.writeSet = want
+		}
+	}
+	_, err := w.conn.Write(b)
+	return err
+}
+
+func (w *wire) close() {
+	if !w.closed {
+		w.closed = true
+		_ = w.conn.Close() // nothing can be done about it, and nothing depends on it
+	}
+}
+
+// lastWords is how long an interrupted Association may take to send its A-ABORT.
+const lastWords = time.Second
+
+// interrupt makes reads fail from now on, and writes soon. It may be called from any goroutine.
+func (w *wire) interrupt() {
+	w.interrupted.Store(true)
+	// Both fail only when the connection is closed already.
+	_ = w.conn.SetReadDeadline(time.Unix(1, 0))
+	_ = w.conn.SetWriteDeadline(time.Now().Add(lastWords))
+}
