@@ -1,10 +1,15 @@
 package storage
 
 import (
+	"context"
 	"io"
+	"iter"
+	"sync"
+	"time"
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/dicom"
+	"github.com/halong-gateway/halong/dicom/dataset"
 )
 
 // Inbound is one object as it arrives.
@@ -31,5 +36,98 @@ type Receipt struct {
 	Outcome    Outcome
 	Digest     halong.Digest
 	Version    int
-	Quarantine uint64 // entry number when Outcome is Quarantined
+	Quarantine uint64 // entry number when Outcome is Quarantined; 0 if the same bytes lay there already
+}
+
+// Config is what an Archive is made of.
+type Config struct {
+	Index   Index
+	Blobs   Blobs
+	Journal Journal
+	Limits  dataset.Limits   // of data sets that arrive
+	Policy  VersionPolicy    // empty: ServeFirst
+	Now     func() time.Time // nil: time.Now
+	// Concurrent is how many objects may be arriving at once; further ones wait
+	// before their first byte is read. 0: 128.
+	Concurrent int
+	// Grace is how long a blob without references is kept. 0: an hour.
+	Grace time.Duration
+}
+
+// Archive stores, finds and gives back. It is safe for concurrent use.
+type Archive struct {
+	index   Index
+	blobs   Blobs
+	journal Journal
+	limits  dataset.Limits
+	policy  VersionPolicy
+	now     func() time.Time
+	grace   time.Duration
+	slots   chan struct{}
+
+	// collecting is held for reading from the placing of blobs to the commit of
+	// their rows, for writing while blobs are removed.
+	collecting sync.RWMutex
+}
+
+// NewArchive makes an archive of its parts.
+func NewArchive(c Config) *Archive {
+	a := &Archive{index: c.Index, blobs: c.Blobs, journal: c.Journal, limits: c.Limits, policy: c.Policy, now: c.Now, grace: c.Grace}
+	if a.policy == "" {
+		a.policy = ServeFirst
+	}
+	if a.now == nil {
+		a.now = time.Now
+	}
+	if a.grace == 0 {
+		a.grace = time.Hour
+	}
+	if c.Concurrent == 0 {
+		c.Concurrent = 128
+	}
+	a.slots = make(chan struct{}, c.Concurrent)
+	return a
+}
+
+func (a *Archive) acquire(ctx context.Context) error {
+	select {
+	case a.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return halong.E("storage.Store", halong.Transient, "", ctx.Err())
+	}
+}
+
+func (a *Archive) release() { <-a.slots }
+
+// similar gives the lookup that large blobs use to find one that may be equal.
+// What it finds is noted in compared.
+func (a *Archive) similar(ctx context.Context, compared *[]halong.Digest) func(uint64) (halong.Digest, Place, BlobReader) {
+	return func(prefix uint64) (halong.Digest, Place, BlobReader) {
+		row, ok, err := a.index.BlobByPrefix(ctx, prefix)
+		if err != nil || !ok {
+			return halong.Digest{}, Place{}, nil // the bytes are written then
+		}
+		r, err := a.blobs.Open(row.Digest, row.Place)
+		if err != nil {
+			return halong.Digest{}, Place{}, nil
+		}
+		*compared = append(*compared, row.Digest)
+		return row.Digest, row.Place, r
+	}
+}
+
+// Find gives matches of a query; see InstanceIndex.Find.
+func (a *Archive) Find(ctx context.Context, scope halong.Scope, q Query) iter.Seq2[Row, error] {
+	return a.index.Find(ctx, scope, q)
+}
+
+// Instances gives the instances that ref names; see InstanceIndex.Instances.
+func (a *Archive) Instances(ctx context.Context, scope halong.Scope, ref Ref) iter.Seq2[*Instance, error] {
+	return a.index.Instances(ctx, scope, ref)
+}
+
+// QuarantineList gives what is in quarantine, in order of arrival.
+func (a *Archive) QuarantineList(ctx context.Context, scope halong.Scope) iter.Seq2[*QuarantineEntry, error] {
+	return a.index.Quarantine(ctx, scope)
 }

@@ -31,7 +31,7 @@ type NewInstance struct {
 	StudyAttributes    *dataset.Set // patient and study
 	SeriesAttributes   *dataset.Set
 	InstanceAttributes *dataset.Set
-	BulkInfo           []BlobInfo // size and prefix of each of Manifest.Bulk
+	BulkInfo           []BlobInfo // of each of Manifest.Bulk, then of the head if that is a blob of its own; each gets a reference
 }
 
 // Added is what AddInstance did.
@@ -80,10 +80,11 @@ type InstanceIndex interface {
 	// Digest gives the digest of a served or unserved version equal to d; used to
 	// answer duplicates without a transaction.
 	HasInstance(ctx context.Context, id Identity, d halong.Digest) (bool, error)
-	// AddInstance adds a version unless it is there, and a reference for each bulk blob
+	// AddInstance adds a version unless it is there, and a reference for each of n.BulkInfo
 	// (which must have a row, see BlobIndex.AddBlob). policy says which version is served.
 	AddInstance(tx halong.Tx, n *NewInstance, policy VersionPolicy) (Added, error)
-	// DeleteInstance removes a version's row and its references, and keeps
+	// DeleteInstance removes a version's row and its references (bulk values, and the head
+	// where Head.Segment is 0), and keeps
 	// counts and served versions right.
 	DeleteInstance(tx halong.Tx, id Identity, d halong.Digest) error
 	// Find gives matches ordered by (StudyDate, StudyInstanceUID) and below a study by
@@ -120,7 +121,8 @@ type BlobIndex interface {
 	// it is left alone and used=false; else the row is inserted with p, unless p is nil: then found=false
 	// and the caller writes the bytes and runs its transaction again.
 	AddBlob(tx halong.Tx, info BlobInfo, p *Place) (used, found bool, err error)
-	// Unreferenced gives blobs without references since before the time given.
+	// Unreferenced gives blobs without references since before the time given, and
+	// those marked deleting.
 	Unreferenced(ctx context.Context, before time.Time, limit int) ([]BlobRow, error)
 	// MarkDeleting takes a still unreferenced blob out of use; false if it has references again.
 	MarkDeleting(tx halong.Tx, d halong.Digest) (bool, error)
@@ -139,10 +141,13 @@ type QuarantineEntry struct {
 	Head         Place
 	Envelope     Place
 	EnvelopeTail int64
+	HeadApart    bool // the head is a blob of its own, which the entry references too
 }
 
 // QuarantineIndex lists quarantined objects.
 type QuarantineIndex interface {
+	// AddQuarantine adds an entry, and a reference for each of its manifest's bulk
+	// values and, with HeadApart, for its head.
 	AddQuarantine(tx halong.Tx, e *QuarantineEntry) error
 	// Quarantine gives the entries in order of arrival, with bulk places filled in.
 	Quarantine(ctx context.Context, scope halong.Scope) iter.Seq2[*QuarantineEntry, error]

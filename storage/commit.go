@@ -1,0 +1,174 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/halong-gateway/halong"
+)
+
+var (
+	errDuplicate   = errors.New("the same object came first")
+	errBytesNeeded = errors.New("a blob that was thought stored is not")
+)
+
+// maxTries bounds how often a transaction is repeated because another one came first.
+const maxTries = 5
+
+// commit files a readable object.
+func (a *Archive) commit(ctx context.Context, arr *arrival) (Receipt, error) {
+	digest := arr.rec.Manifest.Digest()
+	rcpt := Receipt{Identity: arr.identity, SOPClass: arr.rec.Manifest.SOPClass, Digest: digest}
+	err := a.retry(ctx, arr, func() (done bool, err error) {
+		done, err = a.index.HasInstance(ctx, arr.identity, digest)
+		rcpt.Outcome = Duplicate
+		return done, err
+	}, func(tx halong.Tx) error {
+		added, err := a.addInstance(tx, arr, digest)
+		rcpt.Outcome, rcpt.Version = added.Outcome, added.Version
+		return err
+	})
+	if err != nil {
+		return Receipt{}, err
+	}
+	return rcpt, nil
+}
+
+// quarantine keeps an object that was not understood.
+func (a *Archive) quarantine(ctx context.Context, arr *arrival) (Receipt, error) {
+	digest := arr.rec.Manifest.Digest()
+	rcpt := Receipt{Identity: arr.identity, SOPClass: arr.rec.Manifest.SOPClass, Digest: digest, Outcome: Quarantined}
+	err := a.retry(ctx, arr, func() (bool, error) {
+		return a.index.HasQuarantine(ctx, arr.rec.Facility, digest)
+	}, func(tx halong.Tx) error {
+		seq, err := a.addQuarantine(tx, arr)
+		rcpt.Quarantine = seq
+		return err
+	})
+	if err != nil {
+		return Receipt{}, err
+	}
+	return rcpt, halong.E("storage.Store", halong.Invalid, string(arr.identity.SOP), arr.bad)
+}
+
+// retry runs the transaction add until it commits or known finds that what it
+// would add is there already.
+func (a *Archive) retry(ctx context.Context, arr *arrival, known func() (bool, error), add func(halong.Tx) error) error {
+	a.collecting.RLock()
+	defer a.collecting.RUnlock()
+	all := false
+	for range maxTries {
+		if done, err := known(); done || err != nil {
+			return err
+		}
+		if err := a.placeParts(ctx, arr, all); err != nil {
+			return err
+		}
+		err := a.index.Update(ctx, add)
+		switch {
+		case errors.Is(err, errDuplicate):
+		case errors.Is(err, errBytesNeeded):
+			all = true
+		default:
+			return err
+		}
+	}
+	return halong.E("storage.Store", halong.Transient, string(arr.identity.SOP), errors.New("others kept storing the same object"))
+}
+
+// placeParts writes the parts that are not stored yet, or all of them.
+func (a *Archive) placeParts(ctx context.Context, arr *arrival, all bool) error {
+	for _, p := range arr.parts {
+		_, live, err := a.index.Blob(ctx, p.info.Digest)
+		if err != nil {
+			return err
+		}
+		if !live && slices.Contains(arr.compared, p.info.Digest) {
+			return halong.E("storage.Store", halong.Transient, p.info.Digest.String(), errors.New("an equal blob was removed meanwhile"))
+		}
+		if live && !all {
+			continue
+		}
+		if err := p.place(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addBlobs makes sure that every part has a row.
+func (a *Archive) addBlobs(tx halong.Tx, arr *arrival) error {
+	for _, p := range arr.parts {
+		_, found, err := a.index.AddBlob(tx, p.info, p.placed)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return errBytesNeeded
+		}
+	}
+	return nil
+}
+
+func (a *Archive) addInstance(tx halong.Tx, arr *arrival, digest halong.Digest) (Added, error) {
+	if err := a.addBlobs(tx, arr); err != nil {
+		return Added{}, err
+	}
+	seq, payload, err := a.journal.Append(tx, RecordObject, arr.rec.encode()...)
+	if err != nil {
+		return Added{}, err
+	}
+	return a.fileInstance(tx, arr, digest, seq, payload)
+}
+
+// fileInstance adds the rows of an object whose record lies at payload.
+func (a *Archive) fileInstance(tx halong.Tx, arr *arrival, digest halong.Digest, seq uint64, payload Place) (Added, error) {
+	r := &arr.rec
+	n := &NewInstance{
+		Instance: Instance{
+			Identity: arr.identity, Digest: digest, Manifest: r.Manifest, EnvelopeTail: r.Tail,
+			Frames: r.Frames, Received: r.Received, Source: r.Source, Seq: seq,
+		},
+		StudyAttributes: arr.study, SeriesAttributes: arr.series, InstanceAttributes: arr.instance, BulkInfo: r.Parts,
+	}
+	n.Envelope, n.Head = r.places(payload)
+	if r.headApart() {
+		n.Head = Place{Length: r.Manifest.HeadLength}
+	}
+	added, err := a.index.AddInstance(tx, n, a.policy)
+	if err != nil {
+		return added, err
+	}
+	if added.Outcome == Duplicate {
+		return added, errDuplicate
+	}
+	return added, a.emitInstance(tx, &n.Instance, added)
+}
+
+func (a *Archive) addQuarantine(tx halong.Tx, arr *arrival) (uint64, error) {
+	if err := a.addBlobs(tx, arr); err != nil {
+		return 0, err
+	}
+	seq, payload, err := a.journal.Append(tx, RecordQuarantine, arr.rec.encode()...)
+	if err != nil {
+		return 0, err
+	}
+	return seq, a.fileQuarantine(tx, arr, seq, payload)
+}
+
+func (a *Archive) fileQuarantine(tx halong.Tx, arr *arrival, seq uint64, payload Place) error {
+	r := &arr.rec
+	e := &QuarantineEntry{
+		Seq: seq, Facility: r.Facility, Source: r.Source, Received: r.Received, Reason: r.Reason,
+		Manifest: r.Manifest, EnvelopeTail: r.Tail, HeadApart: r.headApart(),
+	}
+	e.Envelope, e.Head = r.places(payload)
+	if r.headApart() {
+		e.Head = Place{Length: r.Manifest.HeadLength}
+	}
+	if err := a.index.AddQuarantine(tx, e); err != nil {
+		return err
+	}
+	return a.emitQuarantine(tx, e)
+}

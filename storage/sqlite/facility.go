@@ -1,0 +1,108 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"maps"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"github.com/halong-gateway/halong"
+)
+
+// facilities holds the keys of all facilities; there are few. The committer
+// adds, readers see what is committed.
+type facilities struct {
+	committed atomic.Pointer[map[halong.Facility]int64]
+	added     map[halong.Facility]int64 // in the open group
+}
+
+func (f *facilities) load(ctx context.Context, conn *sql.Conn) error {
+	rows, err := conn.QueryContext(ctx, `SELECT id, name FROM facility`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	all := make(map[halong.Facility]int64)
+	for rows.Next() {
+		var id int64
+		var name string
+		if err := rows.Scan(&id, &name); err != nil {
+			return err
+		}
+		all[halong.Facility(name)] = id
+	}
+	f.committed.Store(&all)
+	return rows.Err()
+}
+
+func (f *facilities) add(tx *Tx, name halong.Facility) (int64, error) {
+	if id, ok := f.get(name); ok {
+		return id, nil
+	}
+	if id, ok := f.added[name]; ok {
+		return id, nil
+	}
+	r, err := tx.Exec(`INSERT INTO facility (name) VALUES (?)`, string(name))
+	if err != nil {
+		return 0, err
+	}
+	id, err := r.LastInsertId()
+	if err != nil {
+		return 0, err
+	}
+	if f.added == nil {
+		f.added = make(map[halong.Facility]int64)
+	}
+	f.added[name] = id
+	return id, nil
+}
+
+// get gives the key of a committed facility.
+func (f *facilities) get(name halong.Facility) (int64, bool) {
+	id, ok := (*f.committed.Load())[name]
+	return id, ok
+}
+
+// publish shows readers what was added, once it is committed.
+func (f *facilities) publish() {
+	if len(f.added) == 0 {
+		return
+	}
+	all := maps.Clone(*f.committed.Load())
+	maps.Copy(all, f.added)
+	f.committed.Store(&all)
+	f.added = nil
+}
+
+// forget drops what was added and not committed.
+func (f *facilities) forget() { f.added = nil }
+
+// facility is one that a caller may see.
+type facility struct {
+	id   int64
+	name halong.Facility
+}
+
+// visible gives the existing facilities that a scope sees, the preferred ones
+// first: the caller's own, then as the scope lists them, then by name.
+func (f *facilities) visible(scope halong.Scope) []facility {
+	all := *f.committed.Load()
+	var seen []facility
+	take := func(name halong.Facility) {
+		if id, ok := all[name]; ok && scope.Sees(name) && !slices.Contains(seen, facility{id, name}) {
+			seen = append(seen, facility{id, name})
+		}
+	}
+	take(scope.Own)
+	for _, name := range scope.Visible {
+		take(name)
+	}
+	if scope.All {
+		for _, name := range slices.SortedFunc(maps.Keys(all), func(a, b halong.Facility) int { return strings.Compare(string(a), string(b)) }) {
+			take(name)
+		}
+	}
+	return seen
+}

@@ -1,0 +1,54 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/halong-gateway/halong"
+)
+
+// Tx is one caller's part of a transaction: a halong.Tx. It is valid, on the
+// goroutine that runs the caller's function, until that function returns.
+type Tx struct {
+	db     *DB
+	done   bool
+	events []halong.Event
+	counts []change  // what instances were added to or taken from series
+	blobs  []blobRow // made known by AddBlob, and not referenced so far
+}
+
+// HalongTx marks Tx as a halong.Tx.
+func (*Tx) HalongTx() {}
+
+var errForeignTx = errors.New("the transaction is over, or another adapter's")
+
+// tx gives the adapter's own transaction behind a handle.
+func (db *DB) tx(op string, t halong.Tx) (*Tx, error) {
+	tx, ok := t.(*Tx)
+	if !ok || tx == nil || tx.db != db || tx.done {
+		return nil, halong.E(op, halong.Internal, "", errForeignTx)
+	}
+	return tx, nil
+}
+
+// Exec runs a statement that gives no rows. Statements are prepared once and
+// kept by their text, so texts are constants and values go into args.
+func (tx *Tx) Exec(query string, args ...any) (sql.Result, error) {
+	return tx.db.writer.exec(context.Background(), query, args...)
+}
+
+// Query runs a statement that gives rows. They must be closed before the
+// transaction's function returns.
+func (tx *Tx) Query(query string, args ...any) (*sql.Rows, error) {
+	return tx.db.writer.query(context.Background(), query, args...)
+}
+
+// QueryRow runs a statement that gives at most one row.
+func (tx *Tx) QueryRow(query string, args ...any) *sql.Row {
+	return tx.db.writer.queryRow(context.Background(), query, args...)
+}
+
+// Facility gives the key that rows of this file bear for a facility, and adds
+// the facility if it is new.
+func (tx *Tx) Facility(f halong.Facility) (int64, error) { return tx.db.facilities.add(tx, f) }
