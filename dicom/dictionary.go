@@ -88,7 +88,7 @@ func pattern(t Tag) (Tag, bool) {
 	switch {
 	case e == 0:
 		return 0, false
-	case g>>8 == 0x50 || g>>8 == 0x60 || g>>8 == 0x7F: // 50xx, 60xx, 7Fxx
+	case g>>8 == 0x50 || g>>8 == 0x60 || g>>8 == 0x7F && g != 0x7FE0: // 50xx, 60xx, 7Fxx
 		return NewTag(g&0xFF00, e), true
 	case g == 0x0020 && e>>8 == 0x31: // 0020,31xx
 		return 0x00203100, true

@@ -74,8 +74,9 @@ func (d *Decoder) add(t term) {
 }
 
 // ASCIICompatible tells whether every byte below 0x80 stands for the ASCII
-// character of that number wherever it is: no escape sequences, no two-byte
-// characters with such bytes.
+// character of that number wherever it is: no two-byte characters with such bytes.
+// Values that hold an escape sequence (byte 0x1B), which the standard does not
+// allow here but Decode understands, are the exception.
 func (d *Decoder) ASCIICompatible() bool {
 	if d == nil {
 		return true

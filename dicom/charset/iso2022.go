@@ -190,11 +190,14 @@ var (
 // appendLeftPair appends a character of JIS X 0208 or JIS X 0212. EUC has both
 // at the same places in its right half, the latter behind a single shift.
 func appendLeftPair(dst []byte, g0 set, b []byte) []byte {
-	euc := [3]byte{0x8f, b[0] | 0x80, b[1] | 0x80}
-	if g0 == jis0212 {
-		return transformInto(dst, eucJP, euc[:])
+	const room = 8 // bytes for the result; the two or three to decode lie behind it
+	n := len(dst)
+	dst = append(dst, 0, 0, 0, 0, 0, 0, 0, 0, 0x8f, b[0]|0x80, b[1]|0x80)
+	euc := dst[n+room:]
+	if g0 != jis0212 {
+		euc = euc[1:]
 	}
-	return transformInto(dst, eucJP, euc[1:])
+	return transformInto(dst[:n], eucJP, euc)
 }
 
 func appendRightPair(dst []byte, g1 set, b []byte) []byte {
@@ -204,20 +207,16 @@ func appendRightPair(dst []byte, g1 set, b []byte) []byte {
 	return transformInto(dst, gbk, b)
 }
 
-// transformInto appends all of src, decoded. One byte never gives more than
-// three bytes of UTF-8.
+// transformInto appends src, one character, decoded. src may lie in dst's
+// memory from 8 bytes behind its end on.
 func transformInto(dst []byte, dec *encoding.Decoder, src []byte) []byte {
-	for len(src) > 0 {
-		room := min(len(src), 4096)*3 + utf8.UTFMax
-		dst = append(dst, make([]byte, room)...)
-		n := len(dst) - room
-		nDst, nSrc, err := dec.Transform(dst[n:], src, true)
-		dst, src = dst[:n+nDst], src[nSrc:]
-		if err != nil && nSrc == 0 { // not reached with the decoders used here
-			dst, src = utf8.AppendRune(dst, utf8.RuneError), src[1:]
-		}
+	n := len(dst)
+	dst = append(dst, 0, 0, 0, 0, 0, 0, 0, 0)
+	nDst, _, err := dec.Transform(dst[n:], src, true)
+	if err != nil { // not reached: these decoders answer U+FFFD
+		return utf8.AppendRune(dst[:n], utf8.RuneError)
 	}
-	return dst
+	return dst[:n+nDst]
 }
 
 // appendStray appends a byte that the declared sets give no meaning, together
