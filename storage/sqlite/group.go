@@ -151,8 +151,9 @@ func (g *group) end() {
 	}
 	next, err := g.finish()
 	if err == nil {
-		answer(g.callers, nil)
 		g.db.chain = next
+		g.db.facilities.publish()
+		answer(g.callers, nil)
 		return
 	}
 	g.db.forget()

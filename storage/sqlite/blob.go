@@ -1,0 +1,228 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/storage"
+)
+
+// blobRow is a blob that a transaction has looked up, or made known.
+type blobRow struct {
+	id    int64 // 0: has no row so far
+	info  storage.BlobInfo
+	place storage.Place
+}
+
+// digestKey gives the eight bytes by which digests are indexed.
+func digestKey(d halong.Digest) int64 { return int64(binary.BigEndian.Uint64(d[:8])) }
+
+const selectBlob = `SELECT digest, size, prefix, segment, offset, length, refs FROM blob `
+
+func scanBlob(scan func(...any) error) (r storage.BlobRow, err error) {
+	var digest []byte
+	var prefix int64
+	err = scan(&digest, &r.Size, &prefix, &r.Place.Segment, &r.Place.Offset, &r.Place.Length, &r.Refs)
+	copy(r.Digest[:], digest)
+	r.Prefix = uint64(prefix)
+	return r, err
+}
+
+// Blob gives a live blob's row.
+func (db *DB) Blob(ctx context.Context, d halong.Digest) (storage.BlobRow, bool, error) {
+	return db.blob("sqlite.Blob", d.String(), db.reader.QueryRow(ctx, selectBlob+`WHERE key = ? AND digest = ? AND deleting = 0`, digestKey(d), d[:]))
+}
+
+// BlobByPrefix gives the newest live blob with the fingerprint.
+func (db *DB) BlobByPrefix(ctx context.Context, prefix uint64) (storage.BlobRow, bool, error) {
+	if prefix == 0 {
+		return storage.BlobRow{}, false, nil
+	}
+	return db.blob("sqlite.BlobByPrefix", "", db.reader.QueryRow(ctx, selectBlob+`WHERE prefix = ? AND prefix <> 0 AND deleting = 0
+		ORDER BY id DESC LIMIT 1`, int64(prefix)))
+}
+
+func (db *DB) blob(op, ref string, row *sql.Row) (storage.BlobRow, bool, error) {
+	r, err := scanBlob(row.Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return storage.BlobRow{}, false, nil
+	}
+	return r, err == nil, fail(op, ref, err)
+}
+
+var errBeingRemoved = errors.New("the blob's file is being removed; try again")
+
+// AddBlob makes sure that the blob has a live row when the transaction commits. See storage.BlobIndex.
+//
+// A blob that is marked deleting does not count: a second row is made beside it,
+// unless both lie in the file that is named by the digest. Then the error is of kind Transient.
+func (db *DB) AddBlob(t halong.Tx, info storage.BlobInfo, p *storage.Place) (used, found bool, err error) {
+	const op = "sqlite.AddBlob"
+	tx, err := db.tx(op, t)
+	if err != nil {
+		return false, false, err
+	}
+	b, inTheWay, err := tx.lookUp(info.Digest)
+	if err != nil {
+		return false, false, fail(op, info.Digest.String(), err)
+	}
+	switch {
+	case b != nil:
+		return false, true, nil
+	case p == nil:
+		return false, false, nil
+	case inTheWay && p.Segment == 0:
+		return false, false, halong.E(op, halong.Transient, info.Digest.String(), errBeingRemoved)
+	}
+	tx.blobs = append(tx.blobs, blobRow{info: info, place: *p})
+	return true, true, nil
+}
+
+// lookUp finds a live blob; nil if there is none. inTheWay tells that one in a
+// file of its own is being removed.
+func (tx *Tx) lookUp(d halong.Digest) (b *blobRow, inTheWay bool, err error) {
+	for i := range tx.blobs {
+		if tx.blobs[i].info.Digest == d {
+			return &tx.blobs[i], false, nil
+		}
+	}
+	rows, err := tx.Query(`SELECT id, deleting, segment FROM blob WHERE key = ? AND digest = ?`, digestKey(d), d[:])
+	if err != nil {
+		return nil, false, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id, segment int64
+		var deleting bool
+		if err := rows.Scan(&id, &deleting, &segment); err != nil {
+			return nil, false, err
+		}
+		if !deleting {
+			tx.blobs = append(tx.blobs, blobRow{id: id, info: storage.BlobInfo{Digest: d}})
+			b = &tx.blobs[len(tx.blobs)-1]
+		} else if segment == 0 {
+			inTheWay = true
+		}
+	}
+	return b, inTheWay, rows.Err()
+}
+
+var errNoBlob = errors.New("a bulk value has no live blob")
+
+// reference counts a reference for each bulk value. It gives the row of the
+// first, nil if there is no bulk value.
+func (tx *Tx) reference(bulk []storage.Bulk) (first any, err error) {
+	for i := range bulk {
+		b, _, err := tx.lookUp(bulk[i].Digest)
+		switch {
+		case err != nil:
+			return nil, err
+		case b == nil:
+			return nil, halong.E("sqlite.reference", halong.Internal, bulk[i].Digest.String(), errNoBlob)
+		case b.id == 0:
+			err = tx.insertBlob(b, 1)
+		default:
+			_, err = tx.Exec(`UPDATE blob SET refs = refs + 1 WHERE id = ?`, b.id)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if first == nil {
+			first = b.id
+		}
+	}
+	return first, nil
+}
+
+func (tx *Tx) insertBlob(b *blobRow, refs int) error {
+	var since int64
+	if refs == 0 {
+		since = tx.db.options.Now().UnixMicro()
+	}
+	r, err := tx.Exec(`INSERT INTO blob (key, digest, size, prefix, segment, offset, length, refs, since) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		digestKey(b.info.Digest), b.info.Digest[:], b.info.Size, int64(b.info.Prefix), b.place.Segment, b.place.Offset, b.place.Length, refs, since)
+	if err != nil {
+		return err
+	}
+	b.id, err = r.LastInsertId()
+	return err
+}
+
+// settle ends a caller's part: blobs it made known and never referenced get their rows.
+func (tx *Tx) settle() error {
+	for i := range tx.blobs {
+		if tx.blobs[i].id == 0 {
+			if err := tx.insertBlob(&tx.blobs[i], 0); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// release takes the references back.
+func (tx *Tx) release(bulk []storage.Bulk) error {
+	for i := range bulk {
+		d := bulk[i].Digest
+		_, err := tx.Exec(`UPDATE blob SET since = CASE refs WHEN 1 THEN ? ELSE since END, refs = refs - 1
+			WHERE key = ? AND digest = ? AND deleting = 0`, tx.db.options.Now().UnixMicro(), digestKey(d), d[:])
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Unreferenced gives blobs that lost their last reference before the time given, the longest ago
+// first, also those a collection that was cut off has marked deleting.
+func (db *DB) Unreferenced(ctx context.Context, before time.Time, limit int) ([]storage.BlobRow, error) {
+	const op = "sqlite.Unreferenced"
+	rows, err := db.reader.Query(ctx, selectBlob+`WHERE refs = 0 AND since < ? ORDER BY since, id LIMIT ?`, before.UnixMicro(), limit)
+	if err != nil {
+		return nil, fail(op, "", err)
+	}
+	defer rows.Close()
+	var all []storage.BlobRow
+	for rows.Next() {
+		r, err := scanBlob(rows.Scan)
+		if err != nil {
+			return nil, fail(op, "", err)
+		}
+		all = append(all, r)
+	}
+	return all, fail(op, "", rows.Err())
+}
+
+// MarkDeleting takes an unreferenced blob out of use. It is false if the blob has
+// references or no row, and true if it is marked already.
+func (db *DB) MarkDeleting(t halong.Tx, d halong.Digest) (bool, error) {
+	const op = "sqlite.MarkDeleting"
+	tx, err := db.tx(op, t)
+	if err != nil {
+		return false, err
+	}
+	r, err := tx.Exec(`UPDATE blob SET deleting = 1 WHERE refs = 0 AND id =
+		(SELECT id FROM blob WHERE key = ? AND digest = ? ORDER BY deleting DESC, id LIMIT 1)`, digestKey(d), d[:])
+	if err != nil {
+		return false, fail(op, d.String(), err)
+	}
+	n, err := r.RowsAffected()
+	return n > 0, fail(op, d.String(), err)
+}
+
+// ForgetBlob removes a row that is marked deleting; of several the one marked first.
+func (db *DB) ForgetBlob(t halong.Tx, d halong.Digest) error {
+	const op = "sqlite.ForgetBlob"
+	tx, err := db.tx(op, t)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(`DELETE FROM blob WHERE id =
+		(SELECT id FROM blob WHERE key = ? AND digest = ? AND deleting = 1 ORDER BY id LIMIT 1)`, digestKey(d), d[:])
+	return fail(op, d.String(), err)
+}
