@@ -10,10 +10,8 @@ import (
 // not read of the one before is passed over. The error is ErrReleaseRequested
 // when the peer wants to release, or what the Association ended with.
 func (a *Association) NextPDV() (pdu.PDV, error) {
-	for a.pdvLeft > 0 {
-		if err := a.skipPDV(); err != nil {
-			return pdu.PDV{}, err
-		}
+	if err := a.SkipFragment(); err != nil {
+		return pdu.PDV{}, err
 	}
 	for a.pduLeft == 0 {
 		if err := a.nextPDU(); err != nil {
@@ -114,4 +112,17 @@ func (a *Association) skip() {
 	n := int64(a.pduLeft) + int64(a.pdvLeft)
 	a.pduLeft, a.pdvLeft = 0, 0
 	_, _ = io.CopyN(io.Discard, a.wire.r, n) // the next read tells the same failure
+}
+
+// Remaining tells how many bytes of the current fragment were not read yet.
+func (a *Association) Remaining() uint32 { return a.pdvLeft }
+
+// SkipFragment passes over what is left of the current fragment.
+func (a *Association) SkipFragment() error {
+	for a.pdvLeft > 0 {
+		if err := a.skipPDV(); err != nil {
+			return err
+		}
+	}
+	return nil
 }

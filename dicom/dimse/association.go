@@ -1,0 +1,210 @@
+package dimse
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"github.com/halong-gateway/halong/dicom/pdu"
+	"github.com/halong-gateway/halong/dicom/ul"
+)
+
+// Association carries messages both ways. It is used by one goroutine at a
+// time; Interrupt alone may be called from others.
+type Association struct {
+	ul  *ul.Association
+	mux *Mux
+	t   Timeouts
+
+	// Session is what the Server's Policy gave for this Association.
+	Session any
+
+	observe Observer
+	in      []byte // the last Command Set received
+	out     []byte // the response being built
+	cmd     []byte
+	nextID  uint16
+	calls   []*call   // own requests that wait for their responses
+	serving []serving // the peer's requests that can be cancelled
+
+	idleSince atomic.Int64 // Unix nanoseconds since when it waits for a request; 0 when busy
+}
+
+// Timeouts are how long silence is borne. Zero fields get the defaults.
+type Timeouts struct {
+	ARTIM    time.Duration // PS3.8 9.1.5; default 30 seconds
+	Network  time.Duration // within a message, and while writing; default 60 seconds
+	Idle     time.Duration // between messages, as SCP; default 10 minutes
+	Response time.Duration // for a response, as SCU; default 5 minutes
+}
+
+func (t Timeouts) withDefaults() Timeouts {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d <= 0 {
+			*d = v
+		}
+	}
+	def(&t.ARTIM, 30*time.Second)
+	def(&t.Network, 60*time.Second)
+	def(&t.Idle, 10*time.Minute)
+	def(&t.Response, 5*time.Minute)
+	return t
+}
+
+func newAssociation(u *ul.Association, m *Mux, t Timeouts) *Association {
+	return &Association{ul: u, mux: m, t: t, in: make([]byte, 0, 512)}
+}
+
+// CallingAE gives the title of the Application Entity that requested the Association.
+func (a *Association) CallingAE() string { return a.ul.RQ().CallingAE }
+
+// CalledAE gives the title of the Application Entity that was asked for.
+func (a *Association) CalledAE() string { return a.ul.RQ().CalledAE }
+
+// RemoteAddr gives the peer's address.
+func (a *Association) RemoteAddr() net.Addr { return a.ul.RemoteAddr() }
+
+// Contexts gives the accepted Presentation Contexts.
+func (a *Association) Contexts() []ul.Context { return a.ul.Contexts() }
+
+// Peer gives the user information that the peer sent.
+func (a *Association) Peer() *pdu.UserInformation {
+	if a.ul.Requestor() {
+		return &a.ul.AC().User
+	}
+	return &a.ul.RQ().User
+}
+
+// Interrupt makes the Association abort as soon as it waits for the peer.
+func (a *Association) Interrupt() { a.ul.Interrupt() }
+
+// Release ends the Association in order.
+func (a *Association) Release() error {
+	a.ul.SetTimeout(a.t.Network)
+	return a.ul.Release()
+}
+
+// Abort ends the Association at once.
+func (a *Association) Abort() error { return a.ul.Abort() }
+
+// Close aborts the Association unless it has ended.
+func (a *Association) Close() error { return a.ul.Close() }
+
+// ProtocolError says that the peer breaks the exchange of messages (PS3.7 9, PS3.8
+// E); the Association was aborted.
+type ProtocolError struct{ Err error }
+
+// Error gives the cause.
+func (e *ProtocolError) Error() string { return "dimse: association aborted: " + e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *ProtocolError) Unwrap() error { return e.Err }
+
+var (
+	errDataFirst     = errors.New("data set without a command set")
+	errReleaseWithin = errors.New("release requested within a message")
+	errUnasked       = errors.New("response to no request")
+	errLongCommand   = errors.New("command set is too long")
+)
+
+// protocolError aborts the Association, as the DIMSE service user.
+func (a *Association) protocolError(err error) error {
+	return errors.Join(&ProtocolError{err}, a.ul.Close())
+}
+
+// message is a Command Set with its Data Set still to be read.
+type message struct {
+	Command
+	context ul.Context
+	data    *DataSet
+}
+
+// receive waits, no longer than patience, for the next message. The error is
+// ul.ErrReleaseRequested when the peer wants to release the Association.
+func (a *Association) receive(patience time.Duration) (*message, error) {
+	a.ul.SetTimeout(patience)
+	v, err := a.ul.NextPDV()
+	a.ul.SetTimeout(a.t.Network)
+	a.idleSince.Store(0)
+	if err != nil {
+		return nil, err
+	}
+	id := v.Context
+	for a.in = a.in[:0]; ; {
+		if !v.Command || v.Context != id {
+			return nil, a.protocolError(errDataFirst)
+		}
+		if len(a.in)+int(v.Length) > MaxCommandLength {
+			return nil, a.protocolError(errLongCommand)
+		}
+		if err := a.readFragment(); err != nil {
+			return nil, err
+		}
+		if v.Last {
+			break
+		}
+		if v, err = a.ul.NextPDV(); err != nil {
+			if errors.Is(err, ul.ErrReleaseRequested) {
+				err = a.protocolError(errReleaseWithin)
+			}
+			return nil, err
+		}
+	}
+	return a.understand(id)
+}
+
+// readFragment adds the current fragment to the Command Set.
+func (a *Association) readFragment() error {
+	for {
+		if len(a.in) == cap(a.in) {
+			a.in = append(a.in, 0)[:len(a.in)]
+		}
+		n, err := a.ul.Read(a.in[len(a.in):cap(a.in)])
+		a.in = a.in[:len(a.in)+n]
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (a *Association) understand(id uint8) (*message, error) {
+	m := &message{}
+	m.context, _ = a.ul.Context(id)
+	err := m.parse(a.in)
+	if err == nil {
+		err = m.validate()
+	}
+	if err != nil {
+		return nil, a.protocolError(err)
+	}
+	if cap(a.in) > 4<<10 {
+		a.in = make([]byte, 0, 512) // a long one is rare; do not keep its memory
+	}
+	if m.HasDataSet {
+		m.data = &DataSet{a: a, context: id}
+	}
+	return m, nil
+}
+
+// send writes a Command Set, and a Data Set if there is one, in one piece when
+// they are small.
+func (a *Association) send(context uint8, c *Command, data io.Reader) (readErr, err error) {
+	a.cmd = c.Append(a.cmd[:0])
+	a.out = a.ul.AppendFragments(a.out[:0], context, true, a.cmd)
+	if data == nil {
+		return nil, a.ul.Send(a.out)
+	}
+	_, readErr, err = a.ul.SendData(a.out, context, data)
+	return readErr, err
+}
+
+// watch interrupts the Association when ctx ends; call what it gives back when done.
+func (a *Association) watch(ctx context.Context) (stop func() bool) {
+	return context.AfterFunc(ctx, a.Interrupt)
+}

@@ -1,0 +1,65 @@
+package dimse
+
+import (
+	"context"
+	"net"
+
+	"github.com/halong-gateway/halong/dicom"
+	"github.com/halong-gateway/halong/dicom/pdu"
+	"github.com/halong-gateway/halong/dicom/ul"
+)
+
+// Identity is how this implementation names itself (PS3.7 D.3.3.2).
+const (
+	ImplementationClass   dicom.UID = "2.25.302719361285417046350172849912630577144"
+	ImplementationVersion           = "HALONG"
+)
+
+// DefaultMaxLength is the Maximum Length Received that is announced, in bytes:
+// large, since fragments are streamed and cost no memory. DCMTK sends no more than this.
+const DefaultMaxLength = 128 << 10
+
+// Options say what Association Dial requests.
+type Options struct {
+	CallingAE string
+	CalledAE  string
+	Contexts  []pdu.ProposedContext // IDs that are zero are filled in: 1, 3, 5, …
+	MaxLength uint32                // announced to the peer; DefaultMaxLength if 0
+	Timeouts  Timeouts
+	// Dial opens the transport connection, over TLS for instance; nil is TCP.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// User holds further user information: roles, extended negotiation, user identity.
+	User pdu.UserInformation
+	// Mux serves requests of the peer on this Association; nil serves none.
+	Mux *Mux
+}
+
+// Dial requests an Association. When the peer refuses, the error is a *pdu.Reject.
+func Dial(ctx context.Context, address string, o Options) (*Association, error) {
+	rq := &pdu.AssociateRQ{
+		ProtocolVersion: pdu.ProtocolVersion1, CalledAE: o.CalledAE, CallingAE: o.CallingAE,
+		ApplicationContext: pdu.ApplicationContext, User: o.User,
+	}
+	for i, c := range o.Contexts {
+		if c.ID == 0 {
+			c.ID = uint8(2*i + 1)
+		}
+		rq.Contexts = append(rq.Contexts, c)
+	}
+	rq.User.MaxLength = o.MaxLength
+	if o.MaxLength == 0 {
+		rq.User.MaxLength = DefaultMaxLength
+	}
+	rq.User.ImplementationClass, rq.User.ImplementationVersion = ImplementationClass, ImplementationVersion
+	dial := o.Dial
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	t := o.Timeouts.withDefaults()
+	u, err := ul.Request(ctx, func(ctx context.Context) (net.Conn, error) { return dial(ctx, "tcp", address) },
+		rq, ul.Options{ARTIM: t.ARTIM, Timeout: t.Network})
+	if err != nil {
+		return nil, err
+	}
+	return newAssociation(u, o.Mux, t), nil
+}
