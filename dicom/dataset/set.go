@@ -19,7 +19,7 @@ type Element struct {
 // Set is a data set in memory, or an item of one. The zero Set is empty and ready for use.
 type Set struct {
 	Elements []Element // ascending by tag; put new ones in with Put
-	inherit  string    // Specific Character Set of the enclosing data set, if this is an item
+	inherit  string    // Specific Character Set in effect if no element says one: that of what encloses this item
 }
 
 func compareTag(e Element, t dicom.Tag) int {

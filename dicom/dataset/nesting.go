@@ -1,0 +1,164 @@
+package dataset
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/halong-gateway/halong/dicom"
+)
+
+// item reads what comes between the items of a sequence (PS3.5 7.5.2).
+func (r *Reader) item(f *frame) (Token, error) {
+	t, length, err := r.itemHeader(f)
+	if err != nil {
+		return Token{}, err
+	}
+	switch t {
+	case tagItem:
+		return r.startItem(f, length)
+	case tagSequenceDelim:
+		if f.end < 0 || r.win.pos()+8 == f.end {
+			return r.pop(8), nil
+		}
+	}
+	return Token{}, r.fail(t, "expected an item or the end of the sequence", nil)
+}
+
+// itemHeader looks at the next 8 bytes without consuming them.
+func (r *Reader) itemHeader(f *frame) (dicom.Tag, uint32, error) {
+	if n := r.win.fill(8); n < 8 {
+		return 0, 0, r.short(f.tag)
+	}
+	if f.bound >= 0 && f.bound-r.win.pos() < 8 {
+		return 0, 0, r.fail(f.tag, "an item header runs beyond its sequence", nil)
+	}
+	b := r.win.buf[r.win.rd:]
+	return f.enc.tag(b), f.enc.uint32(b[4:]), nil
+}
+
+func (r *Reader) startItem(f *frame, length uint32) (Token, error) {
+	t, err := r.countItem(f, length)
+	if err != nil {
+		return t, err
+	}
+	t.Kind = ItemStart
+	f.index++
+	g := frame{tag: f.tag, end: -1, bound: f.bound, enc: f.enc, charset: f.charset, un: f.un, fresh: true}
+	if length != UndefinedLength {
+		g.end = t.ValueOffset + int64(length)
+		g.bound = g.end
+	}
+	r.stack = append(r.stack, g)
+	return t, nil
+}
+
+// countItem consumes the header of an item or fragment.
+func (r *Reader) countItem(f *frame, length uint32) (Token, error) {
+	if r.items++; r.items > r.limits.Items {
+		return Token{}, r.fail(f.tag, fmt.Sprintf("more than %d items", r.limits.Items), ErrLimit)
+	}
+	pos := r.win.pos()
+	t := Token{Tag: tagItem, Length: length, Offset: pos, ValueOffset: pos + 8, Depth: r.depth - 1}
+	if length != UndefinedLength {
+		if err := r.checkEnd(f, tagItem, t.ValueOffset+int64(length)); err != nil {
+			return Token{}, err
+		}
+	}
+	r.win.rd += 8
+	return t, nil
+}
+
+// checkEnd refuses a value that ends beyond what encloses it or beyond the limit.
+func (r *Reader) checkEnd(f *frame, t dicom.Tag, end int64) error {
+	if f.bound >= 0 && end > f.bound {
+		return r.fail(t, "the length runs beyond the enclosing item or sequence", nil)
+	}
+	if end > r.limits.Total {
+		return r.fail(t, fmt.Sprintf("the data set is longer than %d bytes", r.limits.Total), ErrLimit)
+	}
+	return nil
+}
+
+// fragment reads what comes between fragments (PS3.5 A.4).
+func (r *Reader) fragment(f *frame) (Token, error) {
+	if f.external {
+		return r.afterHole(f), nil
+	}
+	t, length, err := r.itemHeader(f)
+	if err != nil {
+		return Token{}, err
+	}
+	if t == tagSequenceDelim {
+		return r.pop(8), nil
+	}
+	if t != tagItem || length == UndefinedLength {
+		return Token{}, r.fail(t, "expected a fragment or the end of the fragments", nil)
+	}
+	k, err := r.countItem(f, length)
+	if err != nil {
+		return k, err
+	}
+	k.Kind = Fragment
+	f.index++
+	r.setValue(int64(length), f.enc.big)
+	return k, nil
+}
+
+// afterHole ends fragments that lie elsewhere; their delimiter may or may not be in the stream.
+func (r *Reader) afterHole(f *frame) Token {
+	if r.win.fill(8) >= 8 && f.enc.tag(r.win.buf[r.win.rd:]) == tagSequenceDelim {
+		return r.pop(8)
+	}
+	return r.pop(0)
+}
+
+// push opens a sequence or fragments.
+func (r *Reader) push(g frame, parent *frame, t Token) error {
+	if r.depth >= r.limits.Depth {
+		return r.fail(t.Tag, fmt.Sprintf("more than %d sequences inside one another", r.limits.Depth), ErrLimit)
+	}
+	r.depth++
+	g.tag, g.charset, g.end, g.bound = t.Tag, parent.charset, -1, parent.bound
+	if t.Length != UndefinedLength {
+		g.end = t.ValueOffset + int64(t.Length)
+		g.bound = g.end
+	}
+	r.stack = append(r.stack, g)
+	return nil
+}
+
+// fail makes a *SyntaxError for the next byte to consume.
+func (r *Reader) fail(t dicom.Tag, reason string, err error) error {
+	return &SyntaxError{Offset: r.win.pos(), Tag: t, Path: r.path(), Reason: reason, Err: err}
+}
+
+// short tells why there are fewer bytes than needed.
+func (r *Reader) short(t dicom.Tag) error {
+	if r.in.teeErr != nil {
+		return r.in.teeErr
+	}
+	if r.win.err != nil && r.win.err != io.EOF {
+		return r.win.err
+	}
+	return r.fail(t, "the data set is cut off", io.ErrUnexpectedEOF)
+}
+
+// path writes down where the Reader is, see SyntaxError.Path.
+func (r *Reader) path() string {
+	var s strings.Builder
+	for i := 1; i < len(r.stack); i++ {
+		f := &r.stack[i]
+		if f.place == inItem {
+			continue
+		}
+		if s.Len() > 0 {
+			s.WriteByte('.')
+		}
+		s.WriteString(f.tag.String())
+		if f.index > 0 {
+			fmt.Fprintf(&s, "[%d]", f.index-1)
+		}
+	}
+	return s.String()
+}
