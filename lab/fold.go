@@ -1,0 +1,178 @@
+package lab
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/halong-gateway/halong"
+)
+
+// Shown is a report as it is given out: what is valid now, and where it comes from.
+type Shown struct {
+	ID       ID              `json:"id"`
+	Version  int             `json:"version"`  // number of versions that came
+	Message  uint64          `json:"message"`  // that the latest shown version came in
+	Facility halong.Facility `json:"facility"` //
+	Received time.Time       `json:"received"` // of the latest shown version
+	Report
+	History []Past `json:"history,omitempty"`
+}
+
+// Past is one version as it was received.
+type Past struct {
+	Version  int       `json:"version"`
+	Message  uint64    `json:"message"`
+	Received time.Time `json:"received"`
+	Late     bool      `json:"late,omitempty"` // kept, but never shown
+	Report
+}
+
+// Fold makes the reports of versions in order of arrival, newest first: by time of
+// observation, else of receipt. Within a report each observation (code, system and sub-ID) is the
+// latest version that was not late; what a later message does not mention stays. Deleted observations are
+// left out, those entered in error stay with that status. The error is of kind Corrupt.
+func Fold(versions []Version, history bool) ([]Shown, error) {
+	order := make([]ID, 0, len(versions))
+	by := make(map[ID]*folding, len(versions))
+	for i := range versions {
+		v := &versions[i]
+		f := by[v.First]
+		if f == nil {
+			f = &folding{}
+			by[v.First] = f
+			order = append(order, v.First)
+		}
+		if err := f.add(v, history); err != nil {
+			return nil, err
+		}
+	}
+	out := make([]Shown, 0, len(order))
+	for _, id := range order {
+		out = append(out, by[id].done())
+	}
+	slices.SortStableFunc(out, newestFirst)
+	return out, nil
+}
+
+func newestFirst(a, b Shown) int {
+	if c := b.time().Compare(a.time()); c != 0 {
+		return c
+	}
+	return int(max(-1, min(1, b.ID-a.ID)))
+}
+
+func (s *Shown) time() time.Time {
+	if t, ok := instant(s.Observed); ok {
+		return t
+	}
+	return s.Received
+}
+
+// folding is a report in the making.
+type folding struct {
+	shown  Shown
+	groups []obsGroup
+	only   []Observation // in the order received, while there is one version
+}
+
+// obsGroup is the observations of one code and sub-ID, which replace each other
+// as a whole: the lines of a text are one result.
+type obsGroup struct {
+	key  string
+	sent string
+	list []Observation
+}
+
+func (f *folding) add(v *Version, history bool) error {
+	var r Report
+	if err := json.Unmarshal(v.Content, &r); err != nil {
+		return halong.E("lab.Fold", halong.Corrupt, v.ID.String(), err)
+	}
+	s := &f.shown
+	s.Version = v.Number
+	if history {
+		s.History = append(s.History, Past{Version: v.Number, Message: v.ID.Message(), Received: v.Received, Late: v.Late, Report: r})
+	}
+	if s.ID == 0 || !v.Late {
+		s.ID, s.Facility, s.Message, s.Received = v.First, v.Facility, v.ID.Message(), v.Received
+		obs := s.Observations
+		s.Report = r
+		s.Observations = obs
+	}
+	f.only = nil
+	if f.groups == nil {
+		f.only = r.Observations
+	}
+	f.merge(grouped(&r))
+	return nil
+}
+
+// grouped divides a report's observations, in their order.
+func grouped(r *Report) []obsGroup {
+	var groups []obsGroup
+	at := make(map[string]int, len(r.Observations))
+	for _, o := range r.Observations {
+		key := strings.Join([]string{o.Code.Code, o.Code.System, o.Sub}, "\x1f")
+		if o.Code.Code == "" {
+			key = strings.Join([]string{"", o.Code.Text, o.Sub}, "\x1f")
+		}
+		i, ok := at[key]
+		if !ok {
+			i = len(groups)
+			at[key] = i
+			groups = append(groups, obsGroup{key: key, sent: r.Sent})
+		}
+		groups[i].list = append(groups[i].list, o)
+	}
+	return groups
+}
+
+// merge puts the groups of a further version into the report.
+func (f *folding) merge(next []obsGroup) {
+	if f.groups == nil {
+		f.groups = next
+		return
+	}
+	at := make(map[string]int, len(f.groups))
+	for i := range f.groups {
+		at[f.groups[i].key] = i
+	}
+	for _, g := range next {
+		i, ok := at[g.key]
+		switch {
+		case !ok:
+			f.groups = append(f.groups, g)
+		case !late(g.status(), g.sent, f.groups[i].status(), f.groups[i].sent):
+			f.groups[i] = g
+		}
+	}
+}
+
+// status of a group is its least advanced one.
+func (g *obsGroup) status() Status {
+	s := g.list[0].Status
+	for i := range g.list {
+		if t := g.list[i].Status; t.rank() < s.rank() {
+			s = t
+		}
+	}
+	return s
+}
+
+func (f *folding) done() Shown {
+	all := f.only
+	if all == nil {
+		for i := range f.groups {
+			all = append(all, f.groups[i].list...)
+		}
+	}
+	f.shown.Observations = make([]Observation, 0, len(all))
+	for _, o := range all {
+		if o.Status != Deleted {
+			f.shown.Observations = append(f.shown.Observations, o)
+		}
+	}
+	return f.shown
+}

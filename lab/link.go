@@ -1,0 +1,85 @@
+package lab
+
+import (
+	"strings"
+	"time"
+)
+
+// link makes a report's keys.
+func (r *Report) link() Link {
+	service := r.Service.Code
+	if service == "" {
+		service = r.Service.Text
+	}
+	return Link{Service: service, Filler: r.Filler.key(), Placer: r.Placer.key(), Accession: r.Accession, Observed: r.Observed}
+}
+
+func (o *Order) key() string {
+	switch {
+	case o == nil:
+		return ""
+	case o.Namespace == "":
+		return o.ID
+	}
+	return o.ID + "|" + o.Namespace
+}
+
+// matches tells whether a report of the same patient and service that has the
+// keys l is an earlier version of one that has the keys next. The first of these that
+// both have decides: filler order number, placer order number, accession, time of
+// observation. correction tells that next calls itself a correction.
+func (l *Link) matches(next *Link, correction bool) bool {
+	same, known := compare(l.Filler, next.Filler)
+	if !known {
+		same, known = compare(l.Placer, next.Placer)
+	}
+	if known {
+		return same && (correction || !(l.daily() && farApart(l.Observed, next.Observed)))
+	}
+	if same, known = compare(l.Accession, next.Accession); known {
+		return same && (l.Observed == next.Observed || l.Observed == "" || next.Observed == "")
+	}
+	return l.Service != "" && l.Observed != "" && l.Observed == next.Observed
+}
+
+// compare tells whether two numbers are the same, and whether both are there. A namespace that
+// only one of them has does not make them differ.
+func compare(a, b string) (same, known bool) {
+	if a == "" || b == "" {
+		return false, false
+	}
+	ida, nsa, _ := strings.Cut(a, "|")
+	idb, nsb, _ := strings.Cut(b, "|")
+	return ida == idb && (nsa == nsb || nsa == "" || nsb == ""), true
+}
+
+// daily tells whether the order number looks like a sequence that begins again
+// every day: at most six digits. Such a number says nothing about another day's.
+func (l *Link) daily() bool {
+	id := l.Filler
+	if id == "" {
+		id = l.Placer
+	}
+	id, _, _ = strings.Cut(id, "|")
+	return len(id) <= 6 && digits(id)
+}
+
+// farApart tells whether two times are known and more than 24 hours apart.
+func farApart(a, b string) bool {
+	ta, ok1 := instant(a)
+	tb, ok2 := instant(b)
+	d := ta.Sub(tb)
+	return ok1 && ok2 && (d > 24*time.Hour || d < -24*time.Hour)
+}
+
+// instant reads a time that hl7v2.Time.ISO wrote; without an offset it is taken as UTC.
+func instant(s string) (time.Time, bool) {
+	layouts := [...]string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02T15:04Z07:00", "2006-01-02T15:04",
+		"2006-01-02T15Z07:00", "2006-01-02T15", "2006-01-02", "2006-01", "2006"}
+	for _, l := range layouts {
+		if t, err := time.Parse(l, s); err == nil {
+			return t, true
+		}
+	}
+	return time.Time{}, false
+}

@@ -1,0 +1,93 @@
+package lab
+
+import "github.com/halong-gateway/halong/hl7v2"
+
+// observation reads OBX.
+func observation(s hl7v2.Segment) Observation {
+	id := s.Field(3).CWE()
+	o := Observation{
+		Code: Coded{Code: id.Code, Text: id.Text, System: id.System}, Sub: text(s.Field(4)), Type: text(s.Field(2)),
+		Range: parseRange(s.Field(7)), HL7Status: text(s.Field(11)), Observed: when(s.Field(14)), Analysed: when(s.Field(19)),
+		Producer: text(s.Field(15).Component(1)), Equipment: text(s.Field(18).Component(1)),
+	}
+	if id.AltCode+id.AltText != "" {
+		o.Alternate = &Coded{Code: id.AltCode, Text: id.AltText, System: id.AltSystem}
+	}
+	if u := coded(s.Field(6)); u != (Coded{}) {
+		o.Units = &u
+	}
+	if m := s.Field(17).CWE(); m.Text != "" {
+		o.Method = m.Text
+	} else {
+		o.Method = m.Code
+	}
+	for _, f := range s.Field(8).Repetitions() {
+		if t := text(f.Component(1)); t != "" {
+			o.Flags = append(o.Flags, t)
+		}
+	}
+	o.values(s.Field(5))
+	if id.Code+id.Text == "" {
+		o.warn("OBX-3 is empty")
+	}
+	return o
+}
+
+// finish settles the statuses once all of a report is known.
+func (r *Report) finish() {
+	r.Status = reportStatus(r.HL7Status)
+	if r.Status == "" && r.HL7Status != "" {
+		r.Warnings = append(r.Warnings, "OBR-25 is not in table 0123")
+	}
+	for i := range r.Observations {
+		o := &r.Observations[i]
+		o.Status = observationStatus(o.HL7Status)
+		if o.Status != "" {
+			continue
+		}
+		if o.HL7Status == "" {
+			o.warn("OBX-11 is empty")
+		} else {
+			o.warn("OBX-11 is not in table 0085")
+		}
+		if o.Status = r.Status; o.Status == "" {
+			o.Status = Final
+		}
+	}
+	if r.Status == "" {
+		r.Status = r.derived()
+	}
+	if r.Observations == nil {
+		r.Observations = []Observation{} // [] rather than null in JSON
+	}
+}
+
+// derived is the status of a report that tells none: the least advanced of its
+// observations that have a result, corrected if any is, cancelled if all are.
+func (r *Report) derived() Status {
+	var results, preliminary, corrected, cancelled int
+	for i := range r.Observations {
+		switch r.Observations[i].Status {
+		case Registered:
+			continue
+		case Preliminary:
+			preliminary++
+		case Cancelled:
+			cancelled++
+		case Corrected, EnteredInError, Deleted:
+			corrected++
+		}
+		results++
+	}
+	switch {
+	case results == 0:
+		return Registered
+	case cancelled == results:
+		return Cancelled
+	case preliminary > 0:
+		return Preliminary
+	case corrected > 0:
+		return Corrected
+	}
+	return Final
+}

@@ -1,0 +1,96 @@
+package lab
+
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+
+	"github.com/halong-gateway/halong"
+)
+
+// Service files reports.
+type Service struct{ store Store }
+
+// New makes a Service over a store.
+func New(s Store) *Service { return &Service{store: s} }
+
+// Filing says whose and which a report is.
+type Filing struct {
+	ID       ID
+	Facility halong.Facility
+	Patient  int64 // the store's key; 0: the message named no patient
+	New      bool  // the patient was not known before: no earlier version is looked for
+	Received time.Time
+}
+
+// File adds a report as the first or a further version, linked by its keys to
+// the earlier ones of the same patient and service. It gives what was stored.
+func (s *Service) File(tx halong.Tx, f Filing, r *Report) (Head, error) {
+	h := Head{ID: f.ID, First: f.ID, Number: 1, Patient: f.Patient, Facility: f.Facility,
+		Received: f.Received, Status: r.Status, Sent: r.Sent, Link: r.link()}
+	if err := s.place(tx, &h, f.New, r.corrects()); err != nil {
+		return Head{}, err
+	}
+	content, err := r.encode()
+	if err != nil {
+		return Head{}, halong.E("lab.File", halong.Internal, f.ID.String(), err)
+	}
+	return h, s.store.AddVersion(tx, &Version{Head: h, Content: content})
+}
+
+// place finds the report that h is a version of.
+func (s *Service) place(tx halong.Tx, h *Head, unknown, correction bool) error {
+	if unknown || h.Patient == 0 && h.Filler+h.Placer+h.Accession == "" {
+		return nil
+	}
+	heads, err := s.store.Heads(tx, h.Facility, h.Patient, h.Service)
+	if err != nil {
+		return err
+	}
+	for i := len(heads) - 1; i >= 0; i-- { // the latest that fits
+		if heads[i].matches(&h.Link, correction) {
+			h.First = heads[i].First
+			break
+		}
+	}
+	if h.First == h.ID {
+		return nil
+	}
+	shown := Head{Status: Registered}
+	for i := range heads {
+		if heads[i].First != h.First {
+			continue
+		}
+		h.Number = heads[i].Number + 1
+		if !heads[i].Late {
+			shown = heads[i]
+		}
+	}
+	h.Late = late(h.Status, h.Sent, shown.Status, shown.Sent)
+	return nil
+}
+
+// corrects tells whether the report calls itself a correction of an earlier one.
+func (r *Report) corrects() bool {
+	if r.Status == Corrected {
+		return true
+	}
+	for i := range r.Observations {
+		if s := r.Observations[i].Status; s.rank() > Final.rank() && s != Cancelled {
+			return true
+		}
+	}
+	return false
+}
+
+// encode gives the report as JSON, without escapes that only HTML needs.
+func (r *Report) encode() ([]byte, error) {
+	var b bytes.Buffer
+	b.Grow(256 + 224*len(r.Observations))
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(r); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}

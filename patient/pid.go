@@ -1,0 +1,90 @@
+package patient
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/hl7v2"
+)
+
+// null marks demographics that the sender wants deleted (the HL7 null).
+const null = "\x00"
+
+// maxIdentifiers bounds the identifiers of one patient.
+const maxIdentifiers = 64
+
+// FromPID reads PID (HL7 3.4.2). Identifiers are those of PID-3, before 2.3 also PID-2 and
+// PID-4; a Vietnamese citizen number in PID-19 is one too. sent is the message's time.
+func FromPID(f halong.Facility, pid hl7v2.Segment, sent string) *Patient {
+	p := &Patient{Facility: f, Sent: sent, Name: name(pid.Field(5)), Birth: birth(pid.Field(7)), Sex: sex(pid.Field(8))}
+	for _, n := range []int{3, 2, 4} {
+		for _, v := range pid.Field(n).Repetitions() {
+			p.addIdentifier(v.CX())
+		}
+	}
+	if c := pid.Field(19).CX(); IsCCCD(c.ID) {
+		p.addIdentifier(hl7v2.CX{ID: c.ID, Type: "NI"})
+	}
+	return p
+}
+
+func (p *Patient) addIdentifier(c hl7v2.CX) {
+	if c.ID == "" || len(p.Identifiers) == maxIdentifiers {
+		return
+	}
+	id := Identifier{ID: c.ID, Authority: c.Authority, Type: c.Type}
+	if c.Type == "NI" && IsCCCD(c.ID) {
+		id.System = CitizenID
+	}
+	p.know(id)
+}
+
+// know adds an identifier unless it is there; of two that differ only in
+// type or in having an authority at all the fuller one stays.
+func (p *Patient) know(id Identifier) (added bool) {
+	same := func(o Identifier) bool { return o.ID == id.ID && (o.Authority == id.Authority || id.Authority == "") }
+	if slices.ContainsFunc(p.Identifiers, same) || len(p.Identifiers) >= maxIdentifiers {
+		return false
+	}
+	p.Identifiers = append(p.Identifiers, id)
+	return true
+}
+
+// name reads the legal name of PID-5, else the first one.
+func name(f hl7v2.Value) string {
+	if f.Null() {
+		return null
+	}
+	first := ""
+	for _, v := range f.Repetitions() {
+		x := v.XPN()
+		n := x.DICOM()
+		if x.Type == "L" && n != "" {
+			return n
+		}
+		if first == "" {
+			first = n
+		}
+	}
+	return first
+}
+
+func birth(f hl7v2.Value) string {
+	if f.Null() {
+		return null
+	}
+	s := strings.TrimSpace(f.Component(1).Text())
+	if t, ok := hl7v2.ParseTime(s); ok {
+		t.Parts, t.Zone = min(t.Parts, 3), false
+		return t.ISO()
+	}
+	return s
+}
+
+func sex(f hl7v2.Value) string {
+	if f.Null() {
+		return null
+	}
+	return strings.TrimSpace(f.Component(1).Text())
+}
