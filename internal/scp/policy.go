@@ -1,0 +1,38 @@
+package scp
+
+import (
+	"net"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/dicom/pdu"
+	"github.com/halong-gateway/halong/internal/access"
+)
+
+// session is what is known of the peer of an Association.
+type session struct {
+	facility halong.Facility
+	source   halong.Source
+}
+
+// admit is the access policy. AE titles are compared without spaces around
+// them, and with case (PS3.5 6.2).
+func (s *Server) admit(remote net.Addr, rq *pdu.AssociateRQ) (any, *pdu.Reject) {
+	if s.cfg.CheckCalledAE && rq.CalledAE != s.cfg.AE {
+		r := pdu.RejectCalledAE
+		return nil, &r
+	}
+	addr := access.Address(remote)
+	peer, ok := s.cfg.Peers.Match(rq.CallingAE, addr)
+	if !ok {
+		r := pdu.RejectCallingAE
+		return nil, &r
+	}
+	x := &session{facility: s.cfg.Facility, source: halong.Source{Protocol: "C-STORE", Peer: rq.CallingAE}}
+	if addr.IsValid() {
+		x.source.Address = addr.String()
+	}
+	if peer.Facility != "" {
+		x.facility = peer.Facility
+	}
+	return x, nil
+}

@@ -1,0 +1,100 @@
+package scp
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/dicom"
+	"github.com/halong-gateway/halong/dicom/dimse"
+	"github.com/halong-gateway/halong/internal/access"
+	"github.com/halong-gateway/halong/storage"
+)
+
+// Storer takes objects in. Store reads in.Body to its end unless it fails. The
+// error's kind says what the sender is told; when it is nil, or of kind Conflict, the object is
+// durable and findable.
+type Storer interface {
+	Store(ctx context.Context, in storage.Inbound) (storage.Receipt, error)
+}
+
+// Metrics counts Associations. Its methods are called by many goroutines at once.
+type Metrics interface {
+	AssociationOpened()
+	AssociationClosed()
+	// AssociationRefused is called when a connection came to no Association.
+	AssociationRefused()
+	// Answered is called after each response: the operation ("C-STORE"), its status
+	// as four hexadecimal digits, and how long it took from the whole command set on.
+	Answered(operation, status string, took time.Duration)
+}
+
+// Config says what is served, and to whom.
+type Config struct {
+	Storer        Storer
+	AE            string // our AE title
+	CheckCalledAE bool   // refuse Associations that ask for another title than AE
+	// RejectUnknown refuses SOP Classes that are not in PS3.6 annex A; else they are taken as Storage.
+	RejectUnknown bool
+	Peers         access.Peers    // allow-list; empty lets everybody in
+	Facility      halong.Facility // of objects from peers that have none of their own
+
+	MaxLength       uint32 // Maximum Length Received announced; default 128 KiB
+	MaxAssociations int    // default 256
+	MaxPerPeer      int    // by IP address; default 64
+	Timeouts        dimse.Timeouts
+
+	Metrics Metrics      // may be nil
+	Log     *slog.Logger // may be nil
+}
+
+// Server is a Storage SCP.
+type Server struct {
+	cfg    Config
+	dimse  dimse.Server
+	facade observer
+}
+
+// New makes a Server that serves nobody yet.
+func New(cfg Config) *Server {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Facility == "" {
+		cfg.Facility = halong.DefaultFacility
+	}
+	s := &Server{cfg: cfg}
+	s.facade = observer{metrics: cfg.Metrics, log: cfg.Log}
+	s.dimse = dimse.Server{
+		Mux: s.mux(), Policy: s.admit, MaxLength: cfg.MaxLength, Timeouts: cfg.Timeouts,
+		MaxAssociations: cfg.MaxAssociations, MaxPerPeer: cfg.MaxPerPeer, Observe: &s.facade,
+	}
+	return s
+}
+
+// Serve accepts Associations until Shutdown, then gives dimse.ErrServerClosed.
+func (s *Server) Serve(l net.Listener) error { return s.dimse.Serve(l) }
+
+// Shutdown takes no new Associations and waits for running ones; when ctx ends
+// they are aborted.
+func (s *Server) Shutdown(ctx context.Context) error { return s.dimse.Shutdown(ctx) }
+
+// mux registers what is served.
+func (s *Server) mux() *dimse.Mux {
+	m := &dimse.Mux{}
+	m.Handle(dicom.VerificationSOPClass, dimse.Offer{Service: verification{}, Accepts: nativeSyntax})
+	store := dimse.Offer{Service: &storageService{storer: s.cfg.Storer, log: s.cfg.Log, serves: s.servesStorage}, Accepts: pixelSyntax}
+	m.HandleFunc(s.servesStorage, store)
+	return m
+}
+
+// servesStorage tells whether objects of a SOP Class are taken: every Storage
+// SOP Class of the standard, and unknown ones unless the configuration forbids it.
+func (s *Server) servesStorage(class dicom.UID) bool {
+	if c, ok := dicom.LookupSOPClass(class); ok {
+		return c.Kind == dicom.Storage
+	}
+	return !s.cfg.RejectUnknown && mayBeStorage(class)
+}
