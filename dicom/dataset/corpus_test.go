@@ -9,10 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
-	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/halong-gateway/halong/dicom"
@@ -133,5 +131,3 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-var _ = iotest.OneByteReader
-var _ = slices.Contains[[]int]

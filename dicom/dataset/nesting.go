@@ -38,19 +38,33 @@ func (r *Reader) itemHeader(f *frame) (dicom.Tag, uint32, error) {
 }
 
 func (r *Reader) startItem(f *frame, length uint32) (Token, error) {
+	loose := r.stretch(f, length)
 	t, err := r.countItem(f, length)
 	if err != nil {
 		return t, err
 	}
 	t.Kind = ItemStart
 	f.index++
-	g := frame{tag: f.tag, end: -1, bound: f.bound, enc: f.enc, charset: f.charset, un: f.un, fresh: true}
+	g := frame{tag: f.tag, end: -1, bound: f.bound, enc: f.enc, charset: f.charset, un: f.un, loose: loose, fresh: true}
 	if length != UndefinedLength {
 		g.end = t.ValueOffset + int64(length)
 		g.bound = g.end
 	}
 	r.stack = append(r.stack, g)
 	return t, nil
+}
+
+// stretch makes a sequence whose length is too short for its last item as long
+// as that, unless it then runs beyond what encloses it. As the two lengths contradict each
+// other, the end of the stream will do for an end as well. Such lengths are seen in the wild.
+func (r *Reader) stretch(f *frame, length uint32) bool {
+	end := r.win.pos() + 8 + int64(length)
+	outer := r.stack[len(r.stack)-2].bound
+	if length != UndefinedLength && f.end >= 0 && end > f.end && (outer < 0 || end <= outer) {
+		f.end, f.bound = end, end
+		f.loose = true
+	}
+	return f.loose
 }
 
 // countItem consumes the header of an item or fragment.

@@ -84,6 +84,7 @@ type frame struct {
 	enc      encoding
 	un       bool // a sequence encoded as UN (PS3.5 6.2.2 note 2)
 	external bool // fragments that lie elsewhere
+	loose    bool // the length is wrong, see stretch
 	fresh    bool // no element was read yet
 }
 
@@ -169,6 +170,9 @@ func (r *Reader) SyntaxUsed() *dicom.TransferSyntax {
 func (r *Reader) step() (Token, error) {
 	f := &r.stack[len(r.stack)-1]
 	if f.end >= 0 && r.win.pos() >= f.end {
+		return r.pop(0), nil
+	}
+	if f.loose && r.win.fill(1) == 0 && r.win.err == io.EOF {
 		return r.pop(0), nil
 	}
 	switch f.place {
