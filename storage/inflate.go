@@ -1,7 +1,6 @@
 package storage
 
 import (
-	"io"
 	"os"
 
 	"github.com/halong-gateway/halong"
@@ -37,11 +36,7 @@ func spoolInflated(o *Object) (f *os.File, err error) {
 	if err = os.Remove(f.Name()); err != nil {
 		return fail(err)
 	}
-	r, err := dataset.Inflate(o.DataSet(), o.limits)
-	if err != nil {
-		return fail(err)
-	}
-	if _, err = io.Copy(f, r); err != nil {
+	if _, err = dataset.Inflate(f, o.DataSet(), o.limits); err != nil {
 		return fail(err)
 	}
 	return f, nil

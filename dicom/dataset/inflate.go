@@ -86,3 +86,12 @@ func (f *inflater) end() {
 func (f *inflater) fail(reason string, err error) error {
 	return &SyntaxError{Offset: f.out, Reason: fmt.Sprintf("%s (byte %d of the deflated stream)", reason, f.raw.pos()), Err: err}
 }
+
+// Inflate writes the inflated bytes of a deflated data set (PS3.5 A.5) from r to
+// w, within the limits, and tells how many they were.
+func Inflate(w io.Writer, r io.Reader, l Limits) (int64, error) {
+	var raw window
+	raw.open(r)
+	defer raw.close()
+	return io.Copy(w, newInflater(&raw, l.withDefaults()))
+}

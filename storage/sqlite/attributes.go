@@ -69,18 +69,20 @@ func fill(s, more *dataset.Set) {
 	}
 }
 
-// join merges the attributes of several levels into one set sorted by tag. Where
-// levels share a tag the first given wins.
-func join(levels ...*dataset.Set) *dataset.Set {
-	n := 0
-	for _, l := range levels {
-		n += len(l.Elements)
+// join merges the attributes of two levels, each sorted by tag. Where both have
+// a tag the upper one's stays.
+func join(upper, lower *dataset.Set) *dataset.Set {
+	a, b := upper.Elements, lower.Elements
+	all := make([]dataset.Element, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		switch {
+		case a[0].Tag < b[0].Tag:
+			all, a = append(all, a[0]), a[1:]
+		case a[0].Tag > b[0].Tag:
+			all, b = append(all, b[0]), b[1:]
+		default:
+			b = b[1:]
+		}
 	}
-	all := &dataset.Set{Elements: make([]dataset.Element, 0, n)}
-	for _, l := range levels {
-		all.Elements = append(all.Elements, l.Elements...)
-	}
-	slices.SortStableFunc(all.Elements, func(a, b dataset.Element) int { return int(int64(a.Tag) - int64(b.Tag)) })
-	all.Elements = slices.CompactFunc(all.Elements, func(a, b dataset.Element) bool { return a.Tag == b.Tag })
-	return all
+	return &dataset.Set{Elements: append(append(all, a...), b...)}
 }

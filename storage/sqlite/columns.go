@@ -3,8 +3,11 @@ package sqlite
 import (
 	"strings"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/halong-gateway/halong/dicom"
 	"github.com/halong-gateway/halong/dicom/dataset"
+	"github.com/halong-gateway/halong/dicom/query"
 	"github.com/halong-gateway/halong/dicom/tag"
 	"github.com/halong-gateway/halong/internal/fold"
 )
@@ -12,19 +15,19 @@ import (
 // studyColumns are the columns of a study row that searches are narrowed by.
 type studyColumns struct {
 	date, patient, name, birth, accession, studyID, referring, description string
-	attributes                                                            []byte
+	attributes                                                             []byte
 }
 
 func columnsOf(s *dataset.Set) studyColumns {
 	return studyColumns{
 		date:        date(s.String(tag.StudyDate)),
-		patient:     s.String(tag.PatientID),
-		name:        fold.Name(s.String(tag.PatientName)),
+		patient:     text(s, tag.PatientID),
+		name:        strings.Join(groups(s.Strings(tag.PatientName)), "="),
 		birth:       date(s.String(tag.PatientBirthDate)),
-		accession:   s.String(tag.AccessionNumber),
-		studyID:     s.String(tag.StudyID),
-		referring:   fold.Name(s.String(tag.ReferringPhysicianName)),
-		description: s.String(tag.StudyDescription),
+		accession:   text(s, tag.AccessionNumber),
+		studyID:     text(s, tag.StudyID),
+		referring:   strings.Join(groups(s.Strings(tag.ReferringPhysicianName)), "="),
+		description: text(s, tag.StudyDescription),
 		attributes:  encode(s),
 	}
 }
@@ -34,16 +37,29 @@ func (c *studyColumns) values() []any {
 	return []any{c.date, c.patient, c.name, c.birth, c.accession, c.studyID, c.referring, c.description, c.attributes}
 }
 
-// date gives a DA value as YYYYMMDD, also when it is written as ACR-NEMA did
-// (YYYY.MM.DD); empty if it is no date.
+// date gives a DA value as YYYYMMDD; empty if it is none.
 func date(v string) string {
-	if len(v) == 10 && v[4] == '.' && v[7] == '.' {
-		v = v[:4] + v[5:7] + v[8:]
-	}
-	if len(v) != 8 || strings.Trim(v, "0123456789") != "" {
+	d, ok := query.NormalizeDate(v)
+	if !ok {
 		return ""
 	}
-	return v
+	return d
+}
+
+// text gives the first value of an attribute in the form in which values are compared.
+func text(s *dataset.Set, t dicom.Tag) string { return norm.NFC.String(s.String(t)) }
+
+// groups gives the component groups of a person name's values (PS3.5 6.2.1),
+// folded, without empty ones.
+func groups(values []string) (folded []string) {
+	for _, v := range values {
+		for g := range strings.SplitSeq(v, "=") {
+			if g = fold.Name(g); g != "" {
+				folded = append(folded, g)
+			}
+		}
+	}
+	return folded
 }
 
 // noNumber stands for an absent Series or Instance Number; it is one more than an IS can hold (PS3.5 6.2).

@@ -80,7 +80,8 @@ func (tx *Tx) prune(facility int64, id storage.Identity, st *knownStudy, se *kno
 	}
 	if gone {
 		tx.db.keys.studies.remove(studyKey{facility, id.Study})
-		return nil
+		_, err = tx.Exec(`DELETE FROM study_group WHERE study = ?`, st.id)
+		return err
 	}
 	tx.counts = append(tx.counts, change{study: st.id, addSeries: -1})
 	return tx.modalities(st.id)

@@ -1,6 +1,8 @@
 package sqlite
 
 import (
+	"strings"
+
 	"github.com/halong-gateway/halong/dicom/dataset"
 	"github.com/halong-gateway/halong/dicom/tag"
 	"github.com/halong-gateway/halong/storage"
@@ -25,6 +27,9 @@ func (tx *Tx) studyFor(st *knownStudy, facility int64, n *storage.NewInstance) (
 	if st.id, err = r.LastInsertId(); err != nil {
 		return nil, err
 	}
+	if err := tx.addGroups(st.id, c.name); err != nil {
+		return nil, err
+	}
 	tx.db.keys.studies.n = rememberedStudies
 	tx.db.keys.studies.put(studyKey{facility, n.Study}, st)
 	return st, nil
@@ -39,8 +44,28 @@ func (tx *Tx) fillStudy(st *knownStudy, more *dataset.Set) error {
 	c := columnsOf(s)
 	_, err = tx.Exec(`UPDATE study SET date = ?, patient = ?, name = ?, birth = ?, accession = ?, study_id = ?, referring = ?,
 		description = ?, attributes = ? WHERE id = ?`, append(c.values(), st.id)...)
+	if err != nil {
+		return err
+	}
 	st.filled = filled(s)
-	return err
+	if _, err = tx.Exec(`DELETE FROM study_group WHERE study = ?`, st.id); err != nil {
+		return err
+	}
+	return tx.addGroups(st.id, c.name)
+}
+
+// addGroups adds rows for the second and further component groups of a name.
+func (tx *Tx) addGroups(study int64, name string) error {
+	_, more, ok := strings.Cut(name, "=")
+	if !ok {
+		return nil
+	}
+	for g := range strings.SplitSeq(more, "=") {
+		if _, err := tx.Exec(`INSERT INTO study_group (name, study) VALUES (?, ?) ON CONFLICT DO NOTHING`, g, study); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // seriesFor does for the series what studyFor does for the study.
@@ -101,7 +126,7 @@ func (tx *Tx) modalities(study int64) error {
 
 // change is what one instance changes in the counts of the levels above.
 type change struct {
-	study, series             int64
+	study, series           int64
 	addSeries, addInstances int
 }
 
@@ -138,4 +163,3 @@ func sum(by map[int64]*change, id int64, c *change) {
 	s.addSeries += c.addSeries
 	s.addInstances += c.addInstances
 }
-

@@ -52,7 +52,7 @@ CREATE TABLE study (
 	modalities  TEXT NOT NULL DEFAULT '',   -- sorted, "\CT\SR\": each between backslashes
 	date        TEXT NOT NULL,              -- YYYYMMDD or empty
 	patient     TEXT NOT NULL,              -- Patient ID
-	name        TEXT NOT NULL,              -- Patient's Name, folded
+	name        TEXT NOT NULL,              -- Patient's Name: its component groups folded, joined by =
 	birth       TEXT NOT NULL,
 	accession   TEXT NOT NULL,
 	study_id    TEXT NOT NULL,
@@ -64,9 +64,18 @@ CREATE UNIQUE INDEX study_uid ON study (uid, facility);
 -- Pages in the order of answers; names are there to be filtered without a look at the row.
 CREATE INDEX study_date ON study (date DESC, uid, facility, name);
 CREATE INDEX study_facility ON study (facility, date DESC, uid, name);
-CREATE INDEX study_patient ON study (patient, date DESC, uid);
+CREATE INDEX study_patient ON study (patient, date DESC, uid, facility);
 CREATE INDEX study_name ON study (name);
 CREATE INDEX study_accession ON study (accession) WHERE accession <> '';
+
+-- Further component groups of names that have several, so that each can be
+-- searched by its beginning.
+CREATE TABLE study_group (
+	name  TEXT NOT NULL,
+	study INTEGER NOT NULL,
+	PRIMARY KEY (name, study)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX study_group_study ON study_group (study);
 
 CREATE TABLE series (
 	id         INTEGER PRIMARY KEY AUTOINCREMENT,

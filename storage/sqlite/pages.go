@@ -1,0 +1,58 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"iter"
+)
+
+// Rows are read in pages that begin after the last key of the page before, so
+// that no connection is held while the caller works. Pages grow: a short answer
+// costs one small page, a long one few large ones.
+const (
+	firstPage = 64
+	lastPage  = 2048
+)
+
+// pages gives the rows of one page after another. read gives at most limit rows
+// after the row given, from the beginning if that is nil.
+func pages[T any](first int, read func(last *T, limit int) ([]T, error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var last *T
+		for limit := first; ; limit = min(4*limit, lastPage) {
+			page, err := read(last, limit)
+			if err != nil {
+				var none T
+				yield(none, err)
+				return
+			}
+			for _, row := range page {
+				if !yield(row, nil) {
+					return
+				}
+			}
+			if len(page) < limit {
+				return
+			}
+			last = &page[len(page)-1]
+		}
+	}
+}
+
+// collect runs a query and reads all of its rows.
+func collect[T any](ctx context.Context, r *Reader, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
+	rows, err := r.Query(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []T
+	for rows.Next() {
+		row, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, row)
+	}
+	return all, rows.Err()
+}

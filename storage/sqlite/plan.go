@@ -1,0 +1,208 @@
+package sqlite
+
+import (
+	"slices"
+	"strings"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/halong-gateway/halong/dicom"
+	"github.com/halong-gateway/halong/dicom/query"
+	"github.com/halong-gateway/halong/dicom/tag"
+	"github.com/halong-gateway/halong/internal/fold"
+	"github.com/halong-gateway/halong/storage"
+)
+
+// plan says how the studies of a search are read: over which index, and which
+// rows. Conditions never leave out a study that matches; exact tells that they let no
+// other through, so that attributes need not be looked at.
+//
+// The index is named in the statement: SQLite keeps no statistics here, and
+// would take an equal facility for as selective as an equal Patient ID.
+type plan struct {
+	where
+	index string // "INDEXED BY …"
+	first int    // rows of the first page
+	exact bool
+}
+
+// prefixLimit is how many studies with names that begin as asked for are sorted; if there are
+// more, reading studies in the order of answers finds enough of them soon.
+const prefixLimit = 200
+
+func (s *search) plan() (*plan, error) {
+	p := &plan{first: firstPage, exact: true}
+	for _, k := range s.keys[storage.LevelStudy] {
+		if !p.key(k, s.fuzzy) {
+			p.exact = false
+		}
+	}
+	s.facilities(p)
+	switch {
+	case p.index != "":
+	case s.studies == nil && s.series != nil:
+		p.index = "NOT INDEXED"
+		p.and("s.id IN (SELECT study FROM series WHERE uid IN (SELECT value FROM json_each(?)))", list(s.series))
+	case s.studies == nil && s.sops != nil:
+		p.index = "NOT INDEXED"
+		p.and(`s.id IN (SELECT e.study FROM series e INDEXED BY series_order CROSS JOIN instance i INDEXED BY instance_sop
+			WHERE i.series = e.id AND i.sop IN (SELECT value FROM json_each(?)))`, list(s.sops))
+	default:
+		return p, s.planNames(p)
+	}
+	return p, nil
+}
+
+// facilities adds what the caller may see. The zero scope sees nothing.
+func (s *search) facilities(p *plan) {
+	switch known := len(*s.db.facilities.committed.Load()); {
+	case len(s.seen) == 1:
+		p.and("s.facility = ?", s.seen[0].id)
+	case len(s.seen) < known:
+		ids := make([]int64, len(s.seen))
+		for i, f := range s.seen {
+			ids[i] = f.id
+		}
+		p.and("s.facility IN (SELECT value FROM json_each(?))", list(ids))
+	}
+}
+
+// key adds the conditions for one key, and chooses the index if it is selective.
+// It tells whether the conditions are exact.
+func (p *plan) key(k query.Key, fuzzy bool) bool {
+	if len(k.Path) > 1 {
+		return false
+	}
+	kind := k.Kind()
+	equal := kind == query.Single || kind == query.List && !slices.ContainsFunc(k.Values, wild)
+	switch t := k.Path[0]; {
+	case t == tag.StudyInstanceUID && equal:
+		p.in("s.uid", k.Values)
+		p.index = "INDEXED BY study_uid"
+		return true
+	case t == tag.PatientID && equal:
+		p.in("s.patient", nfc(k.Values))
+		p.use("INDEXED BY study_patient")
+		return true
+	case t == tag.AccessionNumber && equal:
+		p.and("s.accession <> ''")
+		p.in("s.accession", nfc(k.Values))
+		p.use("INDEXED BY study_accession")
+		return true
+	case t == tag.StudyID && equal:
+		p.in("s.study_id", nfc(k.Values))
+		return true
+	case t == tag.StudyDate && k.VR == dicom.DA && (kind == query.Single || kind == query.Range):
+		return p.dates("s.date", k)
+	case t == tag.PatientBirthDate && k.VR == dicom.DA && (kind == query.Single || kind == query.Range):
+		return p.dates("s.birth", k)
+	case t == tag.PatientName && kind != query.List:
+		p.words("s.name", k)
+	case t == tag.ReferringPhysicianName && kind != query.List:
+		p.words("s.referring", k)
+	case t == tag.ModalitiesInStudy && kind == query.Single:
+		p.and(`instr(s.modalities, ?) > 0`, `\`+k.Values[0]+`\`)
+	case t == tag.StudyDescription && (kind == query.Single || kind == query.Wildcard):
+		p.and(`s.description LIKE ? ESCAPE '\'`, query.Like(norm.NFC.String(k.Values[0])))
+	case t == tag.PatientID && kind == query.Wildcard:
+		p.and(`s.patient LIKE ? ESCAPE '\'`, query.Like(norm.NFC.String(k.Values[0])))
+	}
+	_ = fuzzy
+	return false
+}
+
+func (p *plan) use(index string) {
+	if p.index == "" {
+		p.index = index
+	}
+}
+
+// dates narrows to a range of days.
+func (p *plan) dates(column string, k query.Key) bool {
+	lo, hi := k.Range()
+	if lo == "" {
+		lo = "0" // leaves out what has no date
+	}
+	p.and(column+" >= ?", lo)
+	if hi != "" {
+		p.and(column+" <= ?", hi)
+	}
+	return true
+}
+
+// words narrows to names that hold the longest word of the key's first value: name
+// columns hold all component groups, folded.
+func (p *plan) words(column string, k query.Key) {
+	var longest string
+	for _, w := range literals(k.Values[0]) {
+		if len(w) > len(longest) {
+			longest = w
+		}
+	}
+	if longest != "" {
+		p.and("instr("+column+", ?) > 0", longest)
+	}
+}
+
+// literals gives the folded pieces of a name pattern that must all occur in a name.
+func literals(pattern string) []string {
+	pieces := strings.FieldsFunc(pattern, func(r rune) bool { return strings.ContainsRune("*?=^ ", r) })
+	for i := range pieces {
+		pieces[i] = fold.Name(pieces[i])
+	}
+	return strings.Fields(strings.Join(pieces, " "))
+}
+
+func wild(v string) bool { return strings.ContainsAny(v, "*?") }
+
+func nfc(values []string) []string {
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = norm.NFC.String(v)
+	}
+	return out
+}
+
+// planNames looks whether a name key is selective; else studies are read in the
+// order of answers.
+func (s *search) planNames(p *plan) error {
+	prefix := s.namePrefix()
+	if prefix != "" {
+		end := prefix + "\U0010ffff"
+		var n int
+		err := s.db.reader.QueryRow(s.ctx, `SELECT count(*) FROM (SELECT 1 FROM study INDEXED BY study_name WHERE name >= ?1 AND name < ?2
+			UNION ALL SELECT 1 FROM study_group WHERE name >= ?1 AND name < ?2 LIMIT ?3)`, prefix, end, prefixLimit).Scan(&n)
+		if err != nil {
+			return err
+		}
+		if n < prefixLimit {
+			p.index = "NOT INDEXED"
+			p.and(`s.id IN (SELECT id FROM study INDEXED BY study_name WHERE name >= ? AND name < ?
+				UNION ALL SELECT study FROM study_group WHERE name >= ? AND name < ?)`, prefix, end, prefix, end)
+			return nil
+		}
+	}
+	if p.index = "INDEXED BY study_date"; len(s.seen) == 1 {
+		p.index = "INDEXED BY study_facility"
+	}
+	return nil
+}
+
+// namePrefix gives how a component group of the name must begin, folded; empty if
+// the search does not say.
+func (s *search) namePrefix() string {
+	if s.fuzzy {
+		return ""
+	}
+	for _, k := range s.keys[storage.LevelStudy] {
+		if len(k.Path) > 1 || k.Path[0] != tag.PatientName || len(k.Values) != 1 || strings.Contains(k.Values[0], "=") {
+			continue
+		}
+		v := k.Values[0]
+		if i := strings.IndexAny(v, "*?"); i >= 0 {
+			v = v[:i]
+		}
+		return fold.Name(v)
+	}
+	return ""
+}

@@ -1,0 +1,119 @@
+package sqlite
+
+import (
+	"context"
+	"slices"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/dicom"
+	"github.com/halong-gateway/halong/dicom/dataset"
+	"github.com/halong-gateway/halong/dicom/query"
+	"github.com/halong-gateway/halong/dicom/tag"
+	"github.com/halong-gateway/halong/storage"
+)
+
+// search is one question to the index: it walks down studies, series and
+// instances, each level with small queries of one table, in the order of answers.
+type search struct {
+	db       *DB
+	ctx      context.Context
+	seen     []facility // visible ones that exist, the preferred first
+	merged   bool       // several facilities: equal UIDs are one
+	level    storage.Level
+	keys     [storage.LevelInstance + 1][]query.Key // by the level they are matched at
+	deepest  storage.Level                          // that has keys
+	fuzzy    bool
+	retrieve bool // read what retrieval needs instead of attributes
+	all      bool // every version of every facility, nothing merged
+
+	// UIDs that narrow the walk; nil for all.
+	studies, series, sops []string
+}
+
+func (db *DB) newSearch(ctx context.Context, scope halong.Scope, level storage.Level) *search {
+	s := &search{db: db, ctx: ctx, level: level, seen: db.facilities.visible(scope)}
+	s.merged = len(s.seen) > 1
+	return s
+}
+
+// put sorts the keys by level. A key of an attribute that the index keeps at a lower level
+// than asked for asks for studies or series that have such a series or instance.
+func (s *search) put(keys []query.Key) {
+	for _, k := range keys {
+		if len(k.Path) == 0 || k.Kind() == query.Universal {
+			continue
+		}
+		level := s.levelOf(k.Path[0])
+		s.keys[level] = append(s.keys[level], k)
+		s.deepest = max(s.deepest, level)
+		if len(k.Path) == 1 {
+			s.narrow(k)
+		}
+	}
+}
+
+func (s *search) levelOf(t dicom.Tag) storage.Level {
+	switch t {
+	case tag.ModalitiesInStudy, tag.NumberOfStudyRelatedSeries, tag.NumberOfStudyRelatedInstances, tag.InstanceAvailability:
+		return storage.LevelStudy
+	case tag.NumberOfSeriesRelatedInstances:
+		return storage.LevelSeries
+	case tag.AvailableTransferSyntaxUID:
+		return storage.LevelInstance
+	}
+	if l := storage.LevelOf(t); l != 0 {
+		return l
+	}
+	return s.level // kept nowhere: nothing will match
+}
+
+// narrow uses the keys that name studies, series or instances.
+func (s *search) narrow(k query.Key) {
+	if kind := k.Kind(); kind != query.Single && kind != query.List {
+		return
+	}
+	switch k.Path[0] {
+	case tag.StudyInstanceUID:
+		s.studies = both(s.studies, k.Values)
+	case tag.SeriesInstanceUID:
+		s.series = both(s.series, k.Values)
+	case tag.SOPInstanceUID:
+		s.sops = both(s.sops, k.Values)
+	}
+}
+
+// both gives the values that are in both lists; a nil list holds all.
+func both(a, b []string) []string {
+	if a == nil {
+		return slices.Clone(b)
+	}
+	return slices.DeleteFunc(a, func(v string) bool { return !slices.Contains(b, v) })
+}
+
+// matches tells whether the attributes match the keys of a level.
+func (s *search) matches(level storage.Level, a *dataset.Set) bool {
+	keys := s.keys[level]
+	if !s.fuzzy {
+		return query.MatchAll(keys, a)
+	}
+	exact := make([]query.Key, 0, len(keys))
+	for _, k := range keys {
+		if k.VR != dicom.PN || len(k.Path) > 1 {
+			exact = append(exact, k)
+		} else if !matchFuzzily(k, a) {
+			return false
+		}
+	}
+	return query.MatchAll(exact, a)
+}
+
+func matchFuzzily(k query.Key, a *dataset.Set) bool {
+	for _, name := range a.Strings(k.Path[0]) {
+		for _, v := range k.Values {
+			if query.MatchNameFuzzily(v, name) {
+				return true
+			}
+		}
+	}
+	return false
+}
