@@ -122,7 +122,7 @@ func Default() *Config {
 		Log:      Log{Format: "text", Level: "info"},
 		DICOM: DICOM{
 			Listen: "127.0.0.1:11112", UnknownSOPClasses: "accept",
-			MaxAssociations: 200, MaxPerPeer: 64, Idle: Duration(60 * time.Second),
+			MaxAssociations: 256, MaxPerPeer: 64, Idle: Duration(10 * time.Minute),
 		},
 		HL7:     HL7{Listen: "127.0.0.1:2575", Idle: Duration(10 * time.Minute)},
 		HTTP:    HTTP{Listen: "127.0.0.1:8080", Base: "/"},

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/user"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/internal/app"
+	"github.com/halong-gateway/halong/storage"
+)
+
+type verifyCmd struct{ dataFlags }
+
+// Run reads and hashes everything.
+func (v *verifyCmd) Run(e *env) error {
+	d, _, err := e.open(&v.dataFlags)
+	if err != nil {
+		return err
+	}
+	b := newBar(e, "verify", -1, false)
+	report, err := d.Verify(e.ctx, b.set)
+	b.finish()
+	for _, line := range report.Damage {
+		e.printf("%s\n", line)
+	}
+	e.printf("%d versions, %d quarantined objects, %d bytes read; %d damaged\n",
+		report.Instances, report.Quarantined, report.Bytes, len(report.Damage))
+	if err := errors.Join(err, d.Close()); err != nil {
+		return err
+	}
+	if len(report.Damage) > 0 {
+		return errors.New("damage was found")
+	}
+	return nil
+}
+
+type reindexCmd struct{ dataFlags }
+
+// Run makes the index again.
+func (r *reindexCmd) Run(e *env) error {
+	c, err := r.resolve()
+	if err != nil {
+		return err
+	}
+	n, err := app.Reindex(e.ctx, c, app.NewLogger(e.stderr, c.Log))
+	if err != nil {
+		return err
+	}
+	e.printf("%d records replayed\n", n.Records)
+	if n.Lost > 0 {
+		return incomplete{fmt.Sprintf("%d records could not be replayed; the log tells which", n.Lost)}
+	}
+	return nil
+}
+
+type quarantineCmd struct {
+	List quarantineListCmd `cmd:"" default:"withargs" help:"List it, with reasons. halong export --quarantine writes it out."`
+}
+
+type quarantineListCmd struct {
+	dataFlags
+	JSON bool `help:"One JSON object a line."`
+}
+
+// quarantined is an entry as it is printed.
+type quarantined struct {
+	Entry    uint64          `json:"entry"`
+	Received string          `json:"received"`
+	Facility halong.Facility `json:"facility"`
+	Source   halong.Source   `json:"source"`
+	Bytes    int64           `json:"bytes"`
+	Class    string          `json:"class,omitempty"`
+	Instance string          `json:"instance,omitempty"`
+	Reason   string          `json:"reason"`
+}
+
+// Run lists the quarantine.
+func (q *quarantineListCmd) Run(e *env) error {
+	d, _, err := e.open(&q.dataFlags)
+	if err != nil {
+		return err
+	}
+	return errors.Join(q.list(e, d), d.Close())
+}
+
+func (q *quarantineListCmd) list(e *env, d *app.Data) error {
+	out := json.NewEncoder(e.stdout)
+	for in, err := range d.Archive.QuarantineList(e.ctx, halong.Everything()) {
+		if err != nil {
+			return err
+		}
+		l := quarantined{
+			in.Seq, in.Received.Format("2006-01-02T15:04:05Z"), in.Facility, in.Source, in.Manifest.Size(),
+			string(in.Manifest.SOPClass), string(in.Manifest.SOPInstance), in.Reason,
+		}
+		if q.JSON {
+			if err := out.Encode(l); err != nil {
+				return err
+			}
+			continue
+		}
+		e.printf("%d\t%s\t%s\t%s %s\t%d bytes\t%q\t%s\n", l.Entry, l.Received, l.Facility, l.Source.Protocol, l.Source.Peer, l.Bytes, l.Instance, l.Reason)
+	}
+	return nil
+}
+
+type deleteCmd struct {
+	dataFlags
+	refFlags
+	Reason string `required:"" help:"Why. It is kept with the decision; no patient data."`
+}
+
+// Run deletes.
+func (x *deleteCmd) Run(e *env) error {
+	ref, err := x.ref()
+	if err != nil {
+		return err
+	}
+	if ref == (storage.Ref{Facility: ref.Facility}) {
+		return usage{errors.New("delete needs --study, --series or --instance")}
+	}
+	d, _, err := e.open(&x.dataFlags)
+	if err != nil {
+		return err
+	}
+	by := halong.Source{Protocol: "command"}
+	if u, err := user.Current(); err == nil {
+		by.Peer = u.Username
+	}
+	n, err := d.Archive.Delete(e.ctx, halong.Everything(), ref, x.Reason, by)
+	e.printf("%d versions deleted\n", n)
+	return errors.Join(err, d.Close())
+}

@@ -1,0 +1,182 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/halong-gateway/halong/internal/app/config"
+)
+
+// App is a whole gateway: data folder, listeners and servers.
+type App struct {
+	config  *config.Config
+	log     *slog.Logger
+	data    *Data
+	metrics *metrics
+	gate    *gate
+	servers []server
+	ready   atomic.Bool
+	readied chan struct{} // closed when ready was said
+	addrs   Addresses
+}
+
+// Addresses are where an App listens; empty for what is off. Configuration may
+// ask for port 0, these tell the port that was given.
+type Addresses struct {
+	DICOM, HL7, HTTP string // host:port
+	URL              string // of the HTTP listener, with http.base, without a slash at its end
+}
+
+// server is one listener with what serves it.
+type server struct {
+	name     string
+	listener net.Listener
+	serve    func(net.Listener) error
+	shutdown func(context.Context) error // stops taking work, waits for what runs until the context ends
+	closed   error                       // what serve gives after shutdown
+}
+
+// Open opens the data folder, replays what the index lacks and binds all
+// listeners; nothing is served yet. Whatever fails, nothing stays open.
+func Open(ctx context.Context, c *config.Config, log *slog.Logger) (_ *App, err error) {
+	if err := c.Check(); err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	a := &App{config: c, log: log, readied: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.close())
+		}
+	}()
+	if a.gate, err = newGate(c); err != nil {
+		return nil, err
+	}
+	if a.data, err = OpenData(ctx, c, log); err != nil {
+		return nil, err
+	}
+	a.metrics = newMetrics(Version(), a.data.Index.Waiting)
+	for _, add := range []func() error{a.addDICOM, a.addHL7, a.addHTTP} {
+		if err := add(); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+// Addresses tells where the App listens.
+func (a *App) Addresses() Addresses { return a.addrs }
+
+// Ready is closed once every listener is served.
+func (a *App) Ready() <-chan struct{} { return a.readied }
+
+// listen binds one address.
+func (a *App) listen(s server, address string) (string, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", s.name, err)
+	}
+	s.listener = l
+	a.servers = append(a.servers, s)
+	return l.Addr().String(), nil
+}
+
+// Serve serves until ctx ends or a listener fails, drains for at most the
+// configured time, and closes everything. It gives nil after an orderly stop.
+func (a *App) Serve(ctx context.Context) error {
+	background, stop := context.WithCancel(context.Background())
+	defer stop()
+	failures := make(chan error, len(a.servers))
+	var wg sync.WaitGroup
+	for _, s := range a.servers {
+		wg.Go(func() {
+			if err := s.serve(s.listener); err != nil && !errors.Is(err, s.closed) {
+				failures <- fmt.Errorf("%s: %w", s.name, err)
+			}
+		})
+	}
+	wg.Go(func() { a.housekeep(background) })
+	a.ready.Store(true)
+	close(a.readied)
+	a.log.Info("ready", "version", Version(), "ae", a.config.AE, "dicom", a.addrs.DICOM, "hl7", a.addrs.HL7, "http", a.addrs.URL)
+
+	var failure error
+	select {
+	case <-ctx.Done():
+	case failure = <-failures:
+		a.log.Error("a listener failed", "error", failure)
+	}
+	a.ready.Store(false)
+	drained := a.drain()
+	stop()
+	wg.Wait()
+	err := errors.Join(failure, a.close())
+	a.log.Info("stopped", "drained", drained)
+	return err
+}
+
+// drain stops taking work and waits for what runs; false when the time was over before.
+func (a *App) drain() bool {
+	a.log.Info("draining", "at most", a.config.Drain.Std())
+	ctx, cancel := context.WithTimeout(context.Background(), a.config.Drain.Std())
+	defer cancel()
+	var wg sync.WaitGroup
+	var late atomic.Int32
+	for _, s := range a.servers {
+		wg.Go(func() {
+			if err := s.shutdown(ctx); err != nil {
+				late.Add(1)
+				a.log.Warn("cut off", "listener", s.name, "error", err)
+			}
+		})
+	}
+	wg.Wait()
+	return late.Load() == 0
+}
+
+// close closes what Open opened.
+func (a *App) close() error {
+	var errs []error
+	for _, s := range a.servers {
+		if err := s.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	a.servers = nil
+	if a.data != nil {
+		errs = append(errs, a.data.Close())
+		a.data = nil
+	}
+	return errors.Join(errs...)
+}
+
+// Close closes an App that was never served.
+func (a *App) Close() error { return a.close() }
+
+// housekeepingPause is how long background work rests.
+const housekeepingPause = 10 * time.Minute
+
+// housekeep removes blobs that nothing references any more, now and then.
+func (a *App) housekeep(ctx context.Context) {
+	tick := time.NewTicker(housekeepingPause)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		got, err := a.data.Archive.Collect(ctx, a.data.Store)
+		if err != nil && ctx.Err() == nil {
+			a.log.Error("housekeeping: collection failed", "error", err)
+		}
+		if got.Blobs > 0 {
+			a.log.Info("housekeeping: blobs removed", "blobs", got.Blobs, "bytes", got.Bytes)
+		}
+	}
+}

@@ -1,0 +1,124 @@
+package app
+
+import (
+	"crypto/x509"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/internal/access"
+	"github.com/halong-gateway/halong/internal/app/config"
+)
+
+const principalKey = "halong.principal"
+
+// gate lets HTTP callers in.
+type gate struct {
+	config *config.Config
+	tokens access.Tokens
+	open   access.Principal // who everybody is where neither tokens nor client certificates are asked for
+}
+
+func newGate(c *config.Config) (*gate, error) {
+	tokens, err := c.Tokens()
+	if err != nil {
+		return nil, err
+	}
+	return &gate{c, tokens, access.Grant("anonymous", "", nil, c.Facility)}, nil
+}
+
+// isOpen tells whether everybody is let in.
+func (g *gate) isOpen() bool { return len(g.tokens) == 0 && g.config.HTTP.TLS.ClientCA == "" }
+
+// middleware finds out who calls, and answers 401 or 403 itself.
+func (g *gate) middleware(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if c.Request().Method == http.MethodOptions {
+			return next(c) // tells nothing, and preflights carry no credentials
+		}
+		p, status := g.who(c.Request())
+		if status != 0 {
+			if status == http.StatusUnauthorized {
+				c.Response().Header().Set(echo.HeaderWWWAuthenticate, `Bearer realm="halong"`)
+			}
+			return echo.NewHTTPError(status)
+		}
+		c.Set(principalKey, p)
+		return next(c)
+	}
+}
+
+// who gives the caller, or the status that refuses it. With tokens a token is
+// needed even from the bearer of a certificate.
+func (g *gate) who(r *http.Request) (access.Principal, int) {
+	if len(g.tokens) > 0 {
+		token, ok := access.Bearer(r.Header.Get(echo.HeaderAuthorization))
+		if !ok {
+			return access.Principal{}, http.StatusUnauthorized
+		}
+		p, ok := g.tokens.Authenticate(token)
+		if !ok {
+			return access.Principal{}, http.StatusUnauthorized
+		}
+		return p, 0
+	}
+	if g.config.HTTP.TLS.ClientCA != "" {
+		if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
+			return access.Principal{}, http.StatusForbidden
+		}
+		p, ok := g.config.ClientPrincipal(names(r.TLS.PeerCertificates[0]))
+		if !ok {
+			return access.Principal{}, http.StatusForbidden
+		}
+		return p, 0
+	}
+	if access.Loopback(g.config.HTTP.Listen) && !loopbackHost(r.Host) {
+		return access.Principal{}, http.StatusForbidden // a page elsewhere that had its name point here (DNS rebinding)
+	}
+	return g.open, 0
+}
+
+func names(c *x509.Certificate) []string {
+	out := append([]string(nil), c.DNSNames...)
+	if c.Subject.CommonName != "" {
+		out = append(out, c.Subject.CommonName)
+	}
+	return out
+}
+
+// loopbackHost tells whether a Host header or an origin's host means this machine.
+func loopbackHost(host string) bool {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.Unmap().IsLoopback()
+}
+
+// principal gives who the gate let in.
+func principal(c echo.Context) access.Principal {
+	p, _ := c.Get(principalKey).(access.Principal)
+	return p
+}
+
+// scope gives what the caller may see and whose what it sends will be. A
+// facility in the path narrows both.
+func scope(c echo.Context) (halong.Scope, halong.Facility, error) {
+	p := principal(c)
+	f := halong.Facility(c.Param("facility"))
+	if f == "" {
+		return p.Scope, p.Facility, nil
+	}
+	if config.ValidFacility(f) != nil || !p.Scope.Sees(f) {
+		return halong.Scope{}, "", halong.E("app.scope", halong.Permission, "", nil)
+	}
+	return halong.Scope{Own: f}, f, nil
+}

@@ -1,0 +1,117 @@
+package app
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"path"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/internal/access"
+)
+
+// statuses are the HTTP answers to errors of services that no edge translated
+// (design: ARCHITECTURE.md, errors).
+var statuses = map[halong.Kind]int{
+	halong.Invalid:     http.StatusBadRequest,
+	halong.Unsupported: http.StatusNotAcceptable,
+	halong.NotExist:    http.StatusNotFound,
+	halong.Conflict:    http.StatusConflict,
+	halong.Permission:  http.StatusForbidden,
+	halong.Exhausted:   http.StatusInsufficientStorage,
+	halong.Transient:   http.StatusServiceUnavailable,
+}
+
+// newEcho makes the router with everything that is the same for all routes.
+func (a *App) newEcho() *echo.Echo {
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.HTTPErrorHandler = a.httpError
+	k := &cors{origins: a.config.HTTP.Origins, local: a.gate.isOpen() && access.Loopback(a.config.HTTP.Listen)}
+	e.Use(a.observe, k.middleware, headers)
+	return e
+}
+
+// headers are on every answer.
+func headers(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		h := c.Response().Header()
+		h.Set(echo.HeaderXContentTypeOptions, "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+		return next(c)
+	}
+}
+
+// observe counts, times and logs requests by route, never by URL: queries hold names.
+func (a *App) observe(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		start := time.Now()
+		if err := next(c); err != nil {
+			c.Error(err)
+		}
+		route := c.Path()
+		if route == "" {
+			route = "none"
+		}
+		method, status, took := c.Request().Method, c.Response().Status, time.Since(start)
+		if _, ok := methods[method]; !ok {
+			method = "other"
+		}
+		a.metrics.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
+		a.metrics.requestTime.WithLabelValues(route).Observe(took.Seconds())
+		level := slog.LevelDebug
+		if status >= 500 {
+			level = slog.LevelError
+		}
+		a.log.Log(c.Request().Context(), level, "http", "method", method, "route", route, "status", status,
+			"seconds", took.Seconds(), "bytes", c.Response().Size, "who", principal(c).Name)
+		return nil
+	}
+}
+
+var methods = map[string]struct{}{"GET": {}, "HEAD": {}, "POST": {}, "PUT": {}, "DELETE": {}, "OPTIONS": {}}
+
+// httpError answers what a handler returned and did not answer. Texts of 500s
+// stay in the log.
+func (a *App) httpError(err error, c echo.Context) {
+	if c.Response().Committed {
+		a.log.Error("http: failed after the answer had begun", "route", c.Path(), "error", err)
+		return
+	}
+	status, text := http.StatusInternalServerError, ""
+	var he *echo.HTTPError
+	var own *halong.Error
+	switch {
+	case errors.As(err, &he):
+		status = he.Code
+		if s, ok := he.Message.(string); ok {
+			text = s
+		}
+	case errors.As(err, &own):
+		if s, ok := statuses[halong.KindOf(err)]; ok {
+			status = s
+		}
+	}
+	if status >= 500 {
+		a.log.Error("http: failed", "route", c.Path(), "status", status, "error", err)
+	}
+	if text == "" || status == http.StatusInternalServerError {
+		text = http.StatusText(status)
+	}
+	if status == http.StatusServiceUnavailable {
+		c.Response().Header().Set(echo.HeaderRetryAfter, "5")
+	}
+	if err := c.String(status, text+"\n"); err != nil {
+		a.log.Debug("http: the answer could not be written", "error", err)
+	}
+}
+
+// base gives a path below http.base.
+func (a *App) base(p string) string {
+	return path.Join("/", a.config.HTTP.Base, p)
+}

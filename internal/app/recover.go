@@ -1,0 +1,129 @@
+package app
+
+import (
+	"context"
+	"errors"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/storage"
+	"github.com/halong-gateway/halong/storage/disk"
+)
+
+// A transaction of a replay takes so many records, or so many bytes.
+const (
+	replayRecords = 500
+	replayBytes   = 16 << 20
+)
+
+// replay applies journal records to the index in groups.
+type replay struct {
+	data    *Data
+	rebuild bool // the index is new: what cannot be applied now may be once its bytes are restored
+	tail    *disk.Tail
+	batch   []storage.Record
+	bytes   int
+	applied int
+	lost    []error // records that could not be applied: bytes they need are gone
+}
+
+// recover applies what the journal has beyond the index: the answers of the last
+// moments before a crash, or, with a new index, everything.
+func (d *Data) recover(ctx context.Context) error {
+	states, err := d.Index.Segments(ctx)
+	if err != nil {
+		return err
+	}
+	tail, err := d.Store.Recover(ctx, states)
+	if err != nil {
+		return err
+	}
+	if tail.Empty() {
+		return nil
+	}
+	r := replay{data: d, rebuild: len(states) == 0, tail: tail}
+	for rec, err := range tail.Records() {
+		if err != nil {
+			if halong.KindOf(err) != halong.Corrupt {
+				return err
+			}
+			r.lost = append(r.lost, err)
+			continue
+		}
+		if err := r.add(ctx, rec); err != nil {
+			return err
+		}
+	}
+	if err := r.flush(ctx, true); err != nil {
+		return err
+	}
+	d.log.Info("index: brought up to date with the journal", "records", r.applied, "damaged", len(r.lost))
+	for _, err := range r.lost {
+		d.log.Error("index: a journal record could not be applied", "error", err)
+	}
+	d.applied, d.lost = r.applied, r.lost
+	return nil
+}
+
+// add keeps a copy of a record until the group is full.
+func (r *replay) add(ctx context.Context, rec storage.Record) error {
+	rec.Payload = append([]byte(nil), rec.Payload...)
+	r.batch = append(r.batch, rec)
+	r.bytes += len(rec.Payload)
+	if len(r.batch) < replayRecords && r.bytes < replayBytes {
+		return nil
+	}
+	return r.flush(ctx, false)
+}
+
+// flush applies the group in one transaction. Records whose bytes are gone are
+// left out; the store is told once the others are safe.
+func (r *replay) flush(ctx context.Context, last bool) error {
+	var bad map[uint64]error
+	err := r.data.Index.Update(ctx, func(tx halong.Tx) error {
+		bad = map[uint64]error{}
+		for _, rec := range r.batch {
+			err := r.data.apply(tx, rec, func(d halong.Digest) (storage.Place, bool) { return r.locate(ctx, d) })
+			if halong.KindOf(err) == halong.Corrupt {
+				bad[rec.Seq] = err
+				continue
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if last {
+			r.tail.Done()
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	r.applied += len(r.batch) - len(bad)
+	for seq, err := range bad {
+		if !r.rebuild {
+			r.tail.Void(seq) // it was never acknowledged
+		}
+		r.lost = append(r.lost, err)
+	}
+	r.batch, r.bytes = r.batch[:0], 0
+	return nil
+}
+
+func (r *replay) locate(ctx context.Context, d halong.Digest) (storage.Place, bool) {
+	_, p, ok, err := r.tail.Blob(ctx, d)
+	if err != nil {
+		r.data.log.Error("index: looking for a blob", "digest", d, "error", err)
+	}
+	return p, ok && err == nil
+}
+
+var errNoReplay = errors.New("a record of a kind this version does not know")
+
+// apply gives a record to the service it belongs to.
+func (d *Data) apply(tx halong.Tx, rec storage.Record, locate storage.Locator) error {
+	if storage.Handles(rec.Kind) {
+		return d.Archive.Replay(tx, rec, locate)
+	}
+	return halong.E("app.recover", halong.Corrupt, "", errNoReplay)
+}

@@ -1,0 +1,53 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+
+	"github.com/halong-gateway/halong/internal/app/config"
+)
+
+// Reindexed tells what Reindex did.
+type Reindexed struct {
+	Records int // replayed
+	Lost    int // could not be: bytes they need are gone
+}
+
+// The index file and those that SQLite keeps beside it.
+var indexParts = []string{"", "-wal", "-shm"}
+
+// Reindex makes the index again from the store alone. The old index, if there is
+// one, is kept beside the new as halong.db.old until the next time, and put back when this fails.
+func Reindex(ctx context.Context, c *config.Config, log *slog.Logger) (done Reindexed, err error) {
+	d, err := openStore(c, log) // takes the lock
+	if err != nil {
+		return done, err
+	}
+	path := indexPath(c)
+	if err := moveIndex(path, path+".old"); err != nil {
+		return done, errors.Join(err, d.Close())
+	}
+	err = d.openIndex(ctx, c, path)
+	done = Reindexed{d.applied, len(d.lost)}
+	if err = errors.Join(err, d.Close()); err != nil {
+		err = errors.Join(err, moveIndex(path+".old", path))
+	}
+	return done, err
+}
+
+// moveIndex renames an index with its parts, over what is there.
+func moveIndex(from, to string) error {
+	for _, part := range indexParts {
+		if err := os.Remove(to + part); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("reindex: %w", err)
+		}
+		if err := os.Rename(from+part, to+part); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("reindex: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,81 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"crypto/tls"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/halong-gateway/halong/dicomweb"
+)
+
+// addHTTP makes the HTTP server: DICOMweb, the API, pages, health and metrics.
+func (a *App) addHTTP() error {
+	t, err := serverTLS(a.config.HTTP.TLS)
+	if err != nil {
+		return err
+	}
+	h := &http.Server{
+		Handler:           a.routes(),
+		TLSConfig:         t,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
+	}
+	scheme := "http"
+	if t != nil {
+		scheme = "https"
+	}
+	address, err := a.listen(server{
+		name: "http",
+		serve: func(l net.Listener) error {
+			if t != nil {
+				l = tls.NewListener(l, t)
+			}
+			return h.Serve(l)
+		},
+		shutdown: func(ctx context.Context) error {
+			err := h.Shutdown(ctx)
+			if err != nil {
+				err = errors.Join(err, h.Close())
+			}
+			return err
+		},
+		closed: http.ErrServerClosed,
+	}, a.config.HTTP.Listen)
+	a.addrs.HTTP = address
+	a.addrs.URL = scheme + "://" + address + strings.TrimSuffix(a.base("/"), "/")
+	return err
+}
+
+func (a *App) routes() *echo.Echo {
+	e := a.newEcho()
+	g := e.Group(strings.TrimSuffix(a.base("/"), "/"))
+	g.GET("/", a.page)
+	g.GET("/healthz", a.healthy)
+	g.GET("/readyz", a.readiness)
+	g.GET("/metrics", echo.WrapHandler(a.metrics.handler()), a.gate.middleware)
+	dicomweb.Register(g.Group("/dicom-web", a.gate.middleware), dicomweb.Config{
+		Archive: dicomweb.FromStorage(archive{a.data.Archive, a.metrics}),
+		Scope:   scope,
+		Peer:    func(c echo.Context) string { return principal(c).Name },
+		Base:    a.base("/dicom-web"),
+		Observe: a.observeWeb,
+	})
+	return e
+}
+
+// observeWeb logs why a DICOMweb request failed; its error holds no patient data.
+func (a *App) observeWeb(o dicomweb.Observation) {
+	if o.Err != nil && o.Status >= 500 {
+		a.log.Error("dicomweb", "operation", o.Operation, "status", o.Status, "error", o.Err)
+	}
+}

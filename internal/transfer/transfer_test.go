@@ -1,0 +1,210 @@
+package transfer
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"sort"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/internal/corpus"
+	"github.com/halong-gateway/halong/storage"
+)
+
+// fake remembers what was stored, by content.
+type fake struct {
+	mu   sync.Mutex
+	got  []string
+	fail error
+}
+
+func (f *fake) Store(_ context.Context, in storage.Inbound) (storage.Receipt, error) {
+	b, err := io.ReadAll(in.Body)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case err != nil:
+		return storage.Receipt{}, err
+	case f.fail != nil:
+		return storage.Receipt{}, f.fail
+	case bytes.HasSuffix(b, []byte("bad")):
+		return storage.Receipt{Outcome: storage.Quarantined}, halong.E("fake", halong.Invalid, "", nil)
+	}
+	f.got = append(f.got, string(b[len(b)-1:]))
+	return storage.Receipt{Outcome: storage.Stored}, nil
+}
+
+func part10(tail string) []byte {
+	b := make([]byte, 128, 256)
+	b = append(b, "DICM"...)
+	b = append(b, 2, 0, 0, 0, 'U', 'L', 4, 0, 0, 0, 0, 0)
+	return append(b, tail...)
+}
+
+func put(t *testing.T, name string, b []byte) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func zipped(t *testing.T, files map[string][]byte) []byte {
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for name, content := range files {
+		w, err := z.Create(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(content); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestImportFolder(t *testing.T) {
+	dir := t.TempDir()
+	put(t, dir+"/a", part10("a"))
+	put(t, dir+"/deep/er/b.dcm", part10("b"))
+	put(t, dir+"/c", []byte("\x08\x00\x05\x00CS\x00\x00 c")) // no preamble, no meta
+	put(t, dir+"/readme.txt", []byte("nothing to see here, and long enough to be looked at"))
+	put(t, dir+"/empty", nil)
+	put(t, dir+"/x.dcm", part10("bad"))
+	put(t, dir+"/more.zip", zipped(t, map[string][]byte{"IMG/d": part10("d"), "../evil": part10("e"), "note": []byte("text")}))
+	put(t, dir+"/broken.zip", []byte("PK\x03\x04 and no more"))
+	if err := os.Symlink(dir+"/nowhere", dir+"/dangling"); err != nil {
+		t.Fatal(err)
+	}
+	f := &fake{}
+	var notes []Note
+	im := Import{Archive: f, Facility: "BV1", Done: func(n Note, _ int64) { notes = append(notes, n) }}
+	sum, err := im.Run(context.Background(), []string{dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Summary{Stored: 5, Skipped: 3, Quarantined: 1, Failed: 2}
+	if d := cmp.Diff(want, sum); d != "" {
+		t.Error(d, notes)
+	}
+	sort.Strings(f.got)
+	if d := cmp.Diff([]string{"a", "b", "c", "d", "e"}, f.got); d != "" {
+		t.Error(d)
+	}
+	if sum.Complete() {
+		t.Error("complete in spite of failures")
+	}
+}
+
+// A single file that was named is stored whatever it looks like.
+func TestImportNamedFile(t *testing.T) {
+	dir := t.TempDir()
+	put(t, dir+"/x", []byte("not DICOM at all"))
+	f := &fake{}
+	sum, err := (&Import{Archive: f}).Run(context.Background(), []string{dir + "/x", dir + "/absent"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(Summary{Stored: 1, Failed: 1}, sum); d != "" {
+		t.Error(d)
+	}
+}
+
+// A full disk ends the run at once.
+func TestImportStops(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 100 {
+		put(t, filepath.Join(dir, string(rune('a'+i/26))+string(rune('a'+i%26))), part10("x"))
+	}
+	full := halong.E("disk", halong.Exhausted, "", errors.New("no space"))
+	sum, err := (&Import{Archive: &fake{fail: full}}).Run(context.Background(), []string{dir})
+	if halong.KindOf(err) != halong.Exhausted || sum[Failed] > 10 {
+		t.Errorf("%v after %v", err, sum)
+	}
+}
+
+// DICOMDIRs are followed, not stored; nothing that lies beside their files is lost.
+func TestImportMedia(t *testing.T) {
+	for _, c := range []struct {
+		dir  string
+		want Summary
+	}{
+		{"dicom/pydicom/dicomdirtests", Summary{}},
+	} {
+		dir := filepath.Join(corpus.Dir(t, "dicom/pydicom"), "")
+		f := &fake{}
+		var notes []Note
+		sum, err := (&Import{Archive: f, Done: func(n Note, _ int64) { notes = append(notes, n) }}).Run(context.Background(), []string{dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s: %v", c.dir, sum)
+		for _, n := range notes {
+			if n.Result != Stored {
+				t.Log(n.Result, n.Name, n.Err)
+			}
+		}
+	}
+}
+
+func TestLooksLikeDICOM(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		b    string
+		want bool
+	}{
+		{"part 10", string(part10("")), true},
+		{"explicit little endian", "\x08\x00\x05\x00CS\x0a\x00", true},
+		{"implicit little endian", "\x08\x00\x05\x00\x0a\x00\x00\x00", true},
+		{"big endian", "\x00\x08\x00\x05CS\x00\x0a", true},
+		{"meta without preamble", "\x02\x00\x00\x00UL\x04\x00", true},
+		{"text", "hello world, this is text", false},
+		{"program", "MZ\x90\x00\x03\x00\x00\x00", false},
+		{"short", "\x08\x00", false},
+		{"nothing", "", false},
+	} {
+		if looksLikeDICOM([]byte(c.b)) != c.want {
+			t.Errorf("%s: %v", c.name, !c.want)
+		}
+	}
+}
+
+func TestWriteIsWholeOrNot(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "a", "b.dcm")
+	boom := errors.New("boom")
+	if _, err := write(name, func(w io.Writer) error { w.Write([]byte("half")); return boom }); !errors.Is(err, boom) {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(name); !errors.Is(err, os.ErrNotExist) {
+		t.Error("half a file stayed")
+	}
+	if n, err := write(name, func(w io.Writer) error { _, err := w.Write([]byte("whole")); return err }); err != nil || n != 5 {
+		t.Fatal(n, err)
+	}
+	if _, err := write(name, func(w io.Writer) error { return nil }); !errors.Is(err, os.ErrExist) {
+		t.Errorf("a file was replaced: %v", err)
+	}
+}
+
+// Names come from UIDs and digests; what is neither cannot lead elsewhere.
+func TestNames(t *testing.T) {
+	in := storage.Instance{Identity: storage.Identity{Facility: "../up", Study: "../../etc", Series: "1.2", SOP: "/passwd"}, Served: true}
+	x := Export{}
+	name := x.name(&in)
+	if !filepath.IsLocal(name) || filepath.Dir(filepath.Dir(name)) != filepath.Join("facility", "study") {
+		t.Error(name)
+	}
+}
