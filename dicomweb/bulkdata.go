@@ -1,0 +1,113 @@
+package dicomweb
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/halong-gateway/halong/dicom/dataset"
+	"github.com/halong-gateway/halong/dicomweb/multipart"
+	"github.com/halong-gateway/halong/storage"
+)
+
+// bulkdata answers WADO-RS for one value of an instance (PS3.18 10.4.1.1.5).
+func bulkdata(q *request) error {
+	a, err := q.accepted()
+	if err != nil {
+		return err
+	}
+	path, err := parseBulkPath(q.param("*"))
+	if err != nil {
+		return err
+	}
+	in, err := q.instance()
+	if err != nil {
+		return err
+	}
+	obj, err := q.Archive.Open(q.ctx, in)
+	if err != nil {
+		return err
+	}
+	v, err := find(obj.Reader(), path)
+	if err == nil && v.token.Kind == dataset.DataElement {
+		err = q.sendBulk(a, in, obj, v)
+	}
+	if err = errors.Join(err, obj.Close()); err != nil || v.token.Kind == dataset.DataElement {
+		return err
+	}
+	if len(path) > 1 || !isPixels(v.token.Tag) {
+		return fail(http.StatusNotAcceptable, "Encapsulated values other than top-level Pixel Data are not served as bulk data.")
+	}
+	return q.sendFrames(a, in, nil)
+}
+
+// bulkOffers lists the representations of a value. Single part comes first: it
+// can be read in ranges, and "*/*" asks for no more than the bytes.
+func bulkOffers(media string) []offer {
+	list := []offer{
+		{mediaType: mediaOctets, syntax: explicitLE, unnamed: true},
+		{multipart: true, mediaType: mediaOctets, syntax: explicitLE, unnamed: true},
+	}
+	if media != "" {
+		list = append(list, offer{mediaType: media, unnamed: true}, offer{multipart: true, mediaType: media, unnamed: true})
+	}
+	return list
+}
+
+func (q *request) sendBulk(a accept, in *storage.Instance, obj Object, v *bulkValue) error {
+	offers := bulkOffers(v.media)
+	o, ok := a.choose(offers)
+	if !ok {
+		return notAcceptable(offers)
+	}
+	raw, err := obj.Bulk(v.token.ValueOffset, int64(v.token.Length))
+	if err != nil {
+		return err
+	}
+	content := io.NewSectionReader(swapReader{raw, v.swapWord(obj.TransferSyntax()), int64(v.token.Length)}, 0, v.length)
+	t := newTag("bulkdata").add(v.tagParts()...).add(o.mediaType, strconv.FormatBool(o.multipart))
+	t.addDigest(in.Digest)
+	h := q.Response().Header()
+	h.Set("X-Content-Type-Options", "nosniff")
+	if !o.multipart {
+		return q.sendRanges(o, t, content)
+	}
+	if q.fresh(t) {
+		return nil
+	}
+	h.Set("Content-Type", multipart.ContentType(o.mediaType, t.boundary()))
+	if !q.start(http.StatusOK) {
+		return nil
+	}
+	w := multipart.NewWriter(q.body(), t.boundary())
+	if err := w.Part(
+		multipart.Field{Name: "Content-Type", Value: o.mediaType},
+		multipart.Field{Name: "Content-Length", Value: strconv.FormatInt(v.length, 10)},
+		multipart.Field{Name: "Content-Location", Value: q.base + q.path()}); err != nil {
+		return err
+	}
+	if err := copyExactly(w.W, content, v.length); err != nil {
+		return err
+	}
+	return w.Close()
+}
+
+// sendRanges answers the value as a single part, whole or in ranges (RFC 9110
+// 14), with If-Range and If-None-Match.
+func (q *request) sendRanges(o offer, t entityTag, content io.ReadSeeker) error {
+	h := q.Response().Header()
+	h.Set("ETag", t.String())
+	h.Set("Cache-Control", "private, no-cache")
+	h.Add("Vary", "Accept")
+	h.Set("Content-Type", o.mediaType)
+	http.ServeContent(q.Response(), q.Request(), "", time.Time{}, content)
+	return nil
+}
+
+// path gives the path of the resource below the base.
+func (q *request) path() string {
+	id := storage.Identity{Study: q.uid("study"), Series: q.uid("series"), SOP: q.uid("instance")}
+	return resourceURL("", id) + "/bulkdata/" + q.param("*")
+}

@@ -1,0 +1,64 @@
+package dicomweb
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"hash"
+	"net/http"
+	"strings"
+)
+
+// tag is a strong entity tag (RFC 9110 8.8.3): a SHA-256 over the digests of all
+// that an answer is made of and over how it is represented. The boundary of a
+// multipart answer comes from it too, so that equal tags mean equal bytes.
+type entityTag struct{ h hash.Hash }
+
+func newTag(kind string) entityTag {
+	t := entityTag{sha256.New()}
+	return t.add(kind)
+}
+
+func (t entityTag) add(parts ...string) entityTag {
+	for _, p := range parts {
+		// The separator occurs in none of the parts.
+		t.h.Write([]byte(p))
+		t.h.Write([]byte{0})
+	}
+	return t
+}
+
+func (t entityTag) addDigest(d [32]byte) { t.h.Write(d[:]) }
+
+func (t entityTag) hex() string { return hex.EncodeToString(t.h.Sum(nil)[:16]) }
+
+func (t entityTag) String() string { return `"` + t.hex() + `"` }
+
+// boundary gives a multipart boundary that no part can hold but by breaking SHA-256.
+func (t entityTag) boundary() string { return "halong-" + t.hex() }
+
+// fresh sets the caching headers and tells whether the client has the answer
+// already; 304 is then sent (RFC 9110 13.1.2).
+func (q *request) fresh(t entityTag) bool {
+	h := q.Response().Header()
+	h.Set("ETag", t.String())
+	h.Set("Cache-Control", "private, no-cache")
+	h.Add("Vary", "Accept")
+	if !matches(q.Request().Header.Values("If-None-Match"), t.String()) {
+		return false
+	}
+	q.Response().WriteHeader(http.StatusNotModified)
+	return true
+}
+
+// matches compares a list of entity tags weakly (RFC 9110 8.8.3.2).
+func matches(lists []string, tag string) bool {
+	for _, list := range lists {
+		for _, t := range strings.Split(list, ",") {
+			t = strings.TrimPrefix(strings.TrimSpace(t), "W/")
+			if t == tag || t == "*" {
+				return true
+			}
+		}
+	}
+	return false
+}

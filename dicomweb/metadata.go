@@ -1,0 +1,93 @@
+package dicomweb
+
+import (
+	"bufio"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/halong-gateway/halong/dicom/dataset"
+	dicomjson "github.com/halong-gateway/halong/dicom/json"
+	"github.com/halong-gateway/halong/storage"
+)
+
+// jsonOffers are the representations of metadata and search results.
+var jsonOffers = []offer{{mediaType: mediaJSON, unnamed: true}, {mediaType: "application/json", unnamed: true}}
+
+// acceptsJSON picks one of jsonOffers.
+func (q *request) acceptsJSON() (offer, error) {
+	a, err := q.accepted()
+	if err != nil {
+		return offer{}, err
+	}
+	o, ok := a.choose(jsonOffers)
+	if !ok {
+		return o, notAcceptable(jsonOffers)
+	}
+	return o, nil
+}
+
+// metadata answers WADO-RS for the metadata of a study, series or instance
+// (PS3.18 10.4.1.1.2), streamed from the heads of its objects.
+func metadata(q *request) error {
+	o, err := q.acceptsJSON()
+	if err != nil {
+		return err
+	}
+	s, err := q.selected("metadata")
+	if err != nil {
+		return err
+	}
+	if q.fresh(s.tag.add(o.mediaType, q.base, strconv.FormatBool(q.RelativeURI))) {
+		return nil
+	}
+	var buf []byte
+	first := true
+	w := bufio.NewWriterSize(q.Response(), 64<<10)
+	for in, err := range s.all() {
+		if err == nil {
+			buf, err = q.appendMetadata(buf[:0], in)
+		}
+		if err != nil {
+			return err
+		}
+		separator := byte(',')
+		if first { // now it is known that there is an answer
+			q.Response().Header().Set("Content-Type", o.mediaType)
+			if !q.start(http.StatusOK) {
+				return nil
+			}
+			first, separator = false, '['
+		}
+		if err := w.WriteByte(separator); err != nil {
+			return err
+		}
+		if _, err := w.Write(buf); err != nil {
+			return err
+		}
+		if cap(buf) > 1<<20 {
+			buf = nil
+		}
+	}
+	if err := w.WriteByte(']'); err != nil {
+		return err
+	}
+	return w.Flush()
+}
+
+// appendMetadata appends the DICOM JSON object of one instance.
+func (q *request) appendMetadata(dst []byte, in *storage.Instance) (_ []byte, err error) {
+	obj, err := q.Archive.Open(q.ctx, in)
+	if err != nil {
+		return dst, err
+	}
+	defer func() { err = errors.Join(err, obj.Close()) }()
+	base := q.base
+	if q.RelativeURI {
+		base = pathOf(base)
+	}
+	base = resourceURL(base, in.Identity) + "/bulkdata/"
+	return dicomjson.Append(dst, obj.Reader(), dicomjson.Options{
+		BulkURI: func(path []dicomjson.Step, t dataset.Token) string { return base + bulkPath(path, t) },
+	})
+}

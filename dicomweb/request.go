@@ -1,0 +1,141 @@
+package dicomweb
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/dicom"
+	"github.com/halong-gateway/halong/storage"
+)
+
+// request is one request being answered.
+type request struct {
+	*service
+	echo.Context
+	ctx      context.Context
+	scope    halong.Scope
+	seesAll  bool            // the caller sees every facility
+	own      halong.Facility // where what it stores goes
+	facility halong.Facility // the one of the path, if any
+	base     string          // URL of the service for this caller, without trailing slash
+	query    []param
+	seen     *Observation
+}
+
+// handle wraps a handler: scope, facility, query parameters, CORS headers, errors.
+func (s *service) handle(operation string, h func(*request) error) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		seen := Observation{Operation: operation}
+		start := time.Now()
+		defer func() {
+			seen.Status, seen.Duration = c.Response().Status, time.Since(start)
+			s.Observe(seen)
+		}()
+		s.allowOrigin(c)
+		q := &request{service: s, Context: c, ctx: c.Request().Context(), seen: &seen}
+		err := q.prepare()
+		if err == nil {
+			err = h(q)
+		}
+		if err == nil {
+			return nil
+		}
+		seen.Err = err
+		if c.Response().Committed {
+			// The status is gone out already: break the connection off, so that
+			// the client does not take what it has for the whole.
+			panic(http.ErrAbortHandler)
+		}
+		return s.send(c, asProblem(err))
+	}
+}
+
+// prepare finds out who asks for what.
+func (q *request) prepare() (err error) {
+	if q.scope, q.own, err = q.Scope(q.Context); err != nil {
+		return err
+	}
+	q.seesAll = q.scope.All
+	if name := q.param("facility"); name != "" {
+		q.facility = halong.Facility(name)
+		if !q.scope.Sees(q.facility) {
+			return fail(http.StatusNotFound, "There is no such facility.")
+		}
+	}
+	for _, name := range []string{"study", "series", "instance"} {
+		if u := q.param(name); u != "" && !nameable(u) {
+			return fail(http.StatusBadRequest, "The path holds a malformed UID.")
+		}
+	}
+	if q.query, err = parseQuery(q.Request().URL.RawQuery); err != nil {
+		return err
+	}
+	q.base = q.baseURL(q.Request())
+	if q.facility != "" {
+		q.scope = halong.Scope{Own: q.facility}
+		q.base += "/facilities/" + url.PathEscape(string(q.facility))
+	}
+	return nil
+}
+
+// param gives a path parameter, unescaped.
+func (q *request) param(name string) string {
+	v := q.Param(name)
+	if strings.IndexByte(v, '%') >= 0 {
+		if u, err := url.PathUnescape(v); err == nil {
+			return u
+		}
+	}
+	return v
+}
+
+func (q *request) uid(name string) dicom.UID { return dicom.UID(q.param(name)) }
+
+// ref gives what the path names.
+func (q *request) ref() storage.Ref {
+	return storage.Ref{Study: q.uid("study"), Series: q.uid("series"), SOP: q.uid("instance"), Facility: q.facility}
+}
+
+// nameable tells whether a UID of a path may be looked up. Real objects bear
+// UIDs that break PS3.5 9.1, so letters and leading zeros are let through.
+func nameable(u string) bool {
+	for i := 0; i < len(u); i++ {
+		c := u[i]
+		if !(c == '.' || c == '-' || c == '_' || '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z') {
+			return false
+		}
+	}
+	return len(u) <= 64
+}
+
+// start sends status and headers. It tells whether a body is wanted.
+func (q *request) start(status int) (body bool) {
+	q.Response().WriteHeader(status)
+	return q.Request().Method != http.MethodHead
+}
+
+// body writes to the answer past echo's wrapper where that helps (sendfile). Call
+// start before.
+func (q *request) body() io.Writer { return answerBody{q.Response()} }
+
+type answerBody struct{ r *echo.Response }
+
+func (b answerBody) Write(p []byte) (int, error) { return b.r.Write(p) }
+
+// ReadFrom lets net/http copy files by sendfile.
+func (b answerBody) ReadFrom(src io.Reader) (int64, error) {
+	w, ok := b.r.Writer.(io.ReaderFrom)
+	if !ok {
+		return io.Copy(struct{ io.Writer }{b.r}, src)
+	}
+	n, err := w.ReadFrom(src)
+	b.r.Size += n
+	return n, err
+}

@@ -1,0 +1,141 @@
+package dicomweb
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+
+	"github.com/halong-gateway/halong/dicom"
+	"github.com/halong-gateway/halong/dicom/dataset"
+	"github.com/halong-gateway/halong/dicomweb/multipart"
+	"github.com/halong-gateway/halong/storage"
+)
+
+// retrieve answers WADO-RS for a study, series or instance (PS3.18 10.4.1.1.1).
+func retrieve(q *request) error {
+	a, err := q.accepted()
+	if err != nil {
+		return err
+	}
+	if a.mixed() {
+		return fail(http.StatusBadRequest, "DICOM and rendered media types cannot be accepted together.")
+	}
+	s, err := q.selected("instances")
+	if err != nil {
+		return err
+	}
+	chosen, err := s.choose(a)
+	if err != nil {
+		return err
+	}
+	if first := s.whole[0]; !chosen[first.Manifest.TransferSyntax].multipart {
+		return q.sendObject(s, first, chosen[first.Manifest.TransferSyntax])
+	}
+	return q.sendObjects(s, chosen)
+}
+
+// choose decides for each transfer syntax that occurs how its instances are
+// answered. If one of them cannot be, nothing is: 406, never a silent omission.
+func (s *selection) choose(a accept) (map[dicom.UID]offer, error) {
+	chosen := map[dicom.UID]offer{}
+	for ts := range s.syntaxes {
+		offers := objectOffers(ts, s.len() == 1 && s.q.Param("instance") != "")
+		o, ok := a.choose(offers)
+		if !ok {
+			return nil, notAcceptable(offers)
+		}
+		chosen[ts] = o
+	}
+	return chosen, nil
+}
+
+// tagFor completes the entity tag with the chosen representations.
+func (s *selection) tagFor(chosen map[dicom.UID]offer) entityTag {
+	for _, in := range s.whole {
+		o := chosen[in.Manifest.TransferSyntax]
+		s.tag.add(string(o.syntax), strconv.FormatBool(o.multipart))
+	}
+	return s.tag.add(strconv.Itoa(len(chosen)), s.q.base)
+}
+
+// sendObjects answers multipart/related; type="application/dicom".
+func (q *request) sendObjects(s *selection, chosen map[dicom.UID]offer) error {
+	tag := s.tagFor(chosen)
+	if q.fresh(tag) {
+		return nil
+	}
+	q.Response().Header().Set("Content-Type", multipart.ContentType(mediaDICOM, tag.boundary()))
+	if !q.start(http.StatusOK) {
+		return nil
+	}
+	w := multipart.NewWriter(q.body(), tag.boundary())
+	for in, err := range s.all() {
+		if err != nil {
+			return err
+		}
+		ts := chosen[in.Manifest.TransferSyntax].syntax
+		err = w.Part(
+			multipart.Field{Name: "Content-Type", Value: mediaDICOM + "; transfer-syntax=" + string(ts)},
+			multipart.Field{Name: "Content-Location", Value: resourceURL(q.base, in.Identity)})
+		if err != nil {
+			return err
+		}
+		if err := q.writeObject(w.W, in, ts); err != nil {
+			return err
+		}
+	}
+	return w.Close()
+}
+
+// sendObject answers application/dicom with one instance.
+func (q *request) sendObject(s *selection, in *storage.Instance, o offer) error {
+	if q.fresh(s.tagFor(map[dicom.UID]offer{in.Manifest.TransferSyntax: o})) {
+		return nil
+	}
+	h := q.Response().Header()
+	h.Set("Content-Type", mediaDICOM+"; transfer-syntax="+string(o.syntax))
+	h.Set("X-Content-Type-Options", "nosniff")
+	if o.syntax == in.Manifest.TransferSyntax {
+		size := int64(len(fileHeader(in, o.syntax))) + in.Manifest.Size()
+		h.Set("Content-Length", strconv.FormatInt(size, 10))
+	}
+	if !q.start(http.StatusOK) {
+		return nil
+	}
+	return q.writeObject(q.body(), in, o.syntax)
+}
+
+// fileHeader gives preamble and File Meta Information (PS3.10 7.1). They are
+// made afresh: the preamble of a received file may hold anything, also a program.
+func fileHeader(in *storage.Instance, ts dicom.UID) []byte {
+	return dataset.AppendFileHeader(nil, in.Manifest.SOPClass, in.SOP, ts, "")
+}
+
+// writeObject writes one instance as a PS3.10 file in ts, which is the stored
+// transfer syntax or Explicit VR Little Endian.
+func (q *request) writeObject(w io.Writer, in *storage.Instance, ts dicom.UID) (err error) {
+	obj, err := q.Archive.Open(q.ctx, in)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, obj.Close()) }()
+	if _, err := w.Write(fileHeader(in, ts)); err != nil {
+		return err
+	}
+	if ts == in.Manifest.TransferSyntax {
+		_, err := io.Copy(w, obj.DataSet())
+		return err
+	}
+	to, ok := dicom.LookupTransferSyntax(ts)
+	if !ok {
+		return fail(http.StatusNotAcceptable, "Unknown transfer syntax.")
+	}
+	b := bufio.NewWriterSize(w, 64<<10)
+	r := dataset.NewReader(obj.DataSet(), obj.TransferSyntax())
+	if err := dataset.Transcode(b, r, to); err != nil {
+		return err
+	}
+	return b.Flush()
+}

@@ -1,0 +1,70 @@
+package dicomweb
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+)
+
+// Register adds the routes to g, for all facilities and, below
+// /facilities/{facility}, for one. Preflight requests (OPTIONS) carry no
+// credentials: a middleware in front that asks for them must let OPTIONS pass.
+func Register(g *echo.Group, cfg Config) {
+	s := &service{Config: cfg.withDefaults()}
+	s.routes(g)
+	s.routes(g.Group("/facilities/:facility"))
+}
+
+// service is what all handlers share.
+type service struct{ Config }
+
+const (
+	studyPath    = "/studies/:study"
+	seriesPath   = studyPath + "/series/:series"
+	instancePath = seriesPath + "/instances/:instance"
+)
+
+func (s *service) routes(g *echo.Group) {
+	get := func(path, operation string, h func(*request) error) {
+		handler := s.handle(operation, h)
+		g.GET(path, handler)
+		g.HEAD(path, handler)
+	}
+	g.POST("/studies", s.handle("store", store))
+	g.POST(studyPath, s.handle("store", store))
+
+	get("/studies", "search", search(studies))
+	get("/series", "search", search(allSeries))
+	get("/instances", "search", search(allInstances))
+	get(studyPath+"/series", "search", search(seriesOfStudy))
+	get(studyPath+"/instances", "search", search(instancesOfStudy))
+	get(seriesPath+"/instances", "search", search(instancesOfSeries))
+
+	for _, path := range []string{studyPath, seriesPath, instancePath} {
+		get(path, "retrieve", retrieve)
+		get(path+"/metadata", "metadata", metadata)
+	}
+	get(instancePath+"/frames/:frames", "frames", frames)
+	get(instancePath+"/bulkdata/*", "bulkdata", bulkdata)
+
+	for path, methods := range map[string]string{
+		"/studies": "GET, HEAD, POST, OPTIONS", studyPath: "GET, HEAD, POST, OPTIONS", "/*": "GET, HEAD, OPTIONS",
+	} {
+		g.OPTIONS(path, s.options(methods))
+	}
+}
+
+// options answers OPTIONS, as a CORS preflight or plain.
+func (s *service) options(methods string) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		h := c.Response().Header()
+		h.Set(echo.HeaderAllow, methods)
+		s.allowOrigin(c)
+		if s.allowed(c.Request().Header.Get(echo.HeaderOrigin)) && c.Request().Header.Get(echo.HeaderAccessControlRequestMethod) != "" {
+			h.Set(echo.HeaderAccessControlAllowMethods, methods)
+			h.Set(echo.HeaderAccessControlAllowHeaders, requestHeaders)
+			h.Set(echo.HeaderAccessControlMaxAge, "7200")
+		}
+		return c.NoContent(http.StatusNoContent)
+	}
+}

@@ -1,0 +1,189 @@
+package dicomweb
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/halong-gateway/halong/dicom"
+	"github.com/halong-gateway/halong/dicom/query"
+	"github.com/halong-gateway/halong/dicom/tag"
+	"github.com/halong-gateway/halong/storage"
+)
+
+// searchRequest is a parsed QIDO-RS query (PS3.18 8.3.4).
+type searchRequest struct {
+	storage.Query
+	limit    int         // that the client asked for, -1 for none
+	includes []dicom.Tag // of includefield and of universal matching
+	all      bool        // includefield=all
+	warnings []string
+	fromPath int // how many of Keys are the UIDs of the path
+}
+
+// maxKeys bounds the number of attributes in one query.
+const maxKeys = 200
+
+// parseSearch reads path and query parameters. A parameter that is neither known
+// nor an attribute is an error: passing over it would give more than was asked for.
+func (q *request) parseSearch(res resource) (*searchRequest, error) {
+	s := &searchRequest{Query: storage.Query{Level: res.level}, limit: -1}
+	if u := q.param("study"); u != "" {
+		s.Keys = append(s.Keys, query.Key{Path: []dicom.Tag{tag.StudyInstanceUID}, VR: dicom.UI, Values: []string{u}})
+	}
+	if u := q.param("series"); u != "" {
+		s.Keys = append(s.Keys, query.Key{Path: []dicom.Tag{tag.SeriesInstanceUID}, VR: dicom.UI, Values: []string{u}})
+	}
+	s.fromPath = len(s.Keys)
+	for _, p := range q.query {
+		if err := s.parameter(p, q.Fuzzy); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func (s *searchRequest) parameter(p param, fuzzyKnown bool) (err error) {
+	switch strings.ToLower(p.name) {
+	case "accept":
+		return nil
+	case "charset":
+		if !strings.EqualFold(p.value, "utf-8") {
+			return fail(http.StatusNotAcceptable, "Answers are in UTF-8 only.")
+		}
+		return nil
+	case "limit":
+		s.limit, err = wholeNumber(p)
+		return err
+	case "offset":
+		s.Offset, err = wholeNumber(p)
+		return err
+	case "fuzzymatching":
+		return s.fuzzy(p.value, fuzzyKnown)
+	case "emptyvaluematching", "multiplevaluematching":
+		if p.value != "false" {
+			return fail(http.StatusBadRequest, "The parameter "+p.name+" is not supported.")
+		}
+		return nil
+	case "includefield":
+		for f := range strings.SplitSeq(p.value, ",") {
+			s.include(strings.TrimSpace(f))
+		}
+		return nil
+	}
+	return s.match(p)
+}
+
+func wholeNumber(p param) (int, error) {
+	n, err := strconv.ParseUint(p.value, 10, 31)
+	if err != nil {
+		return 0, fail(http.StatusBadRequest, "The parameter "+p.name+" must be a whole number.")
+	}
+	return int(n), nil
+}
+
+// fuzzy: a server without fuzzy matching says so and matches literally (PS3.18 8.3.4.2).
+func (s *searchRequest) fuzzy(value string, known bool) error {
+	switch {
+	case strings.EqualFold(value, "false"):
+	case !strings.EqualFold(value, "true"):
+		return fail(http.StatusBadRequest, "The parameter fuzzymatching must be true or false.")
+	case known:
+		s.Fuzzy = true
+	default:
+		s.warnings = append(s.warnings, "The fuzzymatching parameter is not supported. Only literal matching has been performed.")
+	}
+	return nil
+}
+
+// include adds a field of includefield. Unknown ones are not supported, which
+// the standard lets pass; the client is told.
+func (s *searchRequest) include(name string) {
+	if name == "" {
+		return
+	}
+	if strings.EqualFold(name, "all") {
+		s.all = true
+		return
+	}
+	path, _, ok := parseAttribute(name)
+	if !ok {
+		s.warnings = append(s.warnings, "An includefield value is no known attribute and was ignored.")
+		return
+	}
+	s.includes = append(s.includes, path[0])
+}
+
+// match adds a matching key. Keys that match anything only ask for the attribute.
+func (s *searchRequest) match(p param) error {
+	path, vr, ok := parseAttribute(p.name)
+	if !ok {
+		return fail(http.StatusBadRequest, "A query parameter is neither known nor the keyword or tag of an attribute.")
+	}
+	name := attributeName(path)
+	s.includes = append(s.includes, path[0])
+	if p.value == "" || p.value == "*" && vr != dicom.UI {
+		return nil
+	}
+	k, err := query.Parse(path, vr, repairPlus(p.value, vr, path))
+	if err != nil {
+		return &problem{http.StatusBadRequest, "The value for " + name + " does not fit its value representation.", err}
+	}
+	for i := s.fromPath; i < len(s.Keys); i++ {
+		if !slices.Equal(s.Keys[i].Path, path) {
+			continue
+		}
+		if vr != dicom.UI {
+			return fail(http.StatusBadRequest, "The attribute "+name+" is given more than once.")
+		}
+		s.Keys[i].Values = append(s.Keys[i].Values, k.Values...)
+		return nil
+	}
+	if s.Keys = append(s.Keys, k); len(s.Keys) > maxKeys {
+		return fail(http.StatusBadRequest, "Too many attributes in one query.")
+	}
+	return nil
+}
+
+// parseAttribute reads a keyword, a tag of eight hexadecimal digits, or a path of
+// them joined by dots (PS3.18 8.3.4.1). The VR is that of the last.
+func parseAttribute(s string) (path []dicom.Tag, vr dicom.VR, ok bool) {
+	if len(s) > 1024 {
+		return nil, 0, false
+	}
+	for part := range strings.SplitSeq(s, ".") {
+		t, ok := parseTag(part)
+		if !ok {
+			return nil, 0, false
+		}
+		path = append(path, t)
+	}
+	return path, dicom.VROf(path[len(path)-1]), true
+}
+
+func parseTag(s string) (dicom.Tag, bool) {
+	if len(s) == 8 {
+		if n, err := strconv.ParseUint(s, 16, 32); err == nil {
+			return dicom.Tag(n), true
+		}
+	}
+	e, ok := dicom.LookupKeyword(s)
+	return e.Tag, ok
+}
+
+func attributeName(path []dicom.Tag) string {
+	if e, ok := dicom.Lookup(path[len(path)-1]); ok && len(path) == 1 {
+		return e.Keyword
+	}
+	return path[len(path)-1].String()
+}
+
+// repairPlus gives back the sign of a UTC offset that was sent as an unescaped
+// '+' and so became a space.
+func repairPlus(v string, vr dicom.VR, path []dicom.Tag) string {
+	if vr == dicom.DT || path[len(path)-1] == tag.TimezoneOffsetFromUTC {
+		return strings.ReplaceAll(v, " ", "+")
+	}
+	return v
+}

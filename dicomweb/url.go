@@ -1,0 +1,120 @@
+package dicomweb
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/halong-gateway/halong/dicomweb/multipart"
+	"github.com/halong-gateway/halong/storage"
+)
+
+// baseURL gives the absolute URL of the service as the client sees it: the
+// configured one, or that of the request or, behind a proxy, of its Forwarded
+// (RFC 7239) or X-Forwarded- headers. Only the caller's own answer depends on them.
+func (s *service) baseURL(r *http.Request) string {
+	if s.PublicURL != "" {
+		return strings.TrimRight(s.PublicURL, "/") + s.Base
+	}
+	scheme, host := "http", r.Host
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	proto, forwarded := forwardedBy(r.Header)
+	if proto == "http" || proto == "https" {
+		scheme = proto
+	}
+	if validHost(forwarded) {
+		host = forwarded
+	}
+	if !validHost(host) {
+		return s.prefix(r) + s.Base
+	}
+	return scheme + "://" + host + s.prefix(r) + s.Base
+}
+
+// forwardedBy gives protocol and host of the proxy nearest to the client.
+func forwardedBy(h http.Header) (proto, host string) {
+	if f := h.Get("Forwarded"); f != "" {
+		first, _, _ := strings.Cut(f, ",")
+		m, err := multipart.ParseMediaType("forwarded/element;" + first)
+		if err != nil {
+			return "", ""
+		}
+		return strings.ToLower(m.Get("proto")), m.Get("host")
+	}
+	proto, _, _ = strings.Cut(h.Get("X-Forwarded-Proto"), ",")
+	host, _, _ = strings.Cut(h.Get("X-Forwarded-Host"), ",")
+	return strings.ToLower(strings.TrimSpace(proto)), strings.TrimSpace(host)
+}
+
+// prefix gives the path that a proxy puts in front of all others.
+func (s *service) prefix(r *http.Request) string {
+	p := strings.TrimRight(r.Header.Get("X-Forwarded-Prefix"), "/")
+	if p == "" || p[0] != '/' || strings.HasPrefix(p, "//") || (&url.URL{Path: p}).EscapedPath() != p {
+		return ""
+	}
+	return p
+}
+
+// validHost tells whether s is a host with an optional port.
+func validHost(s string) bool {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte(".-_:[]", c) >= 0) {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 255
+}
+
+// resourceURL gives the Retrieve URL of what an identity names down to its last part.
+func resourceURL(base string, id storage.Identity) string {
+	u := base + "/studies/" + string(id.Study)
+	if id.Series != "" {
+		u += "/series/" + string(id.Series)
+	}
+	if id.SOP != "" {
+		u += "/instances/" + string(id.SOP)
+	}
+	return u
+}
+
+// pathOf drops scheme and host.
+func pathOf(base string) string {
+	if i := strings.Index(base, "://"); i >= 0 {
+		if j := strings.IndexByte(base[i+3:], '/'); j >= 0 {
+			return base[i+3+j:]
+		}
+		return ""
+	}
+	return base
+}
+
+// param is one query parameter.
+type param struct{ name, value string }
+
+// parseQuery splits a query string at '&'. Unlike net/url it keeps ';', which
+// media types in accept contain, and '+' in accept (application/dicom+json).
+func parseQuery(raw string) ([]param, error) {
+	var list []param
+	for raw != "" {
+		var one string
+		one, raw, _ = strings.Cut(raw, "&")
+		if one == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(one, "=")
+		unescape := url.QueryUnescape
+		if strings.EqualFold(name, "accept") {
+			unescape = url.PathUnescape
+		}
+		n, err1 := url.QueryUnescape(name)
+		v, err2 := unescape(value)
+		if err1 != nil || err2 != nil {
+			return nil, fail(http.StatusBadRequest, "The query string is not properly percent-encoded.")
+		}
+		list = append(list, param{n, v})
+	}
+	return list, nil
+}
