@@ -56,6 +56,15 @@ func (o *observer) Refused(remote net.Addr, rq *pdu.AssociateRQ, err error) {
 // Answered implements dimse.Observer.
 func (o *observer) Answered(_ *dimse.Association, f dimse.CommandField, s dimse.Status, took time.Duration) {
 	if o.metrics != nil {
-		o.metrics.Answered(strings.TrimSuffix(f.String(), "-RQ"), s.String(), took)
+		o.metrics.Answered(operation(f), s.String(), took)
 	}
+}
+
+// operation names a request for a metric: one of a closed list, whatever a peer sends.
+func operation(f dimse.CommandField) string {
+	name, known := strings.CutSuffix(f.String(), "-RQ")
+	if !known {
+		return "other"
+	}
+	return name
 }
