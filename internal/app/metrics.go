@@ -23,7 +23,7 @@ type metrics struct {
 	messageTime  prometheus.Histogram
 	associations prometheus.Gauge
 	accepted     prometheus.Counter
-	refused      *prometheus.CounterVec // protocol
+	refused      *prometheus.CounterVec   // protocol
 	dimse        *prometheus.CounterVec   // operation, status
 	dimseTime    *prometheus.HistogramVec // operation
 	connections  prometheus.Gauge

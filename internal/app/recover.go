@@ -41,13 +41,9 @@ func (d *Data) recover(ctx context.Context) error {
 		return nil
 	}
 	r := replay{data: d, rebuild: len(states) == 0, tail: tail}
-	for rec, err := range tail.Records() {
+	for rec, err := range tail.Records(ctx) {
 		if err != nil {
-			if halong.KindOf(err) != halong.Corrupt {
-				return err
-			}
-			r.lost = append(r.lost, err)
-			continue
+			return err
 		}
 		if err := r.add(ctx, rec); err != nil {
 			return err
@@ -55,6 +51,9 @@ func (d *Data) recover(ctx context.Context) error {
 	}
 	if err := r.flush(ctx, true); err != nil {
 		return err
+	}
+	for _, x := range tail.Damage() { // a group or blob that was being written when the process ended, as a rule
+		d.log.Warn("store: bytes without a valid record", "segment", x.Segment, "offset", x.Offset, "length", x.Length, "reason", x.Reason)
 	}
 	d.log.Info("index: brought up to date with the journal", "records", r.applied, "damaged", len(r.lost))
 	for _, err := range r.lost {
@@ -110,7 +109,12 @@ func (r *replay) flush(ctx context.Context, last bool) error {
 	return nil
 }
 
+// locate finds a blob: the index knows those that older objects share, and
+// looking for them in the store would mean reading all of it.
 func (r *replay) locate(ctx context.Context, d halong.Digest) (storage.Place, bool) {
+	if row, ok, err := r.data.Index.Blob(ctx, d); err == nil && ok {
+		return row.Place, true
+	}
 	_, p, ok, err := r.tail.Blob(ctx, d)
 	if err != nil {
 		r.data.log.Error("index: looking for a blob", "digest", d, "error", err)

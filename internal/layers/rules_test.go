@@ -92,6 +92,8 @@ func mayImport(importer, imported string) string {
 		return importer + " has no ring: give it one in internal/layers"
 	case to == unknown:
 		return imported + " has no ring: give it one in internal/layers"
+	case support(imported) && !support(importer):
+		return importer + " imports " + imported + ", which is for tests"
 	case from == wiring:
 		return ""
 	case to > from:
@@ -117,7 +119,7 @@ var dependencies = map[string][]string{
 	"github.com/prometheus/client_golang": {"internal/app"},
 	"github.com/klauspost/compress":       {"storage", "dicomweb", "dicom/dataset", "internal/app"},
 	"github.com/cespare/xxhash":           {"storage", "dicomweb"},
-	"golang.org/x/text":                   {"dicom", "hl7v2", "internal/fold", "patient"},
+	"golang.org/x/text":                   {"dicom", "hl7v2", "internal/fold", "patient", "lab", "storage/sqlite"},
 	"golang.org/x/sys":                    {"storage/disk", "internal/app"},
 	"modernc.org/sqlite":                  {"storage/sqlite"},
 	"github.com/suyashkumar/dicom":        {"dicom/internal", "internal/dictgen"},
@@ -130,6 +132,9 @@ var dependencies = map[string][]string{
 	"math/rand":    {},
 	"math/rand/v2": {"internal/sample", "cmd"},
 }
+
+// support tells whether a package is there for tests alone, by its name, as net/http/httptest is.
+func support(pkg string) bool { return strings.HasSuffix(pkg, "test") || pkg == "internal/corpus" }
 
 // mayDepend says why importer may not import an outside path; "" when it may.
 func mayDepend(importer, imported string) string {

@@ -164,7 +164,7 @@ func (r *importRun) file(ctx context.Context, f *file, stop context.CancelCauseF
 		r.done(Note{f.name, Failed, err}, f.size)
 		return
 	}
-	if !f.always && !looksLikeDICOM(head) {
+	if !f.worth(head) {
 		r.done(Note{f.name, Skipped, errors.Join(errors.New("not DICOM"), p.Close())}, f.size)
 		return
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 )
@@ -161,6 +162,16 @@ func (f *file) peek() (*peeked, []byte, error) {
 		return nil, nil, errors.Join(err, r.Close())
 	}
 	return p, head, nil
+}
+
+// worth tells whether a file of a folder is to be stored. What calls itself
+// DICOM is, whatever it holds.
+func (f *file) worth(head []byte) bool {
+	switch path.Ext(f.media) {
+	case ".DCM", ".DICOM", ".DIC", ".IMA":
+		return true
+	}
+	return f.always || looksLikeDICOM(head)
 }
 
 // looksLikeDICOM tells whether a file that nobody vouches for is to be stored: it has the

@@ -6,14 +6,19 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sort"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/dicom"
+	"github.com/halong-gateway/halong/dicom/dataset"
+	"github.com/halong-gateway/halong/dicom/tag"
 	"github.com/halong-gateway/halong/internal/corpus"
 	"github.com/halong-gateway/halong/storage"
 )
@@ -138,25 +143,52 @@ func TestImportStops(t *testing.T) {
 
 // DICOMDIRs are followed, not stored; nothing that lies beside their files is lost.
 func TestImportMedia(t *testing.T) {
-	for _, c := range []struct {
-		dir  string
-		want Summary
-	}{
-		{"dicom/pydicom/dicomdirtests", Summary{}},
-	} {
-		dir := filepath.Join(corpus.Dir(t, "dicom/pydicom"), "")
-		f := &fake{}
-		var notes []Note
-		sum, err := (&Import{Archive: f, Done: func(n Note, _ int64) { notes = append(notes, n) }}).Run(context.Background(), []string{dir})
-		if err != nil {
-			t.Fatal(err)
+	dir := corpus.Dir(t, "dicom/pydicom/test_files/dicomdirtests")
+	stored := 0
+	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && !strings.HasPrefix(d.Name(), "DICOMDIR") {
+			stored++
 		}
-		t.Logf("%s: %v", c.dir, sum)
-		for _, n := range notes {
-			if n.Result != Stored {
-				t.Log(n.Result, n.Name, n.Err)
-			}
-		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var notes []Note
+	im := Import{Archive: &fake{}, Done: func(n Note, _ int64) { notes = append(notes, n) }}
+	sum, err := im.Run(context.Background(), []string{dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sum[Stored] != stored || sum[Directory] != 8 || sum[Skipped]+sum[Failed] != 0 {
+		t.Errorf("%v of %d files: %v", sum, stored, notes)
+	}
+}
+
+// A file that a DICOMDIR names is stored whatever it looks like, and one that
+// is not there is told.
+func TestImportFollows(t *testing.T) {
+	dir := t.TempDir()
+	item := func(parts ...string) *dataset.Set {
+		s := &dataset.Set{}
+		s.PutString(tag.ReferencedFileID, dicom.CS, parts...)
+		return s
+	}
+	var set dataset.Set
+	set.Put(dataset.Element{Tag: tag.DirectoryRecordSequence, VR: dicom.SQ, Items: []*dataset.Set{
+		item("IMG", "ONE"), item("IMG", "GONE"), {},
+	}})
+	ts, _ := dicom.LookupTransferSyntax(dicom.ExplicitVRLittleEndian)
+	b := dataset.AppendFileHeader(nil, classDirectory, "1.2.3", ts.UID, "")
+	put(t, dir+"/dicomdir", set.Append(b, ts))
+	put(t, dir+"/img/one", []byte("odd bytes, and not a word of DICOM"))
+	put(t, dir+"/img/two", []byte("odd bytes that nobody asked for"))
+	sum, err := (&Import{Archive: &fake{}}).Run(context.Background(), []string{dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(Summary{Stored: 1, Directory: 1, Missing: 1, Skipped: 1}, sum); d != "" {
+		t.Error(d)
 	}
 }
 
