@@ -25,21 +25,21 @@ type header struct {
 }
 
 // element reads the next element of a data set or item, or the delimiter of an item.
-func (r *Reader) element(f *frame) (Token, error) {
+func (r *Reader) element(f *frame) error {
 	w := r.win
 	n := w.wr - w.rd
 	if n < 12 {
 		if n = w.fill(12); n < 8 {
-			return Token{}, r.lastBytes(f, n)
+			return r.lastBytes(f, n)
 		}
 	}
 	if f.bound >= 0 && f.bound-w.pos() < 8 {
-		return Token{}, r.fail(f.last, "an element header runs beyond its item", nil)
+		return r.fail(f.last, "an element header runs beyond its item", nil)
 	}
 	b := w.buf[w.rd:w.wr]
 	tag := f.enc.tag(b)
 	if tag == 0 && len(r.stack) == 1 && !f.fresh {
-		return Token{}, r.finish()
+		return r.finish()
 	}
 	if tag>>16 == 0xFFFE {
 		return r.delimiter(f, tag)
@@ -55,11 +55,11 @@ func (r *Reader) element(f *frame) (Token, error) {
 	}
 	h, err := r.decode(f, tag, b)
 	if err != nil {
-		return Token{}, err
+		return err
 	}
 	f.last = tag
 	if r.elements++; r.elements > r.limits.Elements {
-		return Token{}, r.fail(tag, fmt.Sprintf("more than %d elements", r.limits.Elements), ErrLimit)
+		return r.fail(tag, fmt.Sprintf("more than %d elements", r.limits.Elements), ErrLimit)
 	}
 	return r.start(f, &h)
 }
@@ -73,16 +73,16 @@ func (r *Reader) lastBytes(f *frame, n int) error {
 }
 
 // delimiter handles a structural tag among elements.
-func (r *Reader) delimiter(f *frame, tag dicom.Tag) (Token, error) {
+func (r *Reader) delimiter(f *frame, tag dicom.Tag) error {
 	if len(r.stack) > 1 {
 		switch {
 		case tag == tagItemDelimiter && (f.end < 0 || r.win.pos()+8 == f.end):
-			return r.pop(8), nil
+			return r.pop(8)
 		case tag == tagSequenceDelim && f.end < 0:
-			return r.pop(0), nil // the item's own delimiter was forgotten
+			return r.pop(0) // the item's own delimiter was forgotten
 		}
 	}
-	return Token{}, r.fail(tag, "an item or delimiter where an element belongs", nil)
+	return r.fail(tag, "an item or delimiter where an element belongs", nil)
 }
 
 // decode reads the header of an element (PS3.5 7.1).
@@ -196,12 +196,13 @@ func (r *Reader) plausible(f *frame, tag dicom.Tag, skip int64) bool {
 }
 
 // start consumes a header and gives its token.
-func (r *Reader) start(f *frame, h *header) (Token, error) {
+func (r *Reader) start(f *frame, h *header) error {
 	pos := r.win.pos()
-	t := Token{Kind: DataElement, Tag: h.tag, VR: h.vr, Length: h.length, Offset: pos, ValueOffset: pos + int64(h.size), Depth: r.depth}
+	t := &r.cur
+	*t = Token{Kind: DataElement, Tag: h.tag, VR: h.vr, Length: h.length, Offset: pos, ValueOffset: pos + int64(h.size), Depth: r.depth}
 	if h.length != UndefinedLength {
 		if err := r.checkEnd(f, h.tag, t.ValueOffset+int64(h.length)); err != nil {
-			return t, err
+			return err
 		}
 	}
 	switch {
@@ -210,20 +211,20 @@ func (r *Reader) start(f *frame, h *header) (Token, error) {
 	case h.length == UndefinedLength:
 		return r.startUndefined(f, h, t)
 	}
-	gap, err := r.hole(&t, int64(h.length))
+	gap, err := r.hole(t, int64(h.length))
 	if err != nil {
-		return t, err
+		return err
 	}
 	r.win.rd += h.size
 	if t.External {
 		r.win.base += gap
-		return t, nil
+		return nil
 	}
 	r.setValue(int64(h.length), f.enc.big)
 	if h.tag == tagSpecificCharacterSet || h.tag == tagPixelRepresentation {
 		r.peek(f, h)
 	}
-	return t, nil
+	return nil
 }
 
 func (r *Reader) setValue(n int64, big bool) {
@@ -231,19 +232,19 @@ func (r *Reader) setValue(n int64, big bool) {
 	r.win.edges.reset()
 }
 
-func (r *Reader) startSequence(f *frame, h *header, t Token, enc encoding) (Token, error) {
+func (r *Reader) startSequence(f *frame, h *header, t *Token, enc encoding) error {
 	t.Kind, t.VR = SequenceStart, dicom.SQ
 	g := frame{place: inSequence, enc: enc, un: f.un || enc != f.enc}
 	if err := r.push(g, f, t); err != nil {
-		return t, err
+		return err
 	}
 	r.win.rd += h.size
-	return t, nil
+	return nil
 }
 
 // startUndefined handles values of undefined length: fragments, and sequences
 // that are not called SQ (PS3.5 6.2.2 note 2, CP-246).
-func (r *Reader) startUndefined(f *frame, h *header, t Token) (Token, error) {
+func (r *Reader) startUndefined(f *frame, h *header, t *Token) error {
 	switch {
 	case h.tag == tagPixelData || (f.enc.explicit && h.vr.IsBulk() && h.vr != dicom.UN):
 		return r.startFragments(f, h, t)
@@ -252,21 +253,21 @@ func (r *Reader) startUndefined(f *frame, h *header, t Token) (Token, error) {
 	case !f.enc.explicit || h.implicit:
 		return r.startSequence(f, h, t, f.enc)
 	}
-	return t, r.fail(h.tag, "undefined length, which VR "+h.vr.String()+" does not allow", nil)
+	return r.fail(h.tag, "undefined length, which VR "+h.vr.String()+" does not allow", nil)
 }
 
-func (r *Reader) startFragments(f *frame, h *header, t Token) (Token, error) {
+func (r *Reader) startFragments(f *frame, h *header, t *Token) error {
 	t.Kind = FragmentsStart
-	gap, err := r.hole(&t, -1)
+	gap, err := r.hole(t, -1)
 	if err != nil {
-		return t, err
+		return err
 	}
 	if err := r.push(frame{place: inFragments, enc: f.enc, external: t.External}, f, t); err != nil {
-		return t, err
+		return err
 	}
 	r.win.rd += h.size
 	r.win.base += gap
-	return t, nil
+	return nil
 }
 
 // hole sets t.External and gives the number of bytes left out if the value of

@@ -9,20 +9,20 @@ import (
 )
 
 // item reads what comes between the items of a sequence (PS3.5 7.5.2).
-func (r *Reader) item(f *frame) (Token, error) {
+func (r *Reader) item(f *frame) error {
 	t, length, err := r.itemHeader(f)
 	if err != nil {
-		return Token{}, err
+		return err
 	}
 	switch t {
 	case tagItem:
 		return r.startItem(f, length)
 	case tagSequenceDelim:
 		if f.end < 0 || r.win.pos()+8 == f.end {
-			return r.pop(8), nil
+			return r.pop(8)
 		}
 	}
-	return Token{}, r.fail(t, "expected an item or the end of the sequence", nil)
+	return r.fail(t, "expected an item or the end of the sequence", nil)
 }
 
 // itemHeader looks at the next 8 bytes without consuming them.
@@ -37,21 +37,19 @@ func (r *Reader) itemHeader(f *frame) (dicom.Tag, uint32, error) {
 	return f.enc.tag(b), f.enc.uint32(b[4:]), nil
 }
 
-func (r *Reader) startItem(f *frame, length uint32) (Token, error) {
+func (r *Reader) startItem(f *frame, length uint32) error {
 	loose := r.stretch(f, length)
-	t, err := r.countItem(f, length)
-	if err != nil {
-		return t, err
+	if err := r.countItem(f, length, ItemStart); err != nil {
+		return err
 	}
-	t.Kind = ItemStart
 	f.index++
 	g := frame{tag: f.tag, end: -1, bound: f.bound, enc: f.enc, charset: f.charset, un: f.un, loose: loose, fresh: true}
 	if length != UndefinedLength {
-		g.end = t.ValueOffset + int64(length)
+		g.end = r.cur.ValueOffset + int64(length)
 		g.bound = g.end
 	}
 	r.stack = append(r.stack, g)
-	return t, nil
+	return nil
 }
 
 // stretch makes a sequence whose length is too short for its last item as long
@@ -68,19 +66,19 @@ func (r *Reader) stretch(f *frame, length uint32) bool {
 }
 
 // countItem consumes the header of an item or fragment.
-func (r *Reader) countItem(f *frame, length uint32) (Token, error) {
+func (r *Reader) countItem(f *frame, length uint32, kind Kind) error {
 	if r.items++; r.items > r.limits.Items {
-		return Token{}, r.fail(f.tag, fmt.Sprintf("more than %d items", r.limits.Items), ErrLimit)
+		return r.fail(f.tag, fmt.Sprintf("more than %d items", r.limits.Items), ErrLimit)
 	}
 	pos := r.win.pos()
-	t := Token{Tag: tagItem, Length: length, Offset: pos, ValueOffset: pos + 8, Depth: r.depth - 1}
 	if length != UndefinedLength {
-		if err := r.checkEnd(f, tagItem, t.ValueOffset+int64(length)); err != nil {
-			return Token{}, err
+		if err := r.checkEnd(f, tagItem, pos+8+int64(length)); err != nil {
+			return err
 		}
 	}
+	r.cur = Token{Kind: kind, Tag: tagItem, Length: length, Offset: pos, ValueOffset: pos + 8, Depth: r.depth - 1}
 	r.win.rd += 8
-	return t, nil
+	return nil
 }
 
 // checkEnd refuses a value that ends beyond what encloses it or beyond the limit.
@@ -95,32 +93,30 @@ func (r *Reader) checkEnd(f *frame, t dicom.Tag, end int64) error {
 }
 
 // fragment reads what comes between fragments (PS3.5 A.4).
-func (r *Reader) fragment(f *frame) (Token, error) {
+func (r *Reader) fragment(f *frame) error {
 	if f.external {
-		return r.afterHole(f), nil
+		return r.afterHole(f)
 	}
 	t, length, err := r.itemHeader(f)
 	if err != nil {
-		return Token{}, err
+		return err
 	}
 	if t == tagSequenceDelim {
-		return r.pop(8), nil
+		return r.pop(8)
 	}
 	if t != tagItem || length == UndefinedLength {
-		return Token{}, r.fail(t, "expected a fragment or the end of the fragments", nil)
+		return r.fail(t, "expected a fragment or the end of the fragments", nil)
 	}
-	k, err := r.countItem(f, length)
-	if err != nil {
-		return k, err
+	if err := r.countItem(f, length, Fragment); err != nil {
+		return err
 	}
-	k.Kind = Fragment
 	f.index++
 	r.setValue(int64(length), f.enc.big)
-	return k, nil
+	return nil
 }
 
 // afterHole ends fragments that lie elsewhere; their delimiter may or may not be in the stream.
-func (r *Reader) afterHole(f *frame) Token {
+func (r *Reader) afterHole(f *frame) error {
 	if r.win.fill(8) >= 8 && f.enc.tag(r.win.buf[r.win.rd:]) == tagSequenceDelim {
 		return r.pop(8)
 	}
@@ -128,7 +124,7 @@ func (r *Reader) afterHole(f *frame) Token {
 }
 
 // push opens a sequence or fragments.
-func (r *Reader) push(g frame, parent *frame, t Token) error {
+func (r *Reader) push(g frame, parent *frame, t *Token) error {
 	if r.depth >= r.limits.Depth {
 		return r.fail(t.Tag, fmt.Sprintf("more than %d sequences inside one another", r.limits.Depth), ErrLimit)
 	}

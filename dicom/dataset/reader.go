@@ -111,21 +111,23 @@ func (r *Reader) Next() (Token, error) {
 		r.begin()
 	}
 	if r.left > 0 {
-		if err := r.Skip(); err != nil {
+		if int64(r.win.wr-r.win.rd) >= r.left {
+			r.win.rd += int(r.left)
+			r.left = 0
+		} else if err := r.Skip(); err != nil {
 			return Token{}, err
 		}
 	}
 	r.hasValue, r.value = false, nil
-	t, err := r.step()
-	if err == nil && r.in.teeErr != nil {
+	err := r.step()
+	if err == nil {
 		err = r.in.teeErr
 	}
 	if err != nil {
 		r.err = err
 		return Token{}, err
 	}
-	r.cur = t
-	return t, nil
+	return r.cur, nil
 }
 
 // begin looks at the first bytes to find out how they are really encoded.
@@ -167,13 +169,14 @@ func (r *Reader) SyntaxUsed() *dicom.TransferSyntax {
 	return r.used
 }
 
-func (r *Reader) step() (Token, error) {
+// step reads the next token into r.cur.
+func (r *Reader) step() error {
 	f := &r.stack[len(r.stack)-1]
 	if f.end >= 0 && r.win.pos() >= f.end {
-		return r.pop(0), nil
+		return r.pop(0)
 	}
 	if f.loose && r.win.fill(1) == 0 && r.win.err == io.EOF {
-		return r.pop(0), nil
+		return r.pop(0)
 	}
 	switch f.place {
 	case inItem:
@@ -185,10 +188,11 @@ func (r *Reader) step() (Token, error) {
 }
 
 // pop ends the innermost level, whose delimiter of n bytes is consumed.
-func (r *Reader) pop(n int) Token {
+func (r *Reader) pop(n int) error {
 	f := &r.stack[len(r.stack)-1]
 	r.stack = r.stack[:len(r.stack)-1]
-	t := Token{Offset: r.win.pos()}
+	t := &r.cur
+	*t = Token{Offset: r.win.pos()}
 	r.win.rd += n
 	t.ValueOffset = r.win.pos()
 	switch f.place {
@@ -204,7 +208,7 @@ func (r *Reader) pop(n int) Token {
 		t.Kind, t.Tag, t.VR = FragmentsEnd, f.tag, dicom.OB
 		t.Depth = r.depth
 	}
-	return t
+	return nil
 }
 
 // finish ends the data set: all that is left in the source is trailing.
