@@ -32,23 +32,27 @@ const prefixLimit = 200
 
 func (s *search) plan() (*plan, error) {
 	p := &plan{first: firstPage, exact: true}
+	if s.studies != nil {
+		p.in("s.uid", s.studies)
+		p.index = "INDEXED BY study_uid"
+	}
 	for _, k := range s.keys[storage.LevelStudy] {
-		if !p.key(k, s.fuzzy) {
+		if !p.key(k) {
 			p.exact = false
 		}
 	}
 	s.facilities(p)
 	switch {
 	case p.index != "":
-	case s.studies == nil && s.series != nil:
+	case s.series != nil:
 		p.index = "NOT INDEXED"
-		p.and("s.id IN (SELECT study FROM series WHERE uid IN (SELECT value FROM json_each(?)))", list(s.series))
-	case s.studies == nil && s.sops != nil:
+		p.and("s.id IN (SELECT study FROM series INDEXED BY series_uid WHERE uid IN (SELECT value FROM json_each(?)))", list(s.series))
+	case s.sops != nil:
 		p.index = "NOT INDEXED"
 		p.and(`s.id IN (SELECT e.study FROM series e INDEXED BY series_order CROSS JOIN instance i INDEXED BY instance_sop
 			WHERE i.series = e.id AND i.sop IN (SELECT value FROM json_each(?)))`, list(s.sops))
 	default:
-		return p, s.planNames(p)
+		return p, s.planPrefix(p)
 	}
 	return p, nil
 }
@@ -69,17 +73,13 @@ func (s *search) facilities(p *plan) {
 
 // key adds the conditions for one key, and chooses the index if it is selective.
 // It tells whether the conditions are exact.
-func (p *plan) key(k query.Key, fuzzy bool) bool {
+func (p *plan) key(k query.Key) bool {
 	if len(k.Path) > 1 {
 		return false
 	}
 	kind := k.Kind()
 	equal := kind == query.Single || kind == query.List && !slices.ContainsFunc(k.Values, wild)
 	switch t := k.Path[0]; {
-	case t == tag.StudyInstanceUID && equal:
-		p.in("s.uid", k.Values)
-		p.index = "INDEXED BY study_uid"
-		return true
 	case t == tag.PatientID && equal:
 		p.in("s.patient", nfc(k.Values))
 		p.use("INDEXED BY study_patient")
@@ -103,12 +103,21 @@ func (p *plan) key(k query.Key, fuzzy bool) bool {
 	case t == tag.ModalitiesInStudy && kind == query.Single:
 		p.and(`instr(s.modalities, ?) > 0`, `\`+k.Values[0]+`\`)
 	case t == tag.StudyDescription && (kind == query.Single || kind == query.Wildcard):
-		p.and(`s.description LIKE ? ESCAPE '\'`, query.Like(norm.NFC.String(k.Values[0])))
+		p.like("s.description", k)
 	case t == tag.PatientID && kind == query.Wildcard:
-		p.and(`s.patient LIKE ? ESCAPE '\'`, query.Like(norm.NFC.String(k.Values[0])))
+		p.like("s.patient", k)
 	}
-	_ = fuzzy
 	return false
+}
+
+// longestPattern bounds what is given to LIKE, in bytes: longer ones are left to
+// be matched afterwards. An LO has at most 64 characters (PS3.5 6.2).
+const longestPattern = 256
+
+func (p *plan) like(column string, k query.Key) {
+	if v := norm.NFC.String(k.Values[0]); len(v) <= longestPattern {
+		p.and(column+` LIKE ? ESCAPE '\'`, query.Like(v))
+	}
 }
 
 func (p *plan) use(index string) {
@@ -163,22 +172,30 @@ func nfc(values []string) []string {
 	return out
 }
 
-// planNames looks whether a name key is selective; else studies are read in the
-// order of answers.
-func (s *search) planNames(p *plan) error {
-	prefix := s.namePrefix()
-	if prefix != "" {
-		end := prefix + "\U0010ffff"
-		var n int
-		err := s.db.reader.QueryRow(s.ctx, `SELECT count(*) FROM (SELECT 1 FROM study INDEXED BY study_name WHERE name >= ?1 AND name < ?2
-			UNION ALL SELECT 1 FROM study_group WHERE name >= ?1 AND name < ?2 LIMIT ?3)`, prefix, end, prefixLimit).Scan(&n)
+// planPrefix looks whether the beginning of a name or Patient ID is selective; else
+// studies are read in the order of answers.
+func (s *search) planPrefix(p *plan) error {
+	if lo, hi := s.prefix(tag.PatientID, norm.NFC.String); lo != "" {
+		few, err := s.few(`SELECT count(*) FROM (SELECT 1 FROM study INDEXED BY study_patient WHERE patient >= ? AND patient < ? LIMIT ?)`, lo, hi, prefixLimit)
 		if err != nil {
 			return err
 		}
-		if n < prefixLimit {
+		if few {
+			p.index = "INDEXED BY study_patient"
+			p.and("s.patient >= ? AND s.patient < ?", lo, hi)
+			return nil
+		}
+	}
+	if lo, hi := s.prefix(tag.PatientName, fold.Name); lo != "" {
+		few, err := s.few(`SELECT count(*) FROM (SELECT 1 FROM study INDEXED BY study_name WHERE name >= ?1 AND name < ?2
+			UNION ALL SELECT 1 FROM study_group WHERE name >= ?1 AND name < ?2 LIMIT ?3)`, lo, hi, prefixLimit)
+		if err != nil {
+			return err
+		}
+		if few {
 			p.index = "NOT INDEXED"
 			p.and(`s.id IN (SELECT id FROM study INDEXED BY study_name WHERE name >= ? AND name < ?
-				UNION ALL SELECT study FROM study_group WHERE name >= ? AND name < ?)`, prefix, end, prefix, end)
+				UNION ALL SELECT study FROM study_group WHERE name >= ? AND name < ?)`, lo, hi, lo, hi)
 			return nil
 		}
 	}
@@ -188,21 +205,29 @@ func (s *search) planNames(p *plan) error {
 	return nil
 }
 
-// namePrefix gives how a component group of the name must begin, folded; empty if
-// the search does not say.
-func (s *search) namePrefix() string {
-	if s.fuzzy {
-		return ""
-	}
+func (s *search) few(query string, args ...any) (bool, error) {
+	var n int
+	err := s.db.reader.QueryRow(s.ctx, query, args...).Scan(&n)
+	return n < prefixLimit, err
+}
+
+// prefix gives the range of values that begin as the search asks for: from lo on
+// and before hi; empty if it does not say.
+func (s *search) prefix(t dicom.Tag, form func(string) string) (lo, hi string) {
 	for _, k := range s.keys[storage.LevelStudy] {
-		if len(k.Path) > 1 || k.Path[0] != tag.PatientName || len(k.Values) != 1 || strings.Contains(k.Values[0], "=") {
+		if len(k.Path) > 1 || k.Path[0] != t || len(k.Values) != 1 {
 			continue
 		}
 		v := k.Values[0]
+		if k.VR == dicom.PN && (s.fuzzy || strings.Contains(v, "=")) {
+			continue // the words of the name may stand in any order, or in any group
+		}
 		if i := strings.IndexAny(v, "*?"); i >= 0 {
 			v = v[:i]
 		}
-		return fold.Name(v)
+		if lo = form(v); lo != "" {
+			return lo, lo + "\U0010ffff"
+		}
 	}
-	return ""
+	return "", ""
 }

@@ -73,7 +73,7 @@ func (db *DB) Quarantine(ctx context.Context, scope halong.Scope) iter.Seq2[*sto
 				if !scope.Sees(e.Facility) {
 					continue
 				}
-				if err := db.fillPlaces(ctx, &e.Manifest); err != nil {
+				if err := db.fillPlaces(ctx, e.Manifest.Bulk); err != nil {
 					yield(nil, fail(op, "", err))
 					return
 				}
@@ -112,10 +112,10 @@ func (db *DB) quarantinePage(ctx context.Context, after uint64) ([]*storage.Quar
 	return page, rows.Err()
 }
 
-// fillPlaces looks up where a manifest's bulk values lie.
-func (db *DB) fillPlaces(ctx context.Context, m *storage.Manifest) error {
-	for i := range m.Bulk {
-		b := &m.Bulk[i]
+// fillPlaces looks up where bulk values lie.
+func (db *DB) fillPlaces(ctx context.Context, bulk []storage.Bulk) error {
+	for i := range bulk {
+		b := &bulk[i]
 		row, ok, err := db.Blob(ctx, b.Digest)
 		if err != nil {
 			return err

@@ -22,6 +22,7 @@ type studyRow struct {
 	uid, date         string
 	series, instances int64
 	modalities        string // "\CT\SR\"
+	copies            int    // in all facilities; known when answers are merged
 	raw               []byte
 	set               *dataset.Set
 }
@@ -29,7 +30,7 @@ type studyRow struct {
 const studyResult = `s.id, s.facility, s.uid, s.date, s.series, s.instances, s.modalities, s.attributes`
 
 func (st *studyRow) scan(r scanner) error {
-	return r.Scan(&st.id, &st.facility.id, &st.uid, &st.date, &st.series, &st.instances, &st.modalities, &st.raw)
+	return r.Scan(&st.id, &st.facility.id, &st.uid, &st.date, &st.series, &st.instances, &st.modalities, &st.raw, &st.copies)
 }
 
 // attributes gives the study's attributes with what is computed for it.
@@ -65,10 +66,18 @@ type seriesRow struct {
 	above     *dataset.Set // joined with the study's
 }
 
-const seriesResult = `e.id, e.uid, e.number, e.instances, e.attributes`
+const seriesResult = `e.study, e.id, e.uid, e.number, e.instances, e.attributes`
 
-func (se *seriesRow) scan(r scanner) error {
-	return r.Scan(&se.id, &se.uid, &se.number, &se.instances, &se.raw)
+// scan reads a series of one of the studies.
+func (se *seriesRow) scan(r scanner, of []*studyRow) error {
+	var study int64
+	err := r.Scan(&study, &se.id, &se.uid, &se.number, &se.instances, &se.raw)
+	for _, st := range of {
+		if st.id == study {
+			se.study = st
+		}
+	}
+	return err
 }
 
 func (se *seriesRow) attributes() (*dataset.Set, error) {
@@ -113,10 +122,22 @@ type instanceRow struct {
 	instance *storage.Instance // when retrieving
 }
 
-const instanceResult = `i.id, i.sop, i.number, i.version, i.attributes`
+const instanceResult = `i.series, i.id, i.sop, i.number, i.version, i.attributes`
 
-func (in *instanceRow) scan(r scanner) error {
-	return r.Scan(&in.id, &in.sop, &in.number, &in.version, &in.raw)
+// scan reads an instance of one of the series.
+func (in *instanceRow) scan(r scanner, of []*seriesRow) error {
+	var series int64
+	err := r.Scan(&series, &in.id, &in.sop, &in.number, &in.version, &in.raw)
+	in.in(series, of)
+	return err
+}
+
+func (in *instanceRow) in(series int64, of []*seriesRow) {
+	for _, se := range of {
+		if se.id == series {
+			in.series = se
+		}
+	}
 }
 
 func (in *instanceRow) attributes() (*dataset.Set, error) {
@@ -148,21 +169,22 @@ func (in *instanceRow) identity() storage.Identity {
 // retrieveResult is what retrieval needs of an instance, with the source and
 // the place of the first bulk value, which is nearly always the only one.
 const (
-	retrieveResult = `i.id, i.sop, i.number, i.version, i.served, i.digest, i.manifest, i.head_segment, i.head_offset, i.head_length,
+	retrieveResult = `i.series, i.id, i.sop, i.number, i.version, i.served, i.digest, i.manifest, i.head_segment, i.head_offset, i.head_length,
 		i.env_segment, i.env_offset, i.env_length, i.env_tail, i.received, i.seq, i.frames,
-		o.protocol, o.peer, o.address, coalesce(b.segment, 0), coalesce(b.offset, 0), coalesce(b.length, 0)`
-	retrieveJoin = ` JOIN source o ON o.id = i.source LEFT JOIN blob b ON b.id = i.blob`
+		o.protocol, o.peer, o.address, b.id IS NOT NULL, coalesce(b.segment, 0), coalesce(b.offset, 0), coalesce(b.length, 0)`
+	retrieveJoin = ` CROSS JOIN source o ON o.id = i.source LEFT JOIN blob b ON b.id = i.blob`
 )
 
 // scanRetrieve reads an instance with all but the places of further bulk values.
-func (in *instanceRow) scanRetrieve(r scanner) error {
+func (in *instanceRow) scanRetrieve(r scanner, of []*seriesRow) error {
 	x := &storage.Instance{}
 	var digest, manifest []byte
-	var received, seq int64
+	var series, received, seq int64
 	var first storage.Place
-	err := r.Scan(&in.id, &in.sop, &in.number, &in.version, &x.Served, &digest, &manifest, &x.Head.Segment, &x.Head.Offset, &x.Head.Length,
+	var found bool
+	err := r.Scan(&series, &in.id, &in.sop, &in.number, &in.version, &x.Served, &digest, &manifest, &x.Head.Segment, &x.Head.Offset, &x.Head.Length,
 		&x.Envelope.Segment, &x.Envelope.Offset, &x.Envelope.Length, &x.EnvelopeTail, &received, &seq, &x.Frames,
-		&x.Source.Protocol, &x.Source.Peer, &x.Source.Address, &first.Segment, &first.Offset, &first.Length)
+		&x.Source.Protocol, &x.Source.Peer, &x.Source.Address, &found, &first.Segment, &first.Offset, &first.Length)
 	if err != nil {
 		return err
 	}
@@ -170,8 +192,13 @@ func (in *instanceRow) scanRetrieve(r scanner) error {
 		return halong.E("sqlite.Instances", halong.Corrupt, in.sop, err)
 	}
 	if len(x.Manifest.Bulk) > 0 {
+		if !found {
+			return halong.E("sqlite.Instances", halong.Corrupt, in.sop, errNoBlob)
+		}
 		x.Manifest.Bulk[0].Place = first
 	}
+	in.in(series, of)
+	x.Identity = in.identity()
 	copy(x.Digest[:], digest)
 	x.ID, x.Version, x.Seq, x.Received = in.id, in.version, uint64(seq), time.UnixMicro(received).UTC()
 	in.instance = x

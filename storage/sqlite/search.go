@@ -17,6 +17,7 @@ import (
 type search struct {
 	db       *DB
 	ctx      context.Context
+	want     int        // rows that will be taken; 0 if that is not known
 	seen     []facility // visible ones that exist, the preferred first
 	merged   bool       // several facilities: equal UIDs are one
 	level    storage.Level
@@ -44,10 +45,9 @@ func (s *search) put(keys []query.Key) {
 			continue
 		}
 		level := s.levelOf(k.Path[0])
-		s.keys[level] = append(s.keys[level], k)
 		s.deepest = max(s.deepest, level)
-		if len(k.Path) == 1 {
-			s.narrow(k)
+		if !s.narrow(k) {
+			s.keys[level] = append(s.keys[level], k)
 		}
 	}
 }
@@ -67,10 +67,10 @@ func (s *search) levelOf(t dicom.Tag) storage.Level {
 	return s.level // kept nowhere: nothing will match
 }
 
-// narrow uses the keys that name studies, series or instances.
-func (s *search) narrow(k query.Key) {
-	if kind := k.Kind(); kind != query.Single && kind != query.List {
-		return
+// narrow uses the keys that name studies, series or instances. It tells whether k is one.
+func (s *search) narrow(k query.Key) bool {
+	if kind := k.Kind(); len(k.Path) > 1 || k.VR != dicom.UI || kind != query.Single && kind != query.List {
+		return false
 	}
 	switch k.Path[0] {
 	case tag.StudyInstanceUID:
@@ -79,7 +79,10 @@ func (s *search) narrow(k query.Key) {
 		s.series = both(s.series, k.Values)
 	case tag.SOPInstanceUID:
 		s.sops = both(s.sops, k.Values)
+	default:
+		return false
 	}
+	return true
 }
 
 // both gives the values that are in both lists; a nil list holds all.
