@@ -92,7 +92,7 @@ func (d *Decoder) Decode(dst, raw []byte, vr dicom.VR) []byte {
 	if d == nil {
 		d = &Decoder{}
 	}
-	if plain(raw) && d.g0 != romaji {
+	if plain(raw) {
 		return append(dst, raw...)
 	}
 	if d.guessUTF8(vr) && utf8.Valid(raw) && !hasEscape(raw) {

@@ -38,6 +38,9 @@ func FuzzDecode(f *testing.F) {
 				t.Errorf("not UTF-8: %q", s)
 			}
 		}
+		if vr != dicom.LT && strings.Count(string(whole), `\`) != len(parts)-1 {
+			t.Errorf("%d values, %q", len(parts), whole)
+		}
 		if size != len(raw) {
 			t.Errorf("the values have %d bytes of %d", size, len(raw))
 		}

@@ -129,10 +129,8 @@ func (d *Decoder) append2022(dst, raw []byte, vr dicom.VR) []byte {
 		b := raw[:n]
 		raw = raw[n:]
 		switch u {
-		case literal, delimiter:
+		case literal, delimiter, left:
 			dst = append(dst, b[0])
-		case left:
-			dst = appendLeft(dst, s.g0, b[0])
 		case right:
 			dst = appendRight(dst, s.g1, b[0])
 		case leftPair:
@@ -146,20 +144,6 @@ func (d *Decoder) append2022(dst, raw []byte, vr dicom.VR) []byte {
 		}
 	}
 	return dst
-}
-
-// appendLeft appends a byte of a single-byte set in G0. JIS X 0201 has the yen
-// sign and the overline where ASCII has backslash and tilde.
-func appendLeft(dst []byte, g0 set, c byte) []byte {
-	if g0 == romaji {
-		switch c {
-		case '\\':
-			return append(dst, "¥"...)
-		case '~':
-			return append(dst, "‾"...)
-		}
-	}
-	return append(dst, c)
 }
 
 // right-hand halves of the single-byte sets. Latin 1 and Thai are the supersets

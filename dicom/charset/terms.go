@@ -8,7 +8,7 @@ type set uint8
 const (
 	none     set = iota
 	ascii        // ISO-IR 6
-	romaji       // ISO-IR 14, JIS X 0201 left half
+	romaji       // ISO-IR 14, JIS X 0201 left half; its yen sign and overline are read as backslash and tilde, as everywhere
 	katakana     // ISO-IR 13, JIS X 0201 right half
 	latin1       // ISO-IR 100
 	latin2       // ISO-IR 101
