@@ -72,10 +72,14 @@ type Version struct {
 	Content []byte // the Report as JSON
 }
 
+// MaxHeads bounds how far back a report is linked: to the latest versions of the same
+// patient's reports of the same service.
+const MaxHeads = 1000
+
 // Store keeps versions. It never changes one.
 type Store interface {
 	// AddVersion adds a version.
 	AddVersion(tx halong.Tx, v *Version) error
-	// Heads gives the versions of a patient's reports of one service, in order of arrival.
+	// Heads gives the latest MaxHeads versions of a patient's reports of one service, in order of arrival.
 	Heads(tx halong.Tx, f halong.Facility, patient int64, service string) ([]Head, error)
 }

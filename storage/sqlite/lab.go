@@ -1,0 +1,92 @@
+package sqlite
+
+import (
+	"context"
+	"time"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/lab"
+)
+
+var _ lab.Store = (*DB)(nil)
+
+// AddVersion adds a version of a report.
+func (db *DB) AddVersion(t halong.Tx, v *lab.Version) error {
+	const op = "sqlite.AddVersion"
+	tx, err := db.tx(op, t)
+	if err != nil {
+		return err
+	}
+	facility, err := tx.Facility(v.Facility)
+	if err != nil {
+		return fail(op, "", err)
+	}
+	_, err = tx.Exec(`INSERT INTO lab_version (id, first, number, late, patient, facility, received, status, sent, service, filler, placer, accession, observed, content)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		int64(v.ID), int64(v.First), v.Number, v.Late, v.Patient, facility, v.Received.UnixMicro(), string(v.Status), v.Sent,
+		v.Service, v.Filler, v.Placer, v.Accession, v.Observed, v.Content)
+	return fail(op, v.ID.String(), err)
+}
+
+const headColumns = `id, first, number, late, patient, received, status, sent, service, filler, placer, accession, observed`
+
+// Heads gives the versions of a patient's reports of one service, in order of arrival.
+func (db *DB) Heads(t halong.Tx, f halong.Facility, patient int64, service string) ([]lab.Head, error) {
+	const op = "sqlite.Heads"
+	tx, err := db.tx(op, t)
+	if err != nil {
+		return nil, err
+	}
+	facility, err := tx.Facility(f)
+	if err != nil {
+		return nil, fail(op, "", err)
+	}
+	rows, err := tx.Query(`SELECT * FROM (SELECT `+headColumns+` FROM lab_version WHERE patient = ? AND facility = ? AND service = ? ORDER BY id DESC LIMIT ?) ORDER BY id`,
+		patient, facility, service, lab.MaxHeads)
+	if err != nil {
+		return nil, fail(op, "", err)
+	}
+	defer rows.Close()
+	var heads []lab.Head
+	for rows.Next() {
+		h := lab.Head{Facility: f}
+		if err := scanHead(rows, &h); err != nil {
+			return nil, fail(op, "", err)
+		}
+		heads = append(heads, h)
+	}
+	return heads, fail(op, "", rows.Err())
+}
+
+// Versions gives all versions of the reports of one patient, in order of arrival; of
+// patient 0 those whose messages named none.
+func (db *DB) Versions(ctx context.Context, f halong.Facility, patient int64) ([]lab.Version, error) {
+	const op = "sqlite.Versions"
+	facility, ok := db.facilities.get(f)
+	if !ok {
+		return nil, nil
+	}
+	rows, err := db.reader.Query(ctx, `SELECT `+headColumns+`, content FROM lab_version WHERE patient = ? AND facility = ? ORDER BY id`, patient, facility)
+	if err != nil {
+		return nil, fail(op, "", err)
+	}
+	defer rows.Close()
+	var all []lab.Version
+	for rows.Next() {
+		v := lab.Version{Head: lab.Head{Facility: f}}
+		if err := scanHead(rows, &v.Head, &v.Content); err != nil {
+			return nil, fail(op, "", err)
+		}
+		all = append(all, v)
+	}
+	return all, fail(op, "", rows.Err())
+}
+
+func scanHead(row scanner, h *lab.Head, more ...any) error {
+	var received int64
+	dst := append([]any{&h.ID, &h.First, &h.Number, &h.Late, &h.Patient, &received, &h.Status, &h.Sent,
+		&h.Service, &h.Filler, &h.Placer, &h.Accession, &h.Observed}, more...)
+	err := row.Scan(dst...)
+	h.Received = time.UnixMicro(received).UTC()
+	return err
+}

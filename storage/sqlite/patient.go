@@ -1,0 +1,131 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/internal/fold"
+	"github.com/halong-gateway/halong/patient"
+)
+
+var _ patient.Store = (*DB)(nil)
+
+// AddPatient adds a patient unless one with its identity is there.
+func (db *DB) AddPatient(t halong.Tx, p *patient.Patient) (bool, error) {
+	const op = "sqlite.AddPatient"
+	tx, err := db.tx(op, t)
+	if err != nil {
+		return false, err
+	}
+	added, err := tx.addPatient(p)
+	return added, fail(op, "", err)
+}
+
+func (tx *Tx) addPatient(p *patient.Patient) (bool, error) {
+	id, _ := p.Identity()
+	facility, err := tx.Facility(p.Facility)
+	if err != nil {
+		return false, err
+	}
+	identifiers, err := json.Marshal(p.Identifiers)
+	if err != nil {
+		return false, err
+	}
+	r, err := tx.Exec(`INSERT INTO patient (facility, identifier, authority, name, folded, birth, sex, sent, identifiers)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (identifier, facility, authority) DO NOTHING`,
+		facility, id.ID, id.Authority, p.Name, fold.Name(p.Name), p.Birth, p.Sex, p.Sent, string(identifiers))
+	if err != nil {
+		return false, err
+	}
+	if n, err := r.RowsAffected(); n == 0 || err != nil {
+		return false, err
+	}
+	if p.Key, err = r.LastInsertId(); err != nil {
+		return false, err
+	}
+	return true, tx.addOthers(p)
+}
+
+// addOthers makes the patient findable by the identifiers after the first.
+func (tx *Tx) addOthers(p *patient.Patient) error {
+	for _, id := range p.Identifiers[1:] {
+		if _, err := tx.Exec(`INSERT INTO patient_other (identifier, patient) VALUES (?, ?) ON CONFLICT DO NOTHING`, id.ID, p.Key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const selectPatient = `SELECT p.id, f.name, p.name, p.birth, p.sex, p.sent, p.identifiers FROM patient p JOIN facility f ON f.id = p.facility`
+
+// LookupPatient gives the patient with an identity.
+func (db *DB) LookupPatient(t halong.Tx, id patient.Identity) (*patient.Patient, error) {
+	const op = "sqlite.LookupPatient"
+	tx, err := db.tx(op, t)
+	if err != nil {
+		return nil, err
+	}
+	facility, err := tx.Facility(id.Facility)
+	if err != nil {
+		return nil, fail(op, "", err)
+	}
+	p, err := scanPatient(tx.QueryRow(selectPatient+` WHERE p.identifier = ? AND p.facility = ? AND p.authority = ?`, id.ID, facility, id.Authority))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, halong.E(op, halong.NotExist, "", nil)
+	}
+	return p, fail(op, "", err)
+}
+
+// UpdatePatient replaces a patient's row.
+func (db *DB) UpdatePatient(t halong.Tx, p *patient.Patient) error {
+	const op = "sqlite.UpdatePatient"
+	tx, err := db.tx(op, t)
+	if err != nil {
+		return err
+	}
+	identifiers, err := json.Marshal(p.Identifiers)
+	if err != nil {
+		return halong.E(op, halong.Internal, "", err)
+	}
+	_, err = tx.Exec(`UPDATE patient SET name = ?, folded = ?, birth = ?, sex = ?, sent = ?, identifiers = ? WHERE id = ?`,
+		p.Name, fold.Name(p.Name), p.Birth, p.Sex, p.Sent, string(identifiers), p.Key)
+	if err == nil {
+		err = tx.addOthers(p)
+	}
+	return fail(op, "", err)
+}
+
+// PatientsByIdentifier gives the patients that the scope sees and that bear an identifier, in order of their
+// facility, authority and arrival: those whose identity it is first.
+func (db *DB) PatientsByIdentifier(ctx context.Context, scope halong.Scope, id string) ([]*patient.Patient, error) {
+	const op = "sqlite.PatientsByIdentifier"
+	rows, err := db.reader.Query(ctx, selectPatient+` WHERE p.identifier = ?1 OR p.id IN (SELECT patient FROM patient_other WHERE identifier = ?1)
+		ORDER BY p.identifier <> ?1, f.name, p.authority, p.id`, id)
+	if err != nil {
+		return nil, fail(op, "", err)
+	}
+	defer rows.Close()
+	var all []*patient.Patient
+	for rows.Next() {
+		p, err := scanPatient(rows)
+		if err != nil {
+			return nil, fail(op, "", err)
+		}
+		if scope.Sees(p.Facility) {
+			all = append(all, p)
+		}
+	}
+	return all, fail(op, "", rows.Err())
+}
+
+func scanPatient(row scanner) (*patient.Patient, error) {
+	p := &patient.Patient{}
+	var identifiers string
+	if err := row.Scan(&p.Key, &p.Facility, &p.Name, &p.Birth, &p.Sex, &p.Sent, &identifiers); err != nil {
+		return nil, err
+	}
+	return p, json.Unmarshal([]byte(identifiers), &p.Identifiers)
+}
