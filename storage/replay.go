@@ -40,14 +40,16 @@ func (a *Archive) Replay(tx halong.Tx, rec Record, locate Locator) error {
 	if err := a.locateParts(arr, locate); err != nil {
 		return err
 	}
+	if rec.Kind == RecordObject { // before the first row is written, since it may fail
+		if err := a.readAttributes(arr); err != nil {
+			return err
+		}
+	}
 	if err := a.addBlobs(tx, arr); err != nil {
 		return err
 	}
 	if rec.Kind == RecordQuarantine {
 		return a.fileQuarantine(tx, arr, rec.Seq, rec.Place)
-	}
-	if err := a.readAttributes(arr); err != nil {
-		return err
 	}
 	_, err = a.fileInstance(tx, arr, r.Manifest.Digest(), rec.Seq, rec.Place)
 	if errors.Is(err, errDuplicate) {
