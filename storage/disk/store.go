@@ -103,19 +103,20 @@ func (s *Store) open() error {
 	return nil
 }
 
-// makeFolders makes the folders and sees to it that their entries, and those of
-// the files in them, are durable: a process that was killed may have made them without.
+// makeFolders makes the folders and sees to it that their entries are durable: a
+// process that was killed may have made them without. (Segments need no such care: nothing is written to one
+// before its entry is durable.)
 func (s *Store) makeFolders() error {
-	names := []string{"journal", "bulk", "blobs", "tmp"}
-	for _, n := range names {
+	for _, n := range []string{"journal", "bulk", "blobs", "tmp"} {
 		if err := s.fs.Mkdir(s.path(n)); err != nil && !isExist(err) {
 			return err
 		}
 	}
-	for _, n := range []string{s.dir, s.path("journal"), s.path("bulk"), s.path("blobs")} {
-		if err := s.fs.SyncDir(n); err != nil {
-			return err
-		}
+	if err := s.fs.SyncDir(s.dir); err != nil {
+		return err
+	}
+	if err := s.fs.SyncDir(s.path("blobs")); err != nil {
+		return err
 	}
 	return s.folder.open(s.fs, s.path("blobs"))
 }
