@@ -28,7 +28,7 @@ help:
 	@echo "make build    bin/halong, one static binary"
 
 build:
-	$(GO) build -trimpath -o bin/halong ./cmd/halong
+	$(GO) build -trimpath -ldflags "-s -w" -o bin/halong ./cmd/halong
 
 demo: build
 	./bin/halong demo

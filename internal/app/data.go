@@ -10,6 +10,7 @@ import (
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/internal/app/config"
+	"github.com/halong-gateway/halong/internal/intake"
 	"github.com/halong-gateway/halong/storage"
 	"github.com/halong-gateway/halong/storage/disk"
 	"github.com/halong-gateway/halong/storage/sqlite"
@@ -27,6 +28,7 @@ type Data struct {
 	Index   *sqlite.DB
 	Store   *disk.Store
 
+	intake  *intake.Intake
 	applied int     // journal records applied when it was opened
 	lost    []error // journal records that could not be
 	log     *slog.Logger
@@ -76,6 +78,7 @@ func (d *Data) openIndex(ctx context.Context, c *config.Config, path string) (er
 	d.Archive = storage.NewArchive(storage.Config{
 		Index: d.Index, Blobs: d.Store, Journal: d.Store, Policy: storage.VersionPolicy(c.Storage.Versions),
 	})
+	d.intake = intake.New(d.intakeConfig(c, d.log))
 	return d.recover(ctx)
 }
 

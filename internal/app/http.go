@@ -47,31 +47,35 @@ func headers(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// observe counts, times and logs requests by route, never by URL: queries hold names.
+// observe counts, times and logs requests by route, never by URL: queries hold
+// names. It does so too when an answer is cut short by a panic.
 func (a *App) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		start := time.Now()
+		defer func() { a.observed(c, time.Since(start)) }()
 		if err := next(c); err != nil {
 			c.Error(err)
 		}
-		route := c.Path()
-		if route == "" {
-			route = "none"
-		}
-		method, status, took := c.Request().Method, c.Response().Status, time.Since(start)
-		if _, ok := methods[method]; !ok {
-			method = "other"
-		}
-		a.metrics.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
-		a.metrics.requestTime.WithLabelValues(route).Observe(took.Seconds())
-		level := slog.LevelDebug
-		if status >= 500 {
-			level = slog.LevelError
-		}
-		a.log.Log(c.Request().Context(), level, "http", "method", method, "route", route, "status", status,
-			"seconds", took.Seconds(), "bytes", c.Response().Size, "who", principal(c).Name)
 		return nil
 	}
+}
+
+func (a *App) observed(c echo.Context, took time.Duration) {
+	route, method, status := c.Path(), c.Request().Method, c.Response().Status
+	if route == "" {
+		route = "none"
+	}
+	if _, ok := methods[method]; !ok {
+		method = "other"
+	}
+	a.metrics.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
+	a.metrics.requestTime.WithLabelValues(route).Observe(took.Seconds())
+	level := slog.LevelDebug
+	if status >= 500 {
+		level = slog.LevelError
+	}
+	a.log.Log(c.Request().Context(), level, "http", "method", method, "route", route, "status", status,
+		"seconds", took.Seconds(), "bytes", c.Response().Size, "who", principal(c).Name)
 }
 
 var methods = map[string]struct{}{"GET": {}, "HEAD": {}, "POST": {}, "PUT": {}, "DELETE": {}, "OPTIONS": {}}

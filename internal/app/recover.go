@@ -2,7 +2,7 @@ package app
 
 import (
 	"context"
-	"errors"
+	"fmt"
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/storage"
@@ -122,12 +122,13 @@ func (r *replay) locate(ctx context.Context, d halong.Digest) (storage.Place, bo
 	return p, ok && err == nil
 }
 
-var errNoReplay = errors.New("a record of a kind this version does not know")
-
 // apply gives a record to the service it belongs to.
 func (d *Data) apply(tx halong.Tx, rec storage.Record, locate storage.Locator) error {
-	if storage.Handles(rec.Kind) {
+	switch {
+	case storage.Handles(rec.Kind):
 		return d.Archive.Replay(tx, rec, locate)
+	case rec.Kind == storage.RecordMessage:
+		return d.intake.Replay(tx, rec)
 	}
-	return halong.E("app.recover", halong.Corrupt, "", errNoReplay)
+	return halong.E("app.recover", halong.Unsupported, "", fmt.Errorf("a record of kind %d, which this version does not know", rec.Kind))
 }
