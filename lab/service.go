@@ -47,12 +47,7 @@ func (s *Service) place(tx halong.Tx, h *Head, unknown, correction bool) error {
 	if err != nil {
 		return err
 	}
-	for i := len(heads) - 1; i >= 0; i-- { // the latest that fits
-		if heads[i].matches(&h.Link, correction) {
-			h.First = heads[i].First
-			break
-		}
-	}
+	h.First = earlier(heads, h, correction)
 	if h.First == h.ID {
 		return nil
 	}
@@ -68,6 +63,29 @@ func (s *Service) place(tx halong.Tx, h *Head, unknown, correction bool) error {
 	}
 	h.Late = late(h.Status, h.Sent, shown.Status, shown.Sent)
 	return nil
+}
+
+// earlier gives the report that h is a further version of, h.ID if there is none: of
+// the latest message with a report that fits, the first that no other report of h's message has taken.
+func earlier(heads []Head, h *Head, correction bool) ID {
+	taken := map[ID]bool{}
+	for i := range heads {
+		if heads[i].ID.Message() == h.ID.Message() {
+			taken[heads[i].First] = true
+		}
+	}
+	found, message := h.ID, uint64(0)
+	for i := len(heads) - 1; i >= 0; i-- {
+		p := &heads[i]
+		if taken[p.First] || !p.matches(&h.Link, correction) {
+			continue
+		}
+		if message != 0 && p.ID.Message() != message {
+			break
+		}
+		found, message = p.First, p.ID.Message()
+	}
+	return found
 }
 
 // corrects tells whether the report calls itself a correction of an earlier one.

@@ -1,0 +1,247 @@
+package intake
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/lab"
+	"github.com/halong-gateway/halong/patient"
+	"github.com/halong-gateway/halong/storage"
+)
+
+// Results is what the API reads results and messages from.
+type Results interface {
+	// PatientsByIdentifier gives the visible patients that bear an identifier, in a stable order.
+	PatientsByIdentifier(ctx context.Context, scope halong.Scope, id string) ([]*patient.Patient, error)
+	// Versions gives all versions of one patient's reports in order of arrival; patient 0
+	// stands for none named.
+	Versions(ctx context.Context, f halong.Facility, patient int64) ([]lab.Version, error)
+	// Message gives a kept or refused message.
+	Message(ctx context.Context, scope halong.Scope, seq uint64) (*storage.Message, error)
+}
+
+// Blobs opens stored bytes; storage.Blobs is one.
+type Blobs interface {
+	Open(d halong.Digest, p storage.Place) (storage.BlobReader, error)
+}
+
+// APIConfig says what the API reads and who may see what.
+type APIConfig struct {
+	Results Results
+	Blobs   Blobs // nil: raw messages are not served
+	// Scope tells what the caller may see. Its second value is not used here.
+	Scope func(echo.Context) (halong.Scope, halong.Facility, error)
+}
+
+// RegisterAPI adds to g, for all facilities and below /facilities/{facility} for one:
+//
+//	GET /patients/{id}/results    laboratory results (docs/api-results.md)
+//	GET /results/unassigned       results whose messages named no patient
+//	GET /messages/{id}            a message, byte for byte
+func RegisterAPI(g *echo.Group, cfg APIConfig) {
+	a := &api{cfg}
+	for _, g := range []*echo.Group{g, g.Group("/facilities/:facility")} {
+		g.GET("/patients/:id/results", a.handle(a.results))
+		g.GET("/results/unassigned", a.handle(a.unassigned))
+		if cfg.Blobs != nil {
+			g.GET("/messages/:id", a.handle(a.message))
+		}
+	}
+}
+
+type api struct{ APIConfig }
+
+// handle finds out what the caller may see and turns errors into answers.
+func (a *api) handle(h func(echo.Context, halong.Scope) error) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		scope, _, err := a.Scope(c)
+		if err == nil {
+			scope, err = narrow(c, scope)
+		}
+		if err == nil {
+			err = h(c, scope)
+		}
+		var he *echo.HTTPError
+		if err == nil || errors.As(err, &he) || c.Response().Committed {
+			return err
+		}
+		kind := halong.KindOf(err)
+		status, ok := statuses[kind]
+		if !ok {
+			status = http.StatusInternalServerError
+		}
+		return echo.NewHTTPError(status, kind.String()).SetInternal(err)
+	}
+}
+
+var statuses = map[halong.Kind]int{
+	halong.Invalid: http.StatusBadRequest, halong.Unsupported: http.StatusNotAcceptable, halong.NotExist: http.StatusNotFound,
+	halong.Conflict: http.StatusConflict, halong.Permission: http.StatusForbidden,
+	halong.Exhausted: http.StatusServiceUnavailable, halong.Transient: http.StatusServiceUnavailable,
+}
+
+// narrow limits the scope to the facility in the path.
+func narrow(c echo.Context, scope halong.Scope) (halong.Scope, error) {
+	f := halong.Facility(c.Param("facility"))
+	switch {
+	case f == "":
+		return scope, nil
+	case !scope.Sees(f):
+		return halong.Scope{}, halong.E("intake.api", halong.NotExist, "", nil)
+	}
+	return halong.Scope{Own: f}, nil
+}
+
+// patientResults is one patient of the answer.
+type patientResults struct {
+	Facility  halong.Facility `json:"facility"`
+	ID        string          `json:"id"`
+	Authority string          `json:"authority"`
+	*patient.Patient
+	Reports []lab.Shown `json:"reports"`
+}
+
+// results answers GET /patients/{id}/results.
+func (a *api) results(c echo.Context, scope halong.Scope) error {
+	const op = "intake.results"
+	id, err := parameter(c, "id")
+	if err != nil || id == "" {
+		return halong.E(op, halong.Invalid, "", err)
+	}
+	history, err := boolean(c, "history")
+	if err != nil {
+		return err
+	}
+	patients, err := a.Results.PatientsByIdentifier(c.Request().Context(), scope, id)
+	if err != nil {
+		return err
+	}
+	authority, narrowed := c.QueryParam("authority"), c.QueryParams().Has("authority")
+	out := make([]patientResults, 0, len(patients))
+	for _, p := range patients {
+		if narrowed && !bears(p, id, authority) {
+			continue
+		}
+		reports, err := a.reports(c, p.Facility, p.Key, history)
+		if err != nil {
+			return err
+		}
+		who, _ := p.Identity()
+		out = append(out, patientResults{Facility: p.Facility, ID: who.ID, Authority: who.Authority, Patient: p, Reports: reports})
+	}
+	if len(out) == 0 {
+		return halong.E(op, halong.NotExist, "", nil)
+	}
+	return answer(c, map[string]any{"patients": out})
+}
+
+// parameter gives a path parameter decoded. The router leaves it encoded only if
+// the path holds encoded delimiters.
+func parameter(c echo.Context, name string) (string, error) {
+	s := c.Param(name)
+	if c.Request().URL.RawPath == "" {
+		return s, nil
+	}
+	return url.PathUnescape(s)
+}
+
+// bears tells whether the patient has that identifier from that authority.
+func bears(p *patient.Patient, id, authority string) bool {
+	for _, i := range p.Identifiers {
+		if i.ID == id && i.Authority == authority {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *api) reports(c echo.Context, f halong.Facility, key int64, history bool) ([]lab.Shown, error) {
+	versions, err := a.Results.Versions(c.Request().Context(), f, key)
+	if err != nil {
+		return nil, err
+	}
+	return lab.Fold(versions, history)
+}
+
+// unassigned answers GET /results/unassigned, facility by facility.
+func (a *api) unassigned(c echo.Context, scope halong.Scope) error {
+	f := scope.Own
+	if q := halong.Facility(c.QueryParam("facility")); q != "" {
+		f = q
+	}
+	if f == "" {
+		f = halong.DefaultFacility
+	}
+	if !scope.Sees(f) {
+		return halong.E("intake.unassigned", halong.NotExist, "", nil)
+	}
+	history, err := boolean(c, "history")
+	if err != nil {
+		return err
+	}
+	reports, err := a.reports(c, f, 0, history)
+	if err != nil {
+		return err
+	}
+	return answer(c, map[string]any{"facility": f, "reports": reports})
+}
+
+// message answers GET /messages/{id} with the bytes as received.
+func (a *api) message(c echo.Context, scope halong.Scope) error {
+	seq, err := strconv.ParseUint(c.Param("id"), 10, 63)
+	if err != nil {
+		return halong.E("intake.message", halong.Invalid, "", err)
+	}
+	m, err := a.Results.Message(c.Request().Context(), scope, seq)
+	if err != nil {
+		return err
+	}
+	r, err := a.Blobs.Open(m.Digest, m.Place)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	h := c.Response().Header()
+	h.Set(echo.HeaderContentType, "x-application/hl7-v2+er7") // HAPI's "HL7 over HTTP"; nothing is registered
+	h.Set(echo.HeaderContentLength, strconv.FormatInt(r.Size(), 10))
+	h.Set(echo.HeaderContentDisposition, "attachment; filename=\""+strconv.FormatUint(seq, 10)+".hl7\"")
+	h.Set(echo.HeaderXContentTypeOptions, "nosniff")
+	h.Set("X-Message-State", m.State.String())
+	c.Response().WriteHeader(http.StatusOK)
+	_, err = io.Copy(c.Response(), io.NewSectionReader(r, 0, r.Size()))
+	return err
+}
+
+// boolean reads a query parameter: absent, true or false.
+func boolean(c echo.Context, name string) (bool, error) {
+	s := c.QueryParam(name)
+	if s == "" {
+		return false, nil
+	}
+	v, err := strconv.ParseBool(s)
+	if err != nil {
+		return false, halong.E("intake.api", halong.Invalid, name, err)
+	}
+	return v, nil
+}
+
+// answer writes JSON without escapes that only HTML needs.
+func answer(c echo.Context, v any) error {
+	h := c.Response().Header()
+	h.Set(echo.HeaderContentType, echo.MIMEApplicationJSON)
+	h.Set(echo.HeaderCacheControl, "no-store")
+	h.Set(echo.HeaderXContentTypeOptions, "nosniff")
+	c.Response().WriteHeader(http.StatusOK)
+	e := json.NewEncoder(c.Response())
+	e.SetEscapeHTML(false)
+	e.SetIndent("", " ")
+	return e.Encode(v)
+}

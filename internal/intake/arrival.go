@@ -1,0 +1,162 @@
+package intake
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"log/slog"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/hl7v2"
+	"github.com/halong-gateway/halong/hl7v2/mllp"
+	"github.com/halong-gateway/halong/storage"
+)
+
+// arrival is one message on its way in.
+type arrival struct {
+	in      *Intake
+	ctx     context.Context
+	rule    Rule
+	part    int // of a batch, from 0
+	msg     storage.Message
+	hl7     *hl7v2.Message
+	outcome Outcome
+}
+
+var (
+	errDuplicate = errors.New("the same message came before")
+	errGone      = errors.New("the message it duplicates was not stored")
+)
+
+// maxTries bounds how often a message is tried again because the one it duplicates
+// has not been committed.
+const maxTries = 8
+
+// message keeps and answers one message.
+func (a *arrival) message(raw []byte) [][]byte {
+	m, err := hl7v2.Parse(raw, charset(a.rule.Charset)...)
+	if err != nil {
+		return a.refuse(raw, nil, err)
+	}
+	a.hl7 = m
+	a.identify(raw)
+	a.msg.Answers = a.accept()
+	c := a.in.read(m)
+	a.outcome = Kept
+	if c.processed {
+		a.outcome = Processed
+	}
+	answers, err := a.store(c)
+	if err != nil {
+		return a.failed(err)
+	}
+	return answers
+}
+
+// charset makes the parse option for a peer's own character set.
+func charset(name string) []hl7v2.Option {
+	c, ok := hl7v2.LookupCharset(name)
+	if name == "" || !ok {
+		return nil
+	}
+	return []hl7v2.Option{hl7v2.WithCharset(c)}
+}
+
+// identify fills in what tells the message from others.
+func (a *arrival) identify(raw []byte) {
+	a.msg.Raw = raw
+	a.msg.Digest = sha256.Sum256(raw)
+	describe(&a.msg, a.hl7)
+}
+
+// store commits the message, or finds that it is a duplicate. It gives what to answer.
+func (a *arrival) store(c *content) (answers [][]byte, err error) {
+	in := a.in
+	for range maxTries {
+		err = in.cfg.Updater.Update(a.ctx, func(tx halong.Tx) error {
+			seq, payload, err := in.cfg.Journal.Append(tx, storage.RecordMessage, a.msg.Record()...)
+			if err != nil {
+				return err
+			}
+			m := a.msg
+			m.Seq, m.Place = seq, a.msg.RawPlace(payload)
+			return in.apply(tx, &m, c)
+		})
+		if !errors.Is(err, errDuplicate) {
+			return a.msg.Answers, err
+		}
+		// The earlier message may be in the same open group: its answer may be
+		// given only once it is committed, which is when readers see it.
+		answers, ok, err := in.cfg.Messages.Answers(a.ctx, a.msg.Facility, a.msg.Key, a.msg.Digest)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			a.outcome = Duplicate
+			a.log(slog.LevelInfo, "duplicate message")
+			return answers, nil
+		}
+	}
+	return nil, halong.E("intake.store", halong.Transient, a.msg.Key.Control, errGone)
+}
+
+// failed answers a message that could not be stored.
+func (a *arrival) failed(err error) [][]byte {
+	a.outcome = NotStored
+	a.log(slog.LevelError, "message not stored", slog.Any("error", err))
+	return a.reject(err)
+}
+
+// refuse keeps bytes that are no message in quarantine and says so. m is nil if
+// not even MSH could be read.
+func (a *arrival) refuse(raw []byte, m *hl7v2.Message, reason error) [][]byte {
+	a.outcome = Refused
+	a.hl7 = m
+	a.msg.Answers = a.negative(hl7v2.AE, reasonOf(reason))
+	if err := a.quarantine(raw, reason.Error()); err != nil {
+		return a.reject(err)
+	}
+	return a.msg.Answers
+}
+
+// oversized keeps the beginning of a block that is larger than the limit.
+func (a *arrival) oversized(f mllp.Frame) [][]byte {
+	a.outcome = Oversized
+	if m, err := hl7v2.Parse(f.Bytes, charset(a.rule.Charset)...); err == nil {
+		a.hl7 = m
+		describe(&a.msg, m)
+	}
+	reason := sizeReason(f)
+	a.msg.Answers = a.negative(hl7v2.AR, hl7v2.AckError{Code: hl7v2.ApplicationInternalError, Text: reason})
+	if err := a.quarantine(f.Bytes, reason); err != nil {
+		return a.reject(err)
+	}
+	return a.msg.Answers
+}
+
+// quarantine keeps bytes with the reason why they were not taken. The same
+// bytes again are not kept twice.
+func (a *arrival) quarantine(raw []byte, reason string) error {
+	in := a.in
+	a.msg.Raw, a.msg.Reason, a.msg.State = raw, reason, storage.MessageRefused
+	a.msg.Digest = sha256.Sum256(raw)
+	err := in.cfg.Updater.Update(a.ctx, func(tx halong.Tx) error {
+		m := a.msg
+		known, err := in.cfg.Messages.HasRefused(a.ctx, m.Facility, m.Digest)
+		if known || err != nil {
+			return err
+		}
+		seq, payload, err := in.cfg.Journal.Append(tx, storage.RecordMessage, m.Record()...)
+		if err != nil {
+			return err
+		}
+		m.Seq, m.Place = seq, m.RawPlace(payload)
+		return in.applyRefused(tx, &m)
+	})
+	level := slog.LevelWarn
+	if err != nil {
+		level = slog.LevelError
+	}
+	a.log(level, "message refused", slog.String("reason", reason), slog.Int("bytes", len(raw)), slog.Any("error", err))
+	return err
+}

@@ -1,0 +1,140 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/hl7v2"
+	"github.com/halong-gateway/halong/hl7v2/mllp"
+	"github.com/halong-gateway/halong/lab"
+	"github.com/halong-gateway/halong/patient"
+	"github.com/halong-gateway/halong/storage"
+)
+
+// Rule says what holds for messages from an address.
+type Rule struct {
+	Facility halong.Facility
+	Charset  string // used instead of MSH-18 if not empty
+}
+
+// Outcome says what became of a block, for metrics.
+type Outcome string
+
+// The outcomes.
+const (
+	Processed  Outcome = "processed"  // filed with the services
+	Kept       Outcome = "kept"       // stored, of a type that is not processed yet
+	Duplicate  Outcome = "duplicate"  // the stored answer was given again
+	Refused    Outcome = "refused"    // not readable: in quarantine
+	Unframed   Outcome = "unframed"   // no message block: in quarantine
+	Oversized  Outcome = "oversized"  // in quarantine as far as the limit goes
+	NotStored  Outcome = "not stored" // the store failed: the sender was told so
+	defaultApp         = "HALONG"
+)
+
+// Config sets an Intake up.
+type Config struct {
+	Updater  halong.Updater
+	Journal  storage.Journal
+	Messages storage.MessageIndex
+	Events   storage.Events
+	Patients *patient.Service
+	Lab      *lab.Service
+
+	Peer        func(netip.Addr) Rule        // nil: the default facility
+	Application string                       // MSH-3 of answers to messages that name no receiver; HALONG
+	Now         func() time.Time             // nil: time.Now
+	Log         *slog.Logger                 // nil: none
+	Observe     func(Outcome, time.Duration) // told of every message; nil: nobody
+}
+
+// Intake takes messages. It is an mllp.Handler.
+type Intake struct{ cfg Config }
+
+var _ mllp.Handler = (*Intake)(nil)
+
+// New makes an Intake.
+func New(c Config) *Intake {
+	if c.Peer == nil {
+		c.Peer = func(netip.Addr) Rule { return Rule{Facility: halong.DefaultFacility} }
+	}
+	if c.Application == "" {
+		c.Application = defaultApp
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Observe == nil {
+		c.Observe = func(Outcome, time.Duration) {}
+	}
+	return &Intake{cfg: c}
+}
+
+// Handle takes one frame and gives the answers to it, each a block of its own.
+func (in *Intake) Handle(ctx context.Context, p mllp.Peer, f mllp.Frame) [][]byte {
+	start := in.cfg.Now()
+	rule := in.cfg.Peer(p.Addr)
+	if rule.Facility == "" {
+		rule.Facility = halong.DefaultFacility
+	}
+	a := &arrival{in: in, ctx: ctx, rule: rule}
+	a.msg.Facility = rule.Facility
+	a.msg.Charset = rule.Charset
+	a.msg.Received = start.UTC().Truncate(time.Microsecond)
+	a.msg.Source = halong.Source{Protocol: "MLLP"}
+	if p.Addr.IsValid() {
+		a.msg.Source.Address = p.Addr.String()
+	}
+	answers := a.frame(f)
+	in.cfg.Observe(a.outcome, in.cfg.Now().Sub(start))
+	return answers
+}
+
+// frame does what the kind of frame asks for.
+func (a *arrival) frame(f mllp.Frame) [][]byte {
+	switch f.Kind {
+	case mllp.Message:
+		return a.block(f.Bytes)
+	case mllp.Oversized:
+		return a.oversized(f)
+	}
+	a.outcome = Unframed
+	a.quarantine(f.Bytes, f.Kind.String())
+	return nil
+}
+
+// block takes a whole block: normally one message, else a batch.
+func (a *arrival) block(b []byte) [][]byte {
+	batch := hl7v2.SplitBatch(b)
+	if len(batch.Messages) == 1 && len(batch.Header) == 0 {
+		return a.message(batch.Messages[0])
+	}
+	var answers [][]byte
+	for i, raw := range batch.Messages {
+		one := *a
+		one.part = i
+		answers = append(answers, one.message(raw)...)
+		a.outcome = one.outcome
+	}
+	if len(batch.Messages) == 0 {
+		return a.refuse(b, nil, errors.New("batch without a message"))
+	}
+	if len(batch.Header) == 0 {
+		return answers
+	}
+	return batchAnswer(answers)
+}
+
+// log writes a line for operators: control IDs and record numbers, no patient data.
+func (a *arrival) log(level slog.Level, text string, attrs ...any) {
+	a.in.cfg.Log.Log(a.ctx, level, text, append([]any{
+		slog.String("peer", a.msg.Source.Address), slog.String("control", a.msg.Key.Control), slog.String("type", a.msg.Type),
+	}, attrs...)...)
+}
