@@ -88,6 +88,13 @@ func (q *request) appendMetadata(dst []byte, in *storage.Instance) (_ []byte, er
 	}
 	base = resourceURL(base, in.Identity) + "/bulkdata/"
 	return dicomjson.Append(dst, obj.Reader(), dicomjson.Options{
-		BulkURI: func(path []dicomjson.Step, t dataset.Token) string { return base + bulkPath(path, t) },
+		InlineLimit: -1, // ask for every value
+		BulkURI: func(path []dicomjson.Step, t dataset.Token) string {
+			small := t.Kind == dataset.DataElement && !t.External && t.Length <= dicomjson.DefaultInlineLimit
+			if small && (t.Length == 0 || len(path) > 0 || !isPixels(t.Tag)) {
+				return ""
+			}
+			return base + bulkPath(path, t)
+		},
 	})
 }
