@@ -138,7 +138,7 @@ func TestInvalidData(t *testing.T) {
 		{"HTTP", []byte("GET / HTTP/1.1\r\n\r\n"), pdu.UnrecognizedPDU},
 		{"no room for a PDV", []byte{4, 0, 0, 0, 0, 3, 0, 0, 0}, pdu.InvalidParameterValue},
 		{"PDV beyond its PDU", []byte{4, 0, 0, 0, 0, 8, 0, 0, 0, 9, 1, 3, 1, 2}, pdu.InvalidParameterValue},
-		{"rest of the PDU is no PDV", append(append([]byte{4, 0, 0, 0, 0, 9}, data(1, true, true, "")[6:]...), 0, 0, 0), pdu.InvalidParameterValue},
+		{"rest of the PDU is no PDV", append(append([]byte{4, 0, 0, 0, 0, 9}, data(1, true, false, "")[6:]...), 0, 0, 0), pdu.InvalidParameterValue},
 		{"context not accepted", data(5, true, true, "ab"), pdu.InvalidParameterValue},
 		{"even context", data(2, true, true, "ab"), pdu.InvalidParameterValue},
 		{"second A-ASSOCIATE-RQ", exampleRQ().Append(nil), pdu.UnexpectedPDU},
@@ -183,7 +183,7 @@ func TestN3Contexts(t *testing.T) {
 		bad.Contexts = append(bad.Contexts[:128:128], pdu.ProposedContext{ID: id, AbstractSyntax: "1.2.3"})
 		conn, p := pipe(t)
 		p.send(bad.Append(nil))
-		go func() { p.expectAbort(pdu.Abort{Source: pdu.AbortByUser}); p.conn.Close() }() // AA-1 in Sta2
+		go func(p *peer) { p.expectAbort(pdu.Abort{Source: pdu.AbortByUser}); p.conn.Close() }(p) // AA-1 in Sta2
 		_, err := Accept(conn, short, acceptAll)
 		var s *pdu.SyntaxError
 		if !errors.As(err, &s) {
@@ -277,11 +277,11 @@ func TestN9Release(t *testing.T) {
 	if err := a.Send(data(1, true, true, "late")); err != nil { // AR-7: a response may still go out
 		t.Error(err)
 	}
-	go func() {
+	go func(p *peer) {
 		p.expect(pdu.TypeData)
 		p.expect(pdu.TypeReleaseRP)
 		p.conn.Close()
-	}()
+	}(p)
 	if err := a.RespondRelease(); err != nil {
 		t.Error(err)
 	}
@@ -294,22 +294,22 @@ func TestN9Release(t *testing.T) {
 
 	a, p = requested(t, short, exampleAC()) // collision, requestor: AR-8, AR-9, AR-3
 	p.send(pdu.AppendReleaseRQ(nil))
-	go func() {
+	go func(p *peer) {
 		p.expect(pdu.TypeReleaseRQ)
 		p.expect(pdu.TypeReleaseRP)
 		p.send(pdu.AppendReleaseRP(nil))
-	}()
+	}(p)
 	if err := a.Release(); err != nil {
 		t.Error("collision, requestor:", err)
 	}
 
 	a, p = accepted(t, short, exampleRQ()) // collision, acceptor: AR-8, AR-10, AR-4
 	p.send(append(pdu.AppendReleaseRQ(nil), pdu.AppendReleaseRP(nil)...))
-	go func() {
+	go func(p *peer) {
 		p.expect(pdu.TypeReleaseRQ)
 		p.expect(pdu.TypeReleaseRP)
 		p.conn.Close()
-	}()
+	}(p)
 	if err := a.Release(); err != nil {
 		t.Error("collision, acceptor:", err)
 	}
