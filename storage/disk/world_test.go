@@ -134,11 +134,13 @@ func (w *world) store(abort bool, sizes ...int) error {
 			defer func() { _ = bw.Close() }()
 		}
 		if err != nil {
+			w.s.Aborted()
 			return err
 		}
 		mark := w.s.Mark()
 		seq, at, err := w.s.Append(nil, storage.RecordObject, o.payload[:32], o.payload[32:])
 		if err != nil {
+			w.s.Aborted()
 			return err
 		}
 		if w.rng.IntN(5) == 0 {
@@ -175,7 +177,10 @@ func (w *world) workload(n int) error {
 		switch w.rng.IntN(8) {
 		case 0: // received, never committed
 			_, bw, _, err := w.place(w.size())
-			if err := errors.Join(err, bw.Close()); err != nil {
+			if bw != nil {
+				err = errors.Join(err, bw.Close())
+			}
+			if err != nil {
 				return err
 			}
 		case 1:
