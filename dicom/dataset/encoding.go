@@ -52,43 +52,48 @@ func (e encoding) syntax() *dicom.TransferSyntax {
 // candidates are the encodings a data set may turn out to have.
 var candidates = [...]encoding{{explicit: true}, {}, {explicit: true, big: true}}
 
-// recognise tells how the data set that begins with b is encoded. It may differ from
-// what was declared if that makes no sense at all and another encoding does.
+// recognise tells how the data set that begins with b is encoded. It differs
+// from what was declared only where another encoding makes more sense of the
+// first element; ok is false where none makes any.
 func recognise(b []byte, declared encoding) (e encoding, ok bool) {
-	if declared.begins(b) {
-		return declared, true
-	}
+	best := declared.sense(b)
+	e = declared
 	for _, c := range candidates {
-		if c != declared && c.begins(b) {
-			return c, true
+		if s := c.sense(b); s > best {
+			e, best = c, s
 		}
 	}
-	return declared, false
+	return e, best > 0
 }
 
-// begins tells whether a data set in this encoding may begin with b.
-func (e encoding) begins(b []byte) bool {
+// sense tells how much sense the first element of a data set makes in this
+// encoding: 0 none, 1 some (a VR), 2 much (a VR or length, and a tag that a data set may begin with).
+func (e encoding) sense(b []byte) int {
 	if len(b) < 8 {
-		return false
+		return 0
 	}
 	t := e.tag(b)
 	vr := dicom.VR(b[4])<<8 | dicom.VR(b[5])
-	if e.explicit {
-		return vr.Known() && e.firstTag(t)
+	known := isRegistered(t) || t.IsPrivateCreator() || (t.Element() == 0 && t.Group() < 0x100)
+	if !e.explicit {
+		n := e.uint32(b[4:])
+		if known && !allows(t, vr) && (n < 1<<16 || n == UndefinedLength) {
+			return 2
+		}
+		return 0
 	}
-	n := e.uint32(b[4:])
-	return e.firstTag(t) && !allows(t, vr) && (n < 1<<16 || n == UndefinedLength)
+	switch {
+	case !vr.Known() || t.Group() == 0xFFFE:
+		return 0
+	case known:
+		return 2
+	}
+	return 1
 }
 
-// firstTag tells whether t is a tag a data set may begin with: registered, a
-// group length, a private creator, or private with a lower group number than if its bytes were swapped.
-func (e encoding) firstTag(t dicom.Tag) bool {
-	if _, ok := dicom.Lookup(t); ok {
-		return t.Group() != 0xFFFE
-	}
-	g := t.Group()
-	lower := g < g<<8|g>>8
-	return lower && (t.Element() == 0 || t.IsPrivate() || e.explicit)
+func isRegistered(t dicom.Tag) bool {
+	_, ok := dicom.Lookup(t)
+	return ok && t.Group() != 0xFFFE
 }
 
 // allows tells whether the dictionary knows t with this VR.

@@ -139,7 +139,7 @@ func (r *Reader) begin() {
 	n := r.in.fill(16)
 	b := r.in.buf[:n]
 	if r.ts.Deflated {
-		if n >= 8 && enc.begins(b) && !storedBlock(b) {
+		if enc.sense(b) == 2 && !storedBlock(b) {
 			r.used = enc.syntax()
 		} else {
 			r.plain.open(newInflater(&r.in, r.limits))
