@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -71,10 +72,16 @@ func (w *world) openIndex(log storage.Log) {
 	w.t.Cleanup(func() { w.db.Close() })
 	w.in = New(Config{
 		Updater: w, Journal: w.disk, Messages: w.db, Events: w.db, Patients: patient.New(w.db), Lab: lab.New(w.db),
+		Log:     slog.New(slog.NewTextHandler(logTo{w.t}, nil)),
 		Now:     func() time.Time { w.now = w.now.Add(time.Second); return w.now },
 		Observe: func(o Outcome, _ time.Duration) { w.seen[o]++ },
 	})
 }
+
+// logTo writes to the test's log.
+type logTo struct{ testing.TB }
+
+func (l logTo) Write(b []byte) (int, error) { l.Log(string(b)); return len(b), nil }
 
 // reindex throws the index away and makes it again from the journal.
 func (w *world) reindex() {
