@@ -36,8 +36,8 @@ func (db *DB) AddInstance(t halong.Tx, n *storage.NewInstance, policy storage.Ve
 	if policy != storage.ServeFirst && policy != storage.ServeLast && policy != "" {
 		return storage.Added{}, halong.E(op, halong.Invalid, string(n.SOP), fmt.Errorf("version policy %q", policy))
 	}
-	if len(n.BulkInfo) != 0 && len(n.BulkInfo) != len(n.Manifest.Bulk) {
-		return storage.Added{}, halong.E(op, halong.Internal, string(n.SOP), errors.New("BulkInfo and Manifest.Bulk differ in length"))
+	if more := len(n.BulkInfo) - len(n.Manifest.Bulk); more != 0 && more != 1 {
+		return storage.Added{}, halong.E(op, halong.Internal, string(n.SOP), errors.New("BulkInfo does not go with Manifest.Bulk"))
 	}
 	added, err := tx.add(n, policy)
 	return added, fail(op, string(n.SOP), err)
@@ -111,9 +111,17 @@ func (tx *Tx) versions(series int64, sop string) ([]version, error) {
 }
 
 func (tx *Tx) insert(series int64, n *storage.NewInstance, a *storage.Added) (int64, error) {
-	blob, err := tx.reference(n.Manifest.Bulk)
+	parts := make([]halong.Digest, len(n.BulkInfo))
+	for i := range n.BulkInfo {
+		parts[i] = n.BulkInfo[i].Digest
+	}
+	first, err := tx.reference(parts)
 	if err != nil {
 		return 0, err
+	}
+	var blob any // null if there is no bulk value
+	if len(n.Manifest.Bulk) > 0 {
+		blob = first
 	}
 	source, err := tx.Source(n.Source)
 	if err != nil {

@@ -111,31 +111,42 @@ func (tx *Tx) lookUp(d halong.Digest) (b *blobRow, inTheWay bool, err error) {
 	return b, inTheWay, rows.Err()
 }
 
-var errNoBlob = errors.New("a bulk value has no live blob")
+var errNoBlob = errors.New("a part has no live blob")
 
-// reference counts a reference for each bulk value. It gives the row of the
-// first, nil if there is no bulk value.
-func (tx *Tx) reference(bulk []storage.Bulk) (first any, err error) {
-	for i := range bulk {
-		b, _, err := tx.lookUp(bulk[i].Digest)
+// reference counts a reference to each blob. It gives the row of the first, 0 if there is none.
+func (tx *Tx) reference(digests []halong.Digest) (first int64, err error) {
+	for i, d := range digests {
+		b, _, err := tx.lookUp(d)
 		switch {
 		case err != nil:
-			return nil, err
+			return 0, err
 		case b == nil:
-			return nil, halong.E("sqlite.reference", halong.Internal, bulk[i].Digest.String(), errNoBlob)
+			return 0, halong.E("sqlite.reference", halong.Internal, d.String(), errNoBlob)
 		case b.id == 0:
 			err = tx.insertBlob(b, 1)
 		default:
 			_, err = tx.Exec(`UPDATE blob SET refs = refs + 1 WHERE id = ?`, b.id)
 		}
 		if err != nil {
-			return nil, err
+			return 0, err
 		}
-		if first == nil {
+		if i == 0 {
 			first = b.id
 		}
 	}
 	return first, nil
+}
+
+// parts gives the digests of the blobs that an object owns.
+func parts(m *storage.Manifest, headApart bool) []halong.Digest {
+	digests := make([]halong.Digest, 0, len(m.Bulk)+1)
+	for i := range m.Bulk {
+		digests = append(digests, m.Bulk[i].Digest)
+	}
+	if headApart {
+		digests = append(digests, m.Head)
+	}
+	return digests
 }
 
 func (tx *Tx) insertBlob(b *blobRow, refs int) error {
@@ -164,10 +175,9 @@ func (tx *Tx) settle() error {
 	return nil
 }
 
-// release takes the references back.
-func (tx *Tx) release(bulk []storage.Bulk) error {
-	for i := range bulk {
-		d := bulk[i].Digest
+// release takes references back.
+func (tx *Tx) release(digests []halong.Digest) error {
+	for _, d := range digests {
 		_, err := tx.Exec(`UPDATE blob SET since = CASE refs WHEN 1 THEN ? ELSE since END, refs = refs - 1
 			WHERE key = ? AND digest = ? AND deleting = 0`, tx.db.options.Now().UnixMicro(), digestKey(d), d[:])
 		if err != nil {
@@ -181,7 +191,7 @@ func (tx *Tx) release(bulk []storage.Bulk) error {
 // first, also those a collection that was cut off has marked deleting.
 func (db *DB) Unreferenced(ctx context.Context, before time.Time, limit int) ([]storage.BlobRow, error) {
 	const op = "sqlite.Unreferenced"
-	rows, err := db.reader.Query(ctx, selectBlob+`WHERE refs = 0 AND since < ? ORDER BY since, id LIMIT ?`, before.UnixMicro(), limit)
+	rows, err := db.reader.Query(ctx, selectBlob+`WHERE refs = 0 AND (since < ? OR deleting = 1) ORDER BY since, id LIMIT ?`, before.UnixMicro(), limit)
 	if err != nil {
 		return nil, fail(op, "", err)
 	}

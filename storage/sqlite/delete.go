@@ -37,14 +37,15 @@ func (db *DB) DeleteInstance(t halong.Tx, id storage.Identity, d halong.Digest) 
 // remove removes version v; rest are the others, oldest first.
 func (tx *Tx) remove(facility int64, id storage.Identity, st *knownStudy, se *knownSeries, v version, rest []version) error {
 	var manifest []byte
-	if err := tx.QueryRow(`DELETE FROM instance WHERE id = ? RETURNING manifest`, v.id).Scan(&manifest); err != nil {
+	var segment int64
+	if err := tx.QueryRow(`DELETE FROM instance WHERE id = ? RETURNING manifest, head_segment`, v.id).Scan(&manifest, &segment); err != nil {
 		return err
 	}
 	m, err := storage.ParseManifest(manifest)
 	if err != nil {
 		return err
 	}
-	if err := tx.release(m.Bulk); err != nil {
+	if err := tx.release(parts(&m, segment == 0)); err != nil {
 		return err
 	}
 	if len(rest) > 0 {

@@ -37,12 +37,12 @@ func (f *facilities) load(ctx context.Context, conn *sql.Conn) error {
 	return rows.Err()
 }
 
+// add gives a facility's key, which a caller's part may have to make.
 func (f *facilities) add(tx *Tx, name halong.Facility) (int64, error) {
-	if id, ok := f.get(name); ok {
-		return id, nil
-	}
-	if id, ok := f.added[name]; ok {
-		return id, nil
+	for _, known := range []map[halong.Facility]int64{*f.committed.Load(), f.added, tx.facilities} {
+		if id, ok := known[name]; ok {
+			return id, nil
+		}
 	}
 	r, err := tx.Exec(`INSERT INTO facility (name) VALUES (?)`, string(name))
 	if err != nil {
@@ -52,11 +52,22 @@ func (f *facilities) add(tx *Tx, name halong.Facility) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	if tx.facilities == nil {
+		tx.facilities = make(map[halong.Facility]int64)
+	}
+	tx.facilities[name] = id
+	return id, nil
+}
+
+// keep takes over what a caller's part that succeeded has added.
+func (f *facilities) keep(added map[halong.Facility]int64) {
+	if len(added) == 0 {
+		return
+	}
 	if f.added == nil {
 		f.added = make(map[halong.Facility]int64)
 	}
-	f.added[name] = id
-	return id, nil
+	maps.Copy(f.added, added)
 }
 
 // get gives the key of a committed facility.
@@ -76,7 +87,7 @@ func (f *facilities) publish() {
 	f.added = nil
 }
 
-// forget drops what was added and not committed.
+// forget drops what a group that failed has added.
 func (f *facilities) forget() { f.added = nil }
 
 // facility is one that a caller may see.

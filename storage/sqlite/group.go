@@ -85,12 +85,13 @@ func (g *group) run(r *request) bool {
 			g.callers = append(g.callers, r)
 			g.events = append(g.events, tx.events...)
 			g.counts = append(g.counts, tx.counts...)
+			g.db.facilities.keep(tx.facilities)
 			return true
 		}
 	}
 	r.answer(err)
 	g.db.log.Rewind(mark)
-	g.db.forget()
+	g.db.forgetKeys()
 	return g.alone || g.undo()
 }
 
@@ -208,9 +209,14 @@ func (g *group) rollback() {
 	}
 }
 
-// forget drops what is remembered of rows that may have been taken back.
+// forget drops what is remembered of rows that a group may have made in vain.
 func (db *DB) forget() {
-	db.keys.clear()
+	db.forgetKeys()
 	db.facilities.forget()
+}
+
+// forgetKeys empties the caches, which may hold rows of a caller that failed.
+func (db *DB) forgetKeys() {
+	db.keys.clear()
 	db.sources.clear()
 }

@@ -37,7 +37,9 @@ func (s *search) plan() (*plan, error) {
 		p.index = "INDEXED BY study_uid"
 	}
 	for _, k := range s.keys[storage.LevelStudy] {
-		if !p.key(k) {
+		if k.Path[0] == tag.ModalitiesInStudy && s.merged {
+			p.exact = false // the other copies' modalities count too
+		} else if !p.key(k) {
 			p.exact = false
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/halong-gateway/halong/storage"
 )
 
-// AddQuarantine adds an entry, and a reference for each of its bulk blobs.
+// AddQuarantine adds an entry, and a reference for each blob it owns.
 func (db *DB) AddQuarantine(t halong.Tx, e *storage.QuarantineEntry) error {
 	const op = "sqlite.AddQuarantine"
 	tx, err := db.tx(op, t)
@@ -28,7 +28,7 @@ func (tx *Tx) addQuarantine(e *storage.QuarantineEntry) error {
 	if err != nil {
 		return err
 	}
-	if _, err := tx.reference(e.Manifest.Bulk); err != nil {
+	if _, err := tx.reference(parts(&e.Manifest, e.HeadApart)); err != nil {
 		return err
 	}
 	digest := e.Manifest.Digest()
@@ -103,7 +103,7 @@ func (db *DB) quarantinePage(ctx context.Context, after uint64) ([]*storage.Quar
 			&e.Head.Segment, &e.Head.Offset, &e.Head.Length, &e.Envelope.Segment, &e.Envelope.Offset, &e.Envelope.Length, &e.EnvelopeTail); err != nil {
 			return nil, err
 		}
-		e.Seq, e.Received = uint64(seq), time.UnixMicro(received).UTC()
+		e.Seq, e.Received, e.HeadApart = uint64(seq), time.UnixMicro(received).UTC(), e.Head.Segment == 0
 		if e.Manifest, err = storage.ParseManifest(manifest); err != nil {
 			return nil, err
 		}

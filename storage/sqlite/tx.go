@@ -15,7 +15,9 @@ type Tx struct {
 	done   bool
 	events []halong.Event
 	counts []change  // what instances were added to or taken from series
-	blobs  []blobRow // made known by AddBlob, and not referenced so far
+	blobs  []blobRow // that were looked up, or made known by AddBlob
+
+	facilities map[halong.Facility]int64 // that it added
 }
 
 // HalongTx marks Tx as a halong.Tx.

@@ -1,0 +1,234 @@
+package storagetest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/storage"
+)
+
+func blob(t testing.TB, x storage.Index, d halong.Digest) (storage.BlobRow, bool) {
+	t.Helper()
+	row, ok, err := x.Blob(context.Background(), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return row, ok
+}
+
+// addBlob tells what AddBlob said.
+func addBlob(t testing.TB, x storage.Index, b storage.BlobInfo, p *storage.Place) (used, found bool) {
+	t.Helper()
+	update(t, x, func(tx halong.Tx) (err error) {
+		used, found, err = x.AddBlob(tx, b, p)
+		return err
+	})
+	return used, found
+}
+
+// unreferenced lists blobs that nothing references for a moment already.
+func unreferenced(t testing.TB, x storage.Index) (all []halong.Digest) {
+	t.Helper()
+	rows, err := x.Unreferenced(context.Background(), time.Now().Add(time.Hour), 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rows {
+		all = append(all, r.Digest)
+	}
+	return all
+}
+
+func indexBlobs(t *testing.T, x storage.Index) {
+	b := Blob("a blob")
+	if _, ok := blob(t, x, b.Digest); ok {
+		t.Fatal("an empty index has a blob")
+	}
+	if used, found := addBlob(t, x, b, nil); used || found {
+		t.Fatal("a blob without place was added")
+	}
+	if used, found := addBlob(t, x, b, placeOf(b)); !used || !found {
+		t.Fatal("the blob was not added")
+	}
+	if used, found := addBlob(t, x, b, &storage.Place{Segment: 99}); used || !found {
+		t.Fatal("the blob was added twice")
+	}
+	row, ok := blob(t, x, b.Digest)
+	if diff := cmp.Diff(storage.BlobRow{BlobInfo: b, Place: *placeOf(b)}, row); diff != "" || !ok {
+		t.Fatal(diff)
+	}
+	other := storage.BlobInfo{Digest: Blob("another").Digest, Size: 1 << 33, Prefix: b.Prefix}
+	addBlob(t, x, other, placeOf(other))
+	row, ok, err := x.BlobByPrefix(context.Background(), b.Prefix)
+	if err != nil || !ok || row.Digest != other.Digest {
+		t.Fatalf("%v %v, want the newest with the prefix", row, err)
+	}
+	if _, ok, err := x.BlobByPrefix(context.Background(), 0); ok || err != nil {
+		t.Fatal("a blob is found by no prefix")
+	}
+}
+
+// indexReferences: every use counts, and deleting takes it back.
+func indexReferences(t *testing.T, x storage.Index) {
+	a, b, h := Blob("a"), Blob("b"), Blob("h")
+	o := Object{Study: "1.2.1", Series: "1.2.1.1", SOP: "1.2.1.1.1", Bulk: []storage.BlobInfo{a, b, a}}
+	p := Object{Study: "1.2.1", Series: "1.2.1.1", SOP: "1.2.1.1.2", Bulk: []storage.BlobInfo{b, h}, HeadApart: true}
+	check := func(want ...int64) {
+		t.Helper()
+		var got []int64
+		for _, i := range []storage.BlobInfo{a, b, h} {
+			row, ok := blob(t, x, i.Digest)
+			if !ok {
+				row.Refs = -1
+			}
+			got = append(got, row.Refs)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatal(diff)
+		}
+	}
+	wantKind(t, x.Update(context.Background(), func(tx halong.Tx) error {
+		_, err := x.AddInstance(tx, o.Instance(), storage.ServeFirst)
+		return err
+	}), halong.Internal) // its blobs have no rows
+	check(-1, -1, -1)
+	add(t, x, storage.ServeFirst, o)
+	check(2, 1, -1)
+	add(t, x, storage.ServeFirst, o) // a duplicate
+	check(2, 1, -1)
+	add(t, x, storage.ServeFirst, p)
+	check(2, 2, 1)
+	if diff := cmp.Diff([]halong.Digest(nil), unreferenced(t, x)); diff != "" {
+		t.Fatal(diff)
+	}
+	remove(t, x, o)
+	check(0, 1, 1)
+	if diff := cmp.Diff([]halong.Digest{a.Digest}, unreferenced(t, x)); diff != "" {
+		t.Fatal(diff)
+	}
+	add(t, x, storage.ServeFirst, o)
+	check(2, 2, 1)
+	remove(t, x, p)
+	remove(t, x, o)
+	check(0, 0, 0)
+}
+
+// indexCollection: out of use, gone, and back meanwhile.
+func indexCollection(t *testing.T, x storage.Index) {
+	a := Blob("a")
+	o := Object{Study: "1.2.1", Series: "1.2.1.1", SOP: "1.2.1.1.1", Bulk: []storage.BlobInfo{a}}
+	mark := func(want bool) {
+		t.Helper()
+		update(t, x, func(tx halong.Tx) error {
+			got, err := x.MarkDeleting(tx, a.Digest)
+			if got != want {
+				t.Errorf("MarkDeleting gives %v, want %v", got, want)
+			}
+			return err
+		})
+	}
+	mark(false) // has no row
+	add(t, x, storage.ServeFirst, o)
+	mark(false) // has a reference
+	if rows, err := x.Unreferenced(context.Background(), time.Unix(0, 0), 100); err != nil || len(rows) != 0 {
+		t.Fatal(rows, err)
+	}
+	remove(t, x, o)
+	if rows, err := x.Unreferenced(context.Background(), time.Unix(0, 0), 100); err != nil || len(rows) != 0 {
+		t.Fatal("the grace time is not kept", rows, err)
+	}
+	mark(true)
+	mark(true) // a collection that was cut off
+	if _, ok := blob(t, x, a.Digest); ok {
+		t.Fatal("a blob that is being removed counts as live")
+	}
+	if _, ok, err := x.BlobByPrefix(context.Background(), a.Prefix); ok || err != nil {
+		t.Fatal("a blob that is being removed is found by its prefix")
+	}
+	if rows, err := x.Unreferenced(context.Background(), time.Unix(0, 0), 100); err != nil || len(rows) != 1 {
+		t.Fatal("what is being removed is not listed", rows, err)
+	}
+	if used, found := addBlob(t, x, a, nil); used || found {
+		t.Fatal("a blob that is being removed counts as found")
+	}
+	// The same bytes come again, to another place, before the old ones are gone.
+	o.SOP, o.Bulk = "1.2.1.1.2", nil
+	update(t, x, func(tx halong.Tx) error {
+		if _, _, err := x.AddBlob(tx, a, &storage.Place{Segment: 9, Offset: 5, Length: a.Size}); err != nil {
+			return err
+		}
+		o.Bulk = []storage.BlobInfo{a}
+		_, err := x.AddInstance(tx, o.Instance(), storage.ServeFirst)
+		return err
+	})
+	update(t, x, func(tx halong.Tx) error { return x.ForgetBlob(tx, a.Digest) })
+	row, ok := blob(t, x, a.Digest)
+	if !ok || row.Refs != 1 || row.Place.Segment != 9 {
+		t.Fatalf("%+v, want the new place with one reference", row)
+	}
+	mark(false)
+	update(t, x, func(tx halong.Tx) error { return x.ForgetBlob(tx, a.Digest) }) // is not marked: stays
+	if _, ok := blob(t, x, a.Digest); !ok {
+		t.Fatal("a live blob was forgotten")
+	}
+	if got := retrieve(t, x, halong.Everything(), storage.Ref{})[0].Manifest.Bulk[0].Place.Segment; got != 9 {
+		t.Fatalf("the bulk value is said to lie in segment %d", got)
+	}
+}
+
+func indexQuarantine(t *testing.T, x storage.Index) {
+	var want []*storage.QuarantineEntry
+	for i, f := range []halong.Facility{"BV1", "BV2", "BV1"} {
+		b := Blob(string(rune('a' + i)))
+		o := Object{Facility: f, SOP: "1.2." + string(rune('1'+i)), Bulk: []storage.BlobInfo{b, Blob("same")}, HeadApart: i == 2}
+		n := o.Instance()
+		e := &storage.QuarantineEntry{
+			Seq: uint64(10 * (3 - i)), Facility: f, Source: n.Source, Received: Arrived, Reason: "(0020,000D) is missing",
+			Manifest: n.Manifest, Head: n.Head, Envelope: n.Envelope, EnvelopeTail: 2, HeadApart: i == 2,
+		}
+		update(t, x, func(tx halong.Tx) error {
+			for _, b := range o.Bulk {
+				if _, _, err := x.AddBlob(tx, b, placeOf(b)); err != nil {
+					return err
+				}
+			}
+			return x.AddQuarantine(tx, e)
+		})
+		ok, err := x.HasQuarantine(context.Background(), f, e.Manifest.Digest())
+		if err != nil || !ok {
+			t.Fatalf("entry %d is not there: %v", i, err)
+		}
+		if ok, err = x.HasQuarantine(context.Background(), "BV3", e.Manifest.Digest()); err != nil || ok {
+			t.Fatalf("entry %d is another facility's: %v", i, err)
+		}
+		for j := range e.Manifest.Bulk {
+			e.Manifest.Bulk[j].Place = *placeOf(o.Bulk[j])
+		}
+		want = append([]*storage.QuarantineEntry{e}, want...)
+	}
+	list := func(scope halong.Scope) (got []*storage.QuarantineEntry) {
+		for e, err := range x.Quarantine(context.Background(), scope) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, e)
+		}
+		return got
+	}
+	if diff := cmp.Diff(want, list(halong.Everything())); diff != "" {
+		t.Fatal(diff)
+	}
+	if diff := cmp.Diff(want[1:2], list(halong.Scope{Own: "BV2"})); diff != "" {
+		t.Fatal(diff)
+	}
+	if got := list(halong.Scope{}); len(got) != 0 {
+		t.Fatal("the zero scope sees quarantine")
+	}
+	if row, _ := blob(t, x, Blob("same").Digest); row.Refs != 3 {
+		t.Fatalf("%d references, want 3", row.Refs)
+	}
+}
