@@ -155,10 +155,10 @@ func (d *Decoder) backslash(raw []byte, vr dicom.VR) int {
 	s := state{d: d, vr: vr}
 	s.reset()
 	for i := 0; i < len(raw); {
-		if raw[i] == '\\' && !s.twoBytes() {
+		u, n := s.next(raw[i:])
+		if u == delimiter && raw[i] == '\\' {
 			return i
 		}
-		_, n := s.next(raw[i:])
 		i += n
 	}
 	return -1

@@ -66,11 +66,8 @@ func (s *state) next(b []byte) (unit, int) {
 		return delimiter, 1
 	case c >= 0x80:
 		return s.high(b)
-	case s.twoBytes() && c > 0x20:
-		if len(b) > 1 && b[1] > 0x20 && b[1] < 0x7f {
-			return leftPair, 2
-		}
-		return literal, 1
+	case s.twoBytes() && c > 0x20 && len(b) > 1 && b[1] > 0x20 && b[1] < 0x7f:
+		return leftPair, 2
 	case s.delimits(c):
 		s.reset()
 		return delimiter, 1
@@ -197,7 +194,9 @@ func transformInto(dst []byte, dec *encoding.Decoder, src []byte) []byte {
 	n := len(dst)
 	dst = append(dst, 0, 0, 0, 0, 0, 0, 0, 0)
 	nDst, _, err := dec.Transform(dst[n:], src, true)
-	if err != nil { // not reached: these decoders answer U+FFFD
+	// A pair that means nothing is one unknown character: its second byte is no
+	// delimiter, since Split did not take it for one.
+	if _, size := utf8.DecodeRune(dst[n : n+nDst]); err != nil || size != nDst {
 		return utf8.AppendRune(dst[:n], utf8.RuneError)
 	}
 	return dst[:n+nDst]

@@ -96,7 +96,7 @@ func (e *encoder) token(r *dataset.Reader, t dataset.Token) error {
 // skip tells whether an element is not part of the model, or was there already.
 func (e *encoder) skip(t dicom.Tag) bool {
 	last := &e.last[len(e.last)-1]
-	if t.Element() == 0 || t.Group() <= 2 || t == *last {
+	if leftOut(t) || t == *last {
 		return true
 	}
 	*last = t
@@ -254,3 +254,7 @@ func (e *encoder) bulk(uri string) {
 // isCharset tells whether an element is the Specific Character Set, whose only
 // value in JSON is that of UTF-8 (PS3.18 F.2).
 func isCharset(t dicom.Tag) bool { return t == tag.SpecificCharacterSet }
+
+// leftOut tells whether an element never is part of the model: group lengths,
+// command elements and File Meta Information (PS3.18 F.2).
+func leftOut(t dicom.Tag) bool { return t.Element() == 0 || t.Group() == 0 || t.Group() == 2 }
