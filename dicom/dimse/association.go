@@ -26,6 +26,7 @@ type Association struct {
 	in      []byte // the last Command Set received
 	out     []byte // the response being built
 	cmd     []byte
+	current *DataSet // of the message being served; nil when it has none
 	nextID  uint16
 	calls   []*call   // own requests that wait for their responses
 	serving []serving // the peer's requests that can be cancelled
@@ -189,6 +190,7 @@ func (a *Association) understand(id uint8) (*message, error) {
 	if m.HasDataSet {
 		m.data = &DataSet{a: a, context: id}
 	}
+	a.current = m.data
 	return m, nil
 }
 

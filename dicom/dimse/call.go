@@ -21,6 +21,10 @@ type call struct {
 // maxReply bounds in bytes the Data Set of a response, which is taken into memory.
 const maxReply = 16 << 20
 
+// ErrUnread says that a service called its peer before it had read the Data Set
+// of the request it serves. Nothing was sent.
+var ErrUnread = errors.New("dimse: the data set of the request being served must be read first")
+
 // ErrNoContext says that the peer accepted no Presentation Context that fits.
 var ErrNoContext = errors.New("dimse: no accepted presentation context")
 
@@ -37,8 +41,11 @@ func (e *DataError) Unwrap() error { return e.Err }
 // Call sends a request in a Presentation Context and waits for its final
 // response; pending ones are given to the function pending, if there is one. The Message ID
 // is filled in. While it waits, requests of the peer are served. A response of any status
-// is no error; after an error the Association cannot be used any more.
+// is no error; after an error other than ErrUnread the Association cannot be used any more.
 func (a *Association) Call(ctx context.Context, pc uint8, c *Command, data io.Reader, pending func(*Response) error) (*Response, error) {
+	if a.current.unread() {
+		return nil, ErrUnread
+	}
 	defer a.watch(ctx)()
 	a.nextID++
 	c.MessageID, c.HasDataSet = a.nextID, data != nil

@@ -86,6 +86,11 @@ func (d *DataSet) WriteTo(w io.Writer) (n int64, err error) {
 	}
 }
 
+// unread tells whether bytes of the Data Set are still to come.
+func (d *DataSet) unread() bool {
+	return d != nil && d.err == nil && !(d.begun && d.last && d.a.ul.Remaining() == 0)
+}
+
 // Count tells how many bytes were read.
 func (d *DataSet) Count() int64 { return d.n }
 

@@ -1,0 +1,112 @@
+package dimse
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/halong-gateway/halong/dicom"
+	"github.com/halong-gateway/halong/dicom/pdu"
+)
+
+// FuzzCommandSet: whatever arrives is decoded or refused; what was decoded,
+// encoded and decoded again is the same.
+func FuzzCommandSet(f *testing.F) {
+	f.Add(unhex(f, storeHex))
+	f.Add((&Command{Field: CFindRQ.Response(), RespondedTo: 1, Status: Pending, HasDataSet: true, ErrorComment: "c", OffendingElements: []dicom.Tag{1}, Remaining: ptr(1)}).Append(nil))
+	f.Add((&Command{Field: CCancelRQ, RespondedTo: 1}).Append(nil))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		c, err := ParseCommand(b)
+		if err != nil {
+			return
+		}
+		enc := c.Append(nil)
+		if len(enc) > MaxCommandLength {
+			return // padding and elements that were absent made it longer
+		}
+		d, err := ParseCommand(enc)
+		if err != nil {
+			t.Fatalf("encoded: %v", err)
+		}
+		if diff := cmp.Diff(c, d, cmpopts.IgnoreUnexported(Command{}), cmpopts.EquateEmpty()); diff != "" {
+			t.Fatal(diff)
+		}
+	})
+}
+
+// canned is a connection on which everything was said already.
+type canned struct {
+	r io.Reader
+	w bytes.Buffer
+}
+
+func (c *canned) Read(p []byte) (int, error)     { return c.r.Read(p) }
+func (c *canned) Write(p []byte) (int, error)    { return c.w.Write(p) }
+func (*canned) Close() error                     { return nil }
+func (*canned) LocalAddr() net.Addr              { return &net.TCPAddr{} }
+func (*canned) RemoteAddr() net.Addr             { return &net.TCPAddr{} }
+func (*canned) SetDeadline(time.Time) error      { return nil }
+func (*canned) SetReadDeadline(time.Time) error  { return nil }
+func (*canned) SetWriteDeadline(time.Time) error { return nil }
+
+// FuzzAssociation: a server survives any stream of bytes, answers with whole
+// PDUs, and comes to an end.
+func FuzzAssociation(f *testing.F) {
+	rq := (&pdu.AssociateRQ{ProtocolVersion: 1, CalledAE: "A", CallingAE: "B", ApplicationContext: pdu.ApplicationContext,
+		Contexts: []pdu.ProposedContext{{ID: 1, AbstractSyntax: "1.2", TransferSyntaxes: []dicom.UID{dicom.ImplicitVRLittleEndian}}}}).Append(nil)
+	fragment := func(command, last bool, b []byte) []byte {
+		return append(pdu.AppendData(nil, pdu.PDV{Context: 1, Command: command, Last: last, Length: uint32(len(b))}), b...)
+	}
+	store := unhex(f, storeHex)
+	echo := (&Command{Field: CEchoRQ, AffectedSOPClass: "1.2", MessageID: 3}).Append(nil)
+	join := func(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
+	f.Add(join(rq, fragment(true, true, echo), pdu.AppendReleaseRQ(nil)), byte(0))
+	f.Add(join(rq, fragment(true, false, store[:9]), fragment(true, true, store[9:]), fragment(false, false, []byte("data")), fragment(false, true, []byte("set")), pdu.AppendReleaseRQ(nil)), byte(1))
+	f.Add(join(rq, fragment(true, true, store), fragment(false, false, []byte("data")), (&pdu.Abort{}).Append(nil)), byte(2))
+	f.Add(join(rq, fragment(true, true, (&Command{Field: CCancelRQ, RespondedTo: 1}).Append(nil)), rq), byte(3))
+	f.Fuzz(func(t *testing.T, b []byte, chunk byte) {
+		conn := &canned{r: &chunked{bytes.NewReader(b), int(chunk)}}
+		m := &Mux{}
+		m.HandleFunc(func(dicom.UID) bool { return true }, Offer{Accepts: func(dicom.UID) bool { return true }, Service: serviceFunc(func(_ context.Context, rq *Request) Response {
+			if rq.Data != nil && chunk%2 == 0 {
+				_, _ = io.Copy(io.Discard, rq.Data) // a failure ends the association
+			}
+			return Answer(Success)
+		})})
+		s := &Server{Mux: m}
+		s.init()
+		s.serveConn(conn, "peer")
+		for out := conn.w.Bytes(); len(out) > 0; {
+			if len(out) < pdu.HeaderLength {
+				t.Fatalf("half a PDU: % x", out)
+			}
+			h := pdu.ParseHeader(out)
+			if err := h.Check(); err != nil || int(h.Length) > len(out)-pdu.HeaderLength {
+				t.Fatalf("answer % x: %v", out, err)
+			}
+			out = out[pdu.HeaderLength+int(h.Length):]
+		}
+	})
+}
+
+type chunked struct {
+	r io.Reader
+	n int
+}
+
+func (c *chunked) Read(p []byte) (int, error) {
+	if c.n > 0 {
+		p = p[:min(len(p), c.n)]
+	}
+	return c.r.Read(p)
+}
+
+// serviceFunc makes a Service of a function.
+type serviceFunc func(context.Context, *Request) Response
+
+func (f serviceFunc) Serve(ctx context.Context, rq *Request) Response { return f(ctx, rq) }
