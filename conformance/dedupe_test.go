@@ -32,7 +32,7 @@ func used(t *testing.T, data string) (bulk, journal int64) {
 		if s, ok := info.Sys().(*syscall.Stat_t); ok {
 			n = min(n, s.Blocks*512)
 		}
-		switch rel, _ := filepath.Rel(data, path); {
+		switch rel, _ := filepath.Rel(filepath.Join(data, "store"), path); {
 		case strings.HasPrefix(rel, "journal"):
 			journal += n
 		case strings.HasPrefix(rel, "bulk"), strings.HasPrefix(rel, "blobs"), strings.HasPrefix(rel, "tmp"):

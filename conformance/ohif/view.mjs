@@ -31,11 +31,11 @@ page.on('requestfailed', r => {
 })
 page.on('pageerror', e => result.errors.push(String(e)))
 
-// picture gives the grey levels seen in the largest viewport canvas.
+// picture gives the grey levels seen in a viewport; thumbnails are smaller.
 const picture = () => page.evaluate(() => {
   let best = null
   for (const c of document.querySelectorAll('canvas')) {
-    if (!c.width || !c.height) continue
+    if (c.width < 400 || c.height < 400) continue
     const copy = document.createElement('canvas')
     copy.width = c.width
     copy.height = c.height
