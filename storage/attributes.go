@@ -80,6 +80,18 @@ func (a *attributes) take(r *dataset.Reader, t dataset.Token) error {
 	return nil
 }
 
+// known gives a value that was sent as UN the VR that the dictionary has for its
+// tag (PS3.5 6.2.2 note 2), if it is one that the index may want.
+func known(t dataset.Token) dataset.Token {
+	if t.Kind != dataset.DataElement || t.VR != dicom.UN || t.Length > maxIndexed {
+		return t
+	}
+	if vr := dicom.VROf(t.Tag); vr != dicom.SQ && !vr.IsBulk() {
+		t.VR = vr
+	}
+	return t
+}
+
 // frameShape tells whether the frame table is computed from the element.
 func frameShape(t dicom.Tag) bool {
 	switch t {

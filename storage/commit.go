@@ -40,7 +40,7 @@ func (a *Archive) quarantine(ctx context.Context, arr *arrival) (Receipt, error)
 	digest := arr.rec.Manifest.Digest()
 	rcpt := Receipt{Identity: arr.identity, SOPClass: arr.rec.Manifest.SOPClass, Digest: digest, Outcome: Quarantined}
 	err := a.retry(ctx, arr, func() (bool, error) {
-		return a.index.HasQuarantine(ctx, arr.rec.Facility, digest)
+		return a.inQuarantine(ctx, arr, digest)
 	}, func(tx halong.Tx) error {
 		seq, err := a.addQuarantine(tx, arr)
 		rcpt.Quarantine = seq

@@ -110,7 +110,7 @@ func (a *attributes) readAll(r *dataset.Reader) error {
 		if t.Depth > 0 || t.External || t.Kind != dataset.DataElement && t.Kind != dataset.SequenceStart {
 			continue
 		}
-		if t.Kind == dataset.DataElement && t.VR.IsBulk() {
+		if t = known(t); t.Kind == dataset.DataElement && t.VR.IsBulk() {
 			continue
 		}
 		if err := a.take(r, t); err != nil {

@@ -110,7 +110,7 @@ func (s *splitter) tokens() error {
 		if t.Depth > 0 {
 			continue
 		}
-		if err := s.topLevel(t); err != nil {
+		if err := s.topLevel(known(t)); err != nil {
 			return err
 		}
 	}
