@@ -67,7 +67,7 @@ func recognise(b []byte, declared encoding) (e encoding, ok bool) {
 }
 
 // sense tells how much sense the first element of a data set makes in this
-// encoding: 0 none, 1 some (a VR), 2 much (a VR or length, and a tag that a data set may begin with).
+// encoding: 0 none, 1 some (a VR, or a private element), 2 much (a VR or length, and a tag that a data set may begin with).
 func (e encoding) sense(b []byte) int {
 	if len(b) < 8 {
 		return 0
@@ -77,8 +77,13 @@ func (e encoding) sense(b []byte) int {
 	known := isRegistered(t) || t.IsPrivateCreator() || (t.Element() == 0 && t.Group() < 0x100)
 	if !e.explicit {
 		n := e.uint32(b[4:])
-		if known && !allows(t, vr) && (n < 1<<16 || n == UndefinedLength) {
+		switch {
+		case allows(t, vr) || (n >= 1<<16 && n != UndefinedLength):
+			return 0
+		case known:
 			return 2
+		case t.IsPrivate() && t.Group() < 0x100:
+			return 1
 		}
 		return 0
 	}
