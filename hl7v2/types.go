@@ -43,12 +43,24 @@ type CWE struct {
 }
 
 // CWE reads the value as a coded element.
-func (v Value) CWE() CWE {
-	return CWE{
-		Code: trimmed(v.Component(1)), Text: trimmed(v.Component(2)), System: trimmed(v.Component(3)),
-		AltCode: trimmed(v.Component(4)), AltText: trimmed(v.Component(5)), AltSystem: trimmed(v.Component(6)),
-		Original: trimmed(v.Component(9)),
+func (v Value) CWE() (c CWE) {
+	if v.Empty() {
+		return c
 	}
+	var buf [16]Value
+	for i, p := range v.components(buf[:0]) {
+		if i > 9 {
+			break
+		}
+		if dst := c.part(i); dst != nil {
+			*dst = trimmed(p)
+		}
+	}
+	return c
+}
+
+func (c *CWE) part(n int) *string {
+	return [...]*string{1: &c.Code, 2: &c.Text, 3: &c.System, 4: &c.AltCode, 5: &c.AltText, 6: &c.AltSystem, 9: &c.Original}[n]
 }
 
 // XPN is a person's name (HL7 2.A.89; XCN without its identifier has the same parts).
@@ -77,7 +89,7 @@ func (n XPN) DICOM() string {
 
 // trimmed gives the text without spaces around it; the HL7 null is empty.
 func trimmed(v Value) string {
-	if v.Null() {
+	if v.Empty() || v.Null() {
 		return ""
 	}
 	return strings.TrimSpace(v.Text())

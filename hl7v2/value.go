@@ -63,6 +63,66 @@ func (s Segment) Field(n int) Value {
 	return v
 }
 
+// Fields is all fields of a segment, for reading many of them: element n is
+// field n, element 0 is nothing.
+type Fields []Value
+
+// Fields gives all fields at once, appended to dst[:0].
+func (s Segment) Fields(dst Fields) Fields {
+	dst = append(dst[:0], Value{m: s.m})
+	if s.end-s.start < 4 {
+		return dst
+	}
+	at := s.start + 4
+	if s.isHeader() {
+		dst = append(dst, s.Field(1), s.Field(2))
+		at = min(dst[2].end+1, s.end)
+		if dst[2].end == s.end {
+			return dst
+		}
+	}
+	return split(dst, s.m, at, s.end, s.m.delims.Field, levelField)
+}
+
+// At gives field n; an absent one if there are fewer.
+func (f Fields) At(n int) Value {
+	if n < 1 || n >= len(f) {
+		return Value{}
+	}
+	return f[n]
+}
+
+// split appends the parts of text[start:end] divided by sep.
+func split(dst []Value, m *Message, start, end int, sep byte, l level) []Value {
+	for {
+		i := -1
+		if sep != 0 {
+			i = bytes.IndexByte(m.text[start:end], sep)
+		}
+		if i < 0 {
+			return append(dst, Value{m: m, start: start, end: end, level: l})
+		}
+		dst = append(dst, Value{m: m, start: start, end: start + i, level: l})
+		start += i + 1
+	}
+}
+
+// components gives the components of a field's first repetition or of a
+// repetition; element n is component n.
+func (v Value) components(dst []Value) []Value {
+	dst = append(dst[:0], Value{m: v.m, level: levelComponent})
+	if v.Empty() {
+		return dst
+	}
+	if v.level == levelField {
+		v = v.Repetition(1)
+	}
+	if v.level != levelRepetition {
+		return append(dst, v)
+	}
+	return split(dst, v.m, v.start, v.end, v.m.delims.Component, levelComponent)
+}
+
 // cut gives the n-th part of text[start:end] divided by sep; start=end if there is none.
 func cut(text []byte, start, end int, sep byte, n int) (int, int) {
 	for {

@@ -73,6 +73,9 @@ func digits(s string) bool {
 // parseRange reads OBX-7: "3.5-5.0", "49 - 92", "<40", ">=5"; or three components of
 // which the second and third are the limits, as some senders write.
 func parseRange(v hl7v2.Value) *Range {
+	if v.Empty() {
+		return nil
+	}
 	text := strings.TrimSpace(v.Text())
 	if text == "" || v.Null() {
 		return nil

@@ -3,30 +3,32 @@ package lab
 import "github.com/halong-gateway/halong/hl7v2"
 
 // observation reads OBX.
-func observation(s hl7v2.Segment) Observation {
-	id := s.Field(3).CWE()
+func (r *reader) observation(s hl7v2.Segment) Observation {
+	r.fields = s.Fields(r.fields)
+	f := r.fields
+	id := f.At(3).CWE()
 	o := Observation{
-		Code: Coded{Code: id.Code, Text: id.Text, System: id.System}, Sub: text(s.Field(4)), Type: text(s.Field(2)),
-		Range: parseRange(s.Field(7)), HL7Status: text(s.Field(11)), Observed: when(s.Field(14)), Analysed: when(s.Field(19)),
-		Producer: text(s.Field(15).Component(1)), Equipment: text(s.Field(18).Component(1)),
+		Code: Coded{Code: id.Code, Text: id.Text, System: id.System}, Sub: text(f.At(4)), Type: text(f.At(2)),
+		Range: parseRange(f.At(7)), HL7Status: text(f.At(11)), Observed: r.when(f.At(14)), Analysed: r.when(f.At(19)),
+		Producer: text(f.At(15).Component(1)), Equipment: text(f.At(18).Component(1)),
 	}
 	if id.AltCode+id.AltText != "" {
 		o.Alternate = &Coded{Code: id.AltCode, Text: id.AltText, System: id.AltSystem}
 	}
-	if u := coded(s.Field(6)); u != (Coded{}) {
+	if u := coded(f.At(6)); u != (Coded{}) {
 		o.Units = &u
 	}
-	if m := s.Field(17).CWE(); m.Text != "" {
+	if m := f.At(17).CWE(); m.Text != "" {
 		o.Method = m.Text
 	} else {
 		o.Method = m.Code
 	}
-	for _, f := range s.Field(8).Repetitions() {
-		if t := text(f.Component(1)); t != "" {
+	for _, v := range f.At(8).Repetitions() {
+		if t := text(v.Component(1)); t != "" {
 			o.Flags = append(o.Flags, t)
 		}
 	}
-	o.values(s.Field(5))
+	o.values(f.At(5))
 	if id.Code+id.Text == "" {
 		o.warn("OBX-3 is empty")
 	}

@@ -36,6 +36,9 @@ type reader struct {
 	report  *Report       // the OBR that OBX belong to
 	loose   []Observation // OBX without an OBR so far
 	notes   func() *[]string
+
+	fields            hl7v2.Fields // of the segment at hand
+	lastRaw, lastTime string       // the time read last
 }
 
 func (r *reader) take(s hl7v2.Segment) {
@@ -79,7 +82,7 @@ func (r *reader) obr(s hl7v2.Segment) {
 func (r *reader) newReport(s hl7v2.Segment) *Report {
 	rep := &Report{
 		Service: coded(s.Field(4)), HL7Status: text(s.Field(25)), Accession: text(s.Field(18).Component(1)),
-		Observed: when(s.Field(7)), Reported: when(s.Field(22)), Section: text(s.Field(24)),
+		Observed: r.when(s.Field(7)), Reported: r.when(s.Field(22)), Section: text(s.Field(24)),
 		ParentResult: text(s.Field(26)), ParentOrder: text(s.Field(29)),
 		Visit: r.visit, Sent: r.sent, Sender: r.sender,
 	}
@@ -110,7 +113,7 @@ func equalOrder(a, b *Order) bool {
 }
 
 func (r *reader) obx(s hl7v2.Segment) {
-	o := observation(s)
+	o := r.observation(s)
 	list := &r.loose
 	if r.report != nil {
 		list = &r.report.Observations
@@ -167,7 +170,7 @@ func (r *reader) endPatient() {
 
 // text gives a value without spaces around it; the HL7 null is empty.
 func text(v hl7v2.Value) string {
-	if v.Null() {
+	if v.Empty() || v.Null() {
 		return ""
 	}
 	return strings.TrimSpace(v.Text())
@@ -187,12 +190,19 @@ func order(first, second hl7v2.Value) *Order {
 	return nil
 }
 
-// when gives a time in ISO 8601, or the sender's text.
-func when(v hl7v2.Value) string {
+// when gives a time in ISO 8601, or the sender's text. Messages repeat few times often.
+func (r *reader) when(v hl7v2.Value) string {
+	if v.Empty() {
+		return ""
+	}
+	if string(v.Raw()) == r.lastRaw {
+		return r.lastTime
+	}
 	s := text(v.Component(1))
 	if t, ok := hl7v2.ParseTime(s); ok {
-		return t.ISO()
+		s = t.ISO()
 	}
+	r.lastRaw, r.lastTime = string(v.Raw()), s
 	return s
 }
 

@@ -1,8 +1,6 @@
 package lab
 
 import (
-	"bytes"
-	"encoding/json"
 	"time"
 
 	"github.com/halong-gateway/halong"
@@ -31,10 +29,7 @@ func (s *Service) File(tx halong.Tx, f Filing, r *Report) (Head, error) {
 	if err := s.place(tx, &h, f.New, r.corrects()); err != nil {
 		return Head{}, err
 	}
-	content, err := r.encode()
-	if err != nil {
-		return Head{}, halong.E("lab.File", halong.Internal, f.ID.String(), err)
-	}
+	content := appendReport(make([]byte, 0, 512+256*len(r.Observations)), r)
 	return h, s.store.AddVersion(tx, &Version{Head: h, Content: content})
 }
 
@@ -99,16 +94,4 @@ func (r *Report) corrects() bool {
 		}
 	}
 	return false
-}
-
-// encode gives the report as JSON, without escapes that only HTML needs.
-func (r *Report) encode() ([]byte, error) {
-	var b bytes.Buffer
-	b.Grow(256 + 224*len(r.Observations))
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(r); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
