@@ -66,6 +66,7 @@ func TestSOPClasses(t *testing.T) {
 		{"1.2.840.10008.5.1.4.1.1.66.7", dicom.Storage},      // Label Map Segmentation
 		{"1.2.840.10008.5.1.4.1.1.501.2.1", dicom.Storage},   // DICOS
 		{"1.2.840.10008.5.1.4.1.1.601.1", dicom.Storage},     // DICONDE
+		{"1.2.840.10008.5.1.4.1.1.601.5", dicom.Storage},     // Ultrasound Waveform
 		{"1.2.840.10008.5.1.4.38.1", dicom.Storage},          // Hanging Protocol
 		{"1.2.840.10008.5.1.4.1.1.201.1", dicom.Storage},     // Inventory
 		{"1.2.840.10008.1.20.1", dicom.StorageCommitment},    //
