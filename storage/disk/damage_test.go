@@ -11,6 +11,7 @@ import (
 	"github.com/halong-gateway/halong/storage"
 	"github.com/halong-gateway/halong/storage/disk"
 	"github.com/halong-gateway/halong/storage/disk/disktest"
+	"github.com/halong-gateway/halong/storage/storagetest"
 )
 
 // Wherever a bit of the journal flips, only the record it lies in is lost, and it is reported.
@@ -157,5 +158,29 @@ func TestAppendNeedsRecover(t *testing.T) {
 	}
 	if err := check(s, w.index, w.acked); err != nil {
 		t.Errorf("before Recover: %v", err)
+	}
+}
+
+// Of two copies of a blob, the later of which was torn, the whole one is found without an index.
+func TestTornCopyIsNotTaken(t *testing.T) {
+	w, err := newWorld(1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := storagetest.Random(1, 7000)
+	info, first := storagetest.Put(t, w.s, b, storage.BlobHint{Size: -1})
+	_, second := storagetest.Put(t, w.s, b, storage.BlobHint{Size: -1})
+	if err := w.s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w.sim.Flip("/data/bulk/00000001.seg", (second.Offset+5000)*8)
+	s := openStore(t, "/data", smallOptions(w.sim))
+	tail, err := s.Recover(context.Background(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, p, ok, err := tail.Blob(context.Background(), info.Digest)
+	if err != nil || !ok || p != first || got != info {
+		t.Errorf("Blob gives %v, %v, %v, %v; want %v at %v", got, p, ok, err, info, first)
 	}
 }

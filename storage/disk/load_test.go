@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -173,5 +174,40 @@ func TestNoDeadlock(t *testing.T) {
 	wg.Wait()
 	if err := c.close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// Ten large objects at once take no more memory than the budget.
+func TestLargeObjectsStaySmall(t *testing.T) {
+	const size, budget = 24 << 20, 8 << 20
+	s := openStore(t, filepath.Join(t.TempDir(), "data"), disk.Options{Budget: budget})
+	runtime.GC()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	var wg sync.WaitGroup
+	piece := storagetest.Random(1, 128<<10)
+	for i := range 10 {
+		wg.Go(func() {
+			w, err := s.Create(context.Background(), storage.BlobHint{Size: size})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for n := 0; n < size; n += len(piece) {
+				if _, err := w.Write(piece[:len(piece)-i]); err != nil {
+					t.Error(err)
+				}
+			}
+			_, ferr := w.Finish()
+			_, perr := w.Place()
+			if err := errors.Join(ferr, perr, w.Close()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	runtime.ReadMemStats(&after)
+	if n := int64(after.HeapSys) - int64(before.HeapSys); n > 3*budget {
+		t.Errorf("the heap grew by %d bytes, budget %d", n, budget)
 	}
 }

@@ -27,6 +27,7 @@ func (s *Store) Recover(ctx context.Context, states []storage.SegmentState) (*Ta
 		s.next = max(s.next, st.Next)
 		s.lastID = max(s.lastID, st.ID)
 	}
+	r.tail.lost = r.lost()
 	if err := r.run(); err != nil {
 		return nil, fail("disk.Recover", "", err)
 	}
@@ -80,7 +81,7 @@ func (r *recovery) lost() bool { return len(r.known) == 0 }
 // kind goes on being written, if nothing speaks against it.
 func (r *recovery) segment(g *segment, last bool, scan func(g *segment, from, size int64) (int64, error)) error {
 	st, known := r.known[g.id]
-	g.committed, g.synced, g.tail, g.next = st, st.Synced, st.Synced, st.Next
+	g.committed, g.synced, g.tail, g.next, g.looked = st, st.Synced, st.Synced, st.Next, true
 	if known && st.Sealed {
 		return nil
 	}

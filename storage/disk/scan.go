@@ -201,7 +201,7 @@ func (g *segment) length() (int64, error) {
 	}
 	n, err := f.Size()
 	g.mu.Lock()
-	if g.committed.ID != 0 || g.synced > 0 {
+	if g.looked {
 		n = min(n, g.synced)
 	}
 	g.mu.Unlock()

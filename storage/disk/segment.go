@@ -25,6 +25,7 @@ type segment struct {
 	tail      int64 // where the next record goes
 	synced    int64 // complete and durable below
 	next      uint64
+	looked    bool // synced is right; false until Recover has looked
 	sealed    bool
 	failed    bool // an fdatasync failed: what was not synced before is lost
 	sealedAt  time.Time

@@ -167,7 +167,7 @@ func (s *Store) newSegment(id uint32, bulk bool) (*segment, error) {
 		folder = "bulk"
 	}
 	g := &segment{
-		id: id, bulk: bulk, name: s.path(folder, segmentName(id)), fs: s.fs,
+		id: id, bulk: bulk, name: s.path(folder, segmentName(id)), fs: s.fs, looked: true,
 		writing: map[int64]*pin{}, unsynced: map[*pin]struct{}{},
 	}
 	f, err := s.fs.Open(g.name, true)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/storage"
@@ -16,7 +17,10 @@ type Tail struct {
 	voids  []seqRange
 	blobs  map[halong.Digest]blobAt
 	damage []Damage
-	walked map[*segment]map[halong.Digest]blobAt
+	lost   bool // there is no index: any blob may be asked for, and torn ones lie among them
+
+	walked   map[halong.Digest][]blobAt // from headers, newest first
+	unwalked []*segment                 // in order; walked from the end
 }
 
 // span is a part of a journal segment.
@@ -69,34 +73,49 @@ func (t *Tail) Blob(ctx context.Context, d halong.Digest) (storage.BlobInfo, sto
 	if halong.KindOf(err) != halong.Corrupt {
 		return info, p, false, err
 	}
-	all := t.s.segments(true)
-	for i := len(all) - 1; i >= 0; i-- {
-		blobs, err := t.walk(ctx, all[i])
-		if err != nil {
+	if t.walked == nil {
+		t.walked, t.unwalked = map[halong.Digest][]blobAt{}, t.s.segments(true)
+	}
+	for len(t.unwalked) > 0 && (t.lost || len(t.walked[d]) == 0) {
+		if err := t.walk(ctx); err != nil {
 			return info, p, false, err
 		}
-		if b, ok := blobs[d]; ok {
-			return b.info, b.place, true, nil
-		}
 	}
-	return storage.BlobInfo{}, storage.Place{}, false, nil
+	b, ok := t.best(ctx, t.walked[d])
+	return b.info, b.place, ok, ctx.Err()
 }
 
-// walk reads the headers of a segment once.
-func (t *Tail) walk(ctx context.Context, g *segment) (map[halong.Digest]blobAt, error) {
-	if blobs, ok := t.walked[g]; ok {
-		return blobs, nil
-	}
-	blobs := map[halong.Digest]blobAt{}
-	_, err := t.s.walkSegment(ctx, g, func(b storage.BlobInfo, p storage.Place) error {
-		blobs[b.Digest] = blobAt{b, p}
+// walk reads the headers of the newest segment that was not read yet.
+func (t *Tail) walk(ctx context.Context) error {
+	last := len(t.unwalked) - 1
+	var found []blobAt
+	_, err := t.s.walkSegment(ctx, t.unwalked[last], func(b storage.BlobInfo, p storage.Place) error {
+		found = append(found, blobAt{b, p})
 		return nil
 	})
-	if t.walked == nil {
-		t.walked = map[*segment]map[halong.Digest]blobAt{}
+	if err != nil {
+		return err
 	}
-	t.walked[g] = blobs
-	return blobs, err
+	t.unwalked = t.unwalked[:last]
+	for _, b := range slices.Backward(found) {
+		t.walked[b.info.Digest] = append(t.walked[b.info.Digest], b)
+	}
+	return nil
+}
+
+// best gives the newest copy, but of several one that is whole.
+func (t *Tail) best(ctx context.Context, copies []blobAt) (blobAt, bool) {
+	if len(copies) == 0 {
+		return blobAt{}, false
+	}
+	if len(copies) > 1 {
+		for _, b := range copies {
+			if t.s.Rehash(ctx, b.info.Digest, b.place) == nil {
+				return b, true
+			}
+		}
+	}
+	return copies[0], true
 }
 
 // Void says that a record was not applied, because a blob of it never became
@@ -113,5 +132,5 @@ func (t *Tail) Done() {
 	t.s.committing.Lock()
 	defer t.s.committing.Unlock()
 	t.s.withheld = false
-	t.walked = nil
+	t.walked, t.unwalked = nil, nil
 }
