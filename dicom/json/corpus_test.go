@@ -54,6 +54,7 @@ func open(file []byte) (*dataset.Reader, error) {
 var mended = map[string]string{
 	"highdicom/dx_image.dcm":                                                 "fragment of odd length",
 	"pydicom/test_files/nested_priv_SQ.dcm":                                  "UN of odd length",
+	"pydicom/test_files/meta_missing_tsyntax.dcm":                            "the same data set",
 	"ms-dicom-server/src/Tests.Common/TranscodingSamples/JPEGProcess2_4.dcm": "fragment of odd length",
 	"ms-dicom-server/src/Tests.Common/ImageSamples/XRJPEGProcess1.dcm":       "DS of more than 16 characters",
 }

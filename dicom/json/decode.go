@@ -171,4 +171,3 @@ func order(set *dataset.Set) {
 	}
 	set.Elements = kept
 }
-
