@@ -106,11 +106,11 @@ func (e encoding) appendValue(dst []byte, el *Element) []byte {
 	dst = e.appendHeader(dst, el.Tag, el.VR, uint32(len(el.Value)+len(el.Value)%2))
 	n := len(dst)
 	dst = append(dst, el.Value...)
-	if e.big {
-		swapWords(dst[n:], el.VR)
-	}
 	if len(el.Value)%2 == 1 {
 		dst = append(dst, padByte(el.VR))
+	}
+	if e.big {
+		swapWords(dst[n:], el.VR)
 	}
 	return dst
 }

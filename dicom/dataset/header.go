@@ -173,7 +173,7 @@ func isLetter(c byte) bool { return c >= 'A' && c <= 'Z' }
 const aheadLimit = 4 << 10
 
 // plausible tells whether after skip bytes the item or data set ends, or a
-// header with a higher tag follows; false if that is too far away to see.
+// header with the same or a higher tag follows; false if that is too far away to see.
 func (r *Reader) plausible(f *frame, tag dicom.Tag, skip int64) bool {
 	w := r.win
 	if f.bound >= 0 && w.pos()+skip >= f.bound {
@@ -192,7 +192,7 @@ func (r *Reader) plausible(f *frame, tag dicom.Tag, skip int64) bool {
 		return true
 	}
 	vr := dicom.VR(binary.BigEndian.Uint16(b[4:]))
-	return next > tag && (vr.Known() || !f.enc.explicit)
+	return next >= tag && (vr.Known() || !f.enc.explicit)
 }
 
 // start consumes a header and gives its token.

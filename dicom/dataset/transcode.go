@@ -129,33 +129,41 @@ func (t *transcoder) value(k Token, padding byte) error {
 		if err != nil {
 			return err
 		}
-		n := len(t.buf)
 		t.buf = append(t.buf, v...)
-		if swap {
-			swapWords(t.buf[n:], k.VR)
-		}
-	} else if err := t.stream(k, swap); err != nil {
-		return err
+		t.tail(k, len(v), padding, swap)
+		return nil
 	}
+	return t.stream(k, swap, padding)
+}
+
+// tail pads and swaps the last n bytes of a value, which wait to be written.
+func (t *transcoder) tail(k Token, n int, padding byte, swap bool) {
+	from := len(t.buf) - n
 	if k.Length%2 == 1 {
 		t.buf = append(t.buf, padding)
 	}
-	return nil
+	if swap {
+		swapWords(t.buf[from:], k.VR)
+	}
 }
 
-func (t *transcoder) stream(k Token, swap bool) error {
+func (t *transcoder) stream(k Token, swap bool, padding byte) error {
 	if err := t.flush(); err != nil {
 		return err
 	}
 	if !swap {
-		_, err := t.r.CopyValue(t.out)
-		return err
+		if _, err := t.r.CopyValue(t.out); err != nil {
+			return err
+		}
+		t.tail(k, 0, padding, false)
+		return nil
 	}
 	s := swapper{t: t, vr: k.VR}
 	if _, err := t.r.CopyValue(&s); err != nil {
 		return err
 	}
 	t.buf = append(t.buf, s.rest[:s.n]...)
+	t.tail(k, s.n, padding, true)
 	return nil
 }
 
