@@ -88,8 +88,11 @@ func (a *searchAnswer) collect() error {
 	return nil
 }
 
+// run adds the rows to the body. When objects have to be opened for them, that
+// waits until the search has ended: nothing is asked of the index while one of its cursors is open.
 func (a *searchAnswer) run(limit int) error {
 	a.s.Limit = min(limit, math.MaxInt32-1) + 1
+	var rows []storage.Row
 	for row, err := range a.q.Archive.Find(a.q.ctx, a.q.scope, a.s.Query) {
 		if err != nil {
 			if k := halong.KindOf(err); k == halong.Unsupported || k == halong.Invalid {
@@ -99,26 +102,35 @@ func (a *searchAnswer) run(limit int) error {
 		}
 		if a.rows == limit {
 			a.more = true
-			return nil
+			break
 		}
-		if a.rows++; a.rows > 1 {
-			a.body = append(a.body, ',')
+		a.rows++
+		if len(a.extra) > 0 {
+			rows = append(rows, row)
+			continue
 		}
-		set, err := a.project(row)
+		a.add(row, nil)
+	}
+	for _, row := range rows {
+		found, err := a.fromObject(row)
 		if err != nil {
 			return err
 		}
-		a.body = dicomjson.AppendSet(a.body, set, dicomjson.Options{})
+		a.add(row, found)
 	}
 	return nil
 }
 
-// project gives what is returned of a row. The set is valid until the next call.
-func (a *searchAnswer) project(row storage.Row) (*dataset.Set, error) {
-	found, err := a.fromObject(row)
-	if err != nil {
-		return nil, err
+func (a *searchAnswer) add(row storage.Row, found *dataset.Set) {
+	if len(a.body) > 1 {
+		a.body = append(a.body, ',')
 	}
+	a.body = dicomjson.AppendSet(a.body, a.project(row, found), dicomjson.Options{})
+}
+
+// project gives what is returned of a row; found is what was looked for in an
+// object, or nil. The set is valid until the next call.
+func (a *searchAnswer) project(row storage.Row, found *dataset.Set) *dataset.Set {
 	a.row.Elements = a.row.Elements[:0]
 	if a.s.all {
 		for _, e := range row.Attributes.Elements {
@@ -140,7 +152,7 @@ func (a *searchAnswer) project(row storage.Row) (*dataset.Set, error) {
 		a.row.PutString(tag.InstanceAvailability, dicom.CS, "ONLINE")
 	}
 	a.row.PutString(tag.RetrieveURL, dicom.UR, resourceURL(a.q.base, row.Identity))
-	return &a.row, nil
+	return &a.row
 }
 
 // send answers 200, or 204 where configured for an empty result (PS3.18 10.6.3.1;
