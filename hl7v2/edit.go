@@ -104,6 +104,6 @@ func (m *Message) editable() error {
 func (m *Message) replace(b []byte) error {
 	m.raw = slices.Concat(m.raw[:m.shift], b)
 	m.text = m.raw[m.shift:]
-	m.warn = nil
+	m.warn, m.utf8 = nil, ""
 	return m.split()
 }

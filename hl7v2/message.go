@@ -3,6 +3,7 @@ package hl7v2
 import (
 	"bytes"
 	"iter"
+	"unicode/utf8"
 )
 
 // Message is one message. It may be read by several goroutines, but not while
@@ -14,6 +15,7 @@ type Message struct {
 	recoded bool   // text is UTF-8 made from raw
 	delims  Delimiters
 	charset *Charset
+	utf8    string // text, if it is short and needs no decoding: values without escapes are parts of it
 	segs    []span
 	warn    []*SyntaxError
 }
@@ -54,7 +56,22 @@ func Parse(raw []byte, options ...Option) (*Message, error) {
 	if m.charset.unsafe {
 		m.text, m.recoded, m.shift = m.charset.decode(nil, m.text), true, 0
 	}
-	return m, m.split()
+	if err := m.split(); err != nil {
+		return nil, err
+	}
+	m.share()
+	return m, nil
+}
+
+// maxShared bounds the messages whose text is copied whole, so that values need
+// no copies of their own.
+const maxShared = 64 << 10 // bytes
+
+func (m *Message) share() {
+	m.utf8 = ""
+	if len(m.text) <= maxShared && (m.recoded || m.charset.enc == nil) && utf8.Valid(m.text) {
+		m.utf8 = string(m.text)
+	}
 }
 
 // declaredCharset reads MSH-18, whose first repetition is the default of the

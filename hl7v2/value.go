@@ -282,5 +282,8 @@ func (v Value) Text() string {
 	if v.level == levelLiteral {
 		return string(b)
 	}
+	if v.m.utf8 != "" && bytes.IndexByte(b, v.m.delims.Escape) < 0 {
+		return v.m.utf8[v.start:v.end]
+	}
 	return v.m.decode(b)
 }

@@ -98,16 +98,16 @@ func (in *Intake) file(tx halong.Tx, m *storage.Message, g lab.Group, n *int) er
 	if err != nil {
 		return err
 	}
-	for _, r := range g.Reports {
+	for i, r := range g.Reports {
 		h, err := in.cfg.Lab.File(tx, lab.Filing{
-			ID: lab.NewID(m.Seq, *n), Facility: m.Facility, Patient: who.Key, New: who.New && *n == 0, Received: m.Received,
+			ID: lab.NewID(m.Seq, *n), Facility: m.Facility, Patient: who.Key, New: who.New, Received: m.Received,
 		}, r)
 		if err != nil {
 			return err
 		}
 		*n++
 		err = in.emit(tx, halong.EventReportStored, m, reportPayload{
-			Message: m.Seq, Report: h.First, Version: h.Number, Late: h.Late, Status: string(h.Status), Observations: len(r.Observations),
+			Message: m.Seq, Report: h.First, Version: h.Number, Late: h.Late, Status: string(h.Status), Observations: len(r.Observations), NewPatient: who.New && i == 0,
 		})
 		if err != nil {
 			return err
@@ -123,10 +123,10 @@ func (in *Intake) patient(tx halong.Tx, m *storage.Message, g lab.Group) (patien
 		return patient.Recorded{}, nil
 	}
 	who, err := in.cfg.Patients.Record(tx, p)
-	if err != nil || !who.Changed {
+	if err != nil || who.New || !who.Changed { // a new patient is told of by the first report's event
 		return who, err
 	}
-	return who, in.emit(tx, halong.EventPatientUpdated, m, patientPayload{Message: m.Seq, New: who.New})
+	return who, in.emit(tx, halong.EventPatientUpdated, m, patientPayload{Message: m.Seq})
 }
 
 // applyRefused writes the row and event of bytes that were not taken.
@@ -177,11 +177,11 @@ type reportPayload struct {
 	Late         bool   `json:"late,omitempty"` // kept, not shown
 	Status       string `json:"status"`
 	Observations int    `json:"observations"`
+	NewPatient   bool   `json:"newPatient,omitempty"` // the first that is known of the patient
 }
 
 type patientPayload struct {
 	Message uint64 `json:"message"`
-	New     bool   `json:"new,omitempty"`
 }
 
 func (in *Intake) emit(tx halong.Tx, t halong.EventType, m *storage.Message, payload any) error {

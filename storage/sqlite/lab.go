@@ -6,6 +6,7 @@ import (
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/lab"
+	"github.com/klauspost/compress/s2"
 )
 
 var _ lab.Store = (*DB)(nil)
@@ -24,7 +25,7 @@ func (db *DB) AddVersion(t halong.Tx, v *lab.Version) error {
 	_, err = tx.Exec(`INSERT INTO lab_version (id, first, number, late, patient, facility, received, status, sent, service, filler, placer, accession, observed, content)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		int64(v.ID), int64(v.First), v.Number, v.Late, v.Patient, facility, v.Received.UnixMicro(), string(v.Status), v.Sent,
-		v.Service, v.Filler, v.Placer, v.Accession, v.Observed, v.Content)
+		v.Service, v.Filler, v.Placer, v.Accession, v.Observed, s2.Encode(nil, v.Content))
 	return fail(op, v.ID.String(), err)
 }
 
@@ -74,13 +75,33 @@ func (db *DB) Versions(ctx context.Context, f halong.Facility, patient int64) ([
 	var all []lab.Version
 	for rows.Next() {
 		v := lab.Version{Head: lab.Head{Facility: f}}
-		if err := scanHead(rows, &v.Head, &v.Content); err != nil {
-			return nil, fail(op, "", err)
+		var packed []byte
+		err := scanHead(rows, &v.Head, &packed)
+		if err == nil {
+			v.Content, err = unpack(packed)
+		}
+		if err != nil {
+			return nil, fail(op, v.ID.String(), err)
 		}
 		all = append(all, v)
 	}
 	return all, fail(op, "", rows.Err())
 }
+
+// unpack undoes s2.Encode, whose claim of a length is not trusted.
+func unpack(b []byte) ([]byte, error) {
+	if n, err := s2.DecodedLen(b); err != nil || n > maxContent {
+		return nil, halong.E("sqlite.unpack", halong.Corrupt, "", err)
+	}
+	out, err := s2.Decode(nil, b)
+	if err != nil {
+		return nil, halong.E("sqlite.unpack", halong.Corrupt, "", err)
+	}
+	return out, nil
+}
+
+// maxContent bounds a report's JSON in bytes: the largest message, with every byte escaped.
+const maxContent = 1 << 30
 
 func scanHead(row scanner, h *lab.Head, more ...any) error {
 	var received int64

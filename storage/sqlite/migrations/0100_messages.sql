@@ -74,6 +74,6 @@ CREATE TABLE lab_version (
 	placer    TEXT NOT NULL,
 	accession TEXT NOT NULL,
 	observed  TEXT NOT NULL,
-	content   BLOB NOT NULL -- the report as JSON
+	content   BLOB NOT NULL -- the report as JSON, packed by S2
 ) STRICT;
 CREATE INDEX lab_version_patient ON lab_version (patient, facility, service);
