@@ -60,40 +60,57 @@ func (s *selection) tagFor(chosen map[dicom.UID]offer) entityTag {
 	return s.tag.add(strconv.Itoa(len(chosen)), s.q.base)
 }
 
-// sendObjects answers multipart/related; type="application/dicom".
+// sendObjects answers multipart/related; type="application/dicom". The status is
+// sent when the first object is open.
 func (q *request) sendObjects(s *selection, chosen map[dicom.UID]offer) error {
 	tag := s.tagFor(chosen)
 	if q.fresh(tag) {
 		return nil
 	}
-	q.Response().Header().Set("Content-Type", multipart.ContentType(mediaDICOM, tag.boundary()))
-	if !q.start(http.StatusOK) {
-		return nil
-	}
 	w := multipart.NewWriter(q.body(), tag.boundary())
+	started := false
 	for in, err := range s.all() {
+		var obj Object
+		if err == nil {
+			obj, err = q.Archive.Open(q.ctx, in)
+		}
 		if err != nil {
 			return err
 		}
-		ts := chosen[in.Manifest.TransferSyntax].syntax
-		err = w.Part(
-			multipart.Field{Name: "Content-Type", Value: mediaDICOM + "; transfer-syntax=" + string(ts)},
-			multipart.Field{Name: "Content-Location", Value: resourceURL(q.base, in.Identity)})
-		if err != nil {
-			return err
+		if !started {
+			q.Response().Header().Set("Content-Type", multipart.ContentType(mediaDICOM, tag.boundary()))
+			if started = true; !q.start(http.StatusOK) {
+				return obj.Close()
+			}
 		}
-		if err := q.writeObject(w.W, in, ts); err != nil {
+		err = q.writePart(w, obj, in, chosen[in.Manifest.TransferSyntax].syntax)
+		if err = errors.Join(err, obj.Close()); err != nil {
 			return err
 		}
 	}
 	return w.Close()
 }
 
+func (q *request) writePart(w *multipart.Writer, obj Object, in *storage.Instance, ts dicom.UID) error {
+	err := w.Part(
+		multipart.Field{Name: "Content-Type", Value: mediaDICOM + "; transfer-syntax=" + string(ts)},
+		multipart.Field{Name: "Content-Location", Value: resourceURL(q.base, in.Identity)})
+	if err != nil {
+		return err
+	}
+	return writeObject(w.W, obj, in, ts)
+}
+
 // sendObject answers application/dicom with one instance.
-func (q *request) sendObject(s *selection, in *storage.Instance, o offer) error {
+func (q *request) sendObject(s *selection, in *storage.Instance, o offer) (err error) {
 	if q.fresh(s.tagFor(map[dicom.UID]offer{in.Manifest.TransferSyntax: o})) {
 		return nil
 	}
+	obj, err := q.Archive.Open(q.ctx, in)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, obj.Close()) }()
 	h := q.Response().Header()
 	h.Set("Content-Type", mediaDICOM+"; transfer-syntax="+string(o.syntax))
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -104,7 +121,7 @@ func (q *request) sendObject(s *selection, in *storage.Instance, o offer) error 
 	if !q.start(http.StatusOK) {
 		return nil
 	}
-	return q.writeObject(q.body(), in, o.syntax)
+	return writeObject(q.body(), obj, in, o.syntax)
 }
 
 // fileHeader gives preamble and File Meta Information (PS3.10 7.1). They are
@@ -115,12 +132,7 @@ func fileHeader(in *storage.Instance, ts dicom.UID) []byte {
 
 // writeObject writes one instance as a PS3.10 file in ts, which is the stored
 // transfer syntax or Explicit VR Little Endian.
-func (q *request) writeObject(w io.Writer, in *storage.Instance, ts dicom.UID) (err error) {
-	obj, err := q.Archive.Open(q.ctx, in)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, obj.Close()) }()
+func writeObject(w io.Writer, obj Object, in *storage.Instance, ts dicom.UID) error {
 	if _, err := w.Write(fileHeader(in, ts)); err != nil {
 		return err
 	}

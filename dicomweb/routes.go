@@ -29,6 +29,7 @@ func (s *service) routes(g *echo.Group) {
 		handler := s.handle(operation, h)
 		g.GET(path, handler)
 		g.HEAD(path, handler)
+		g.OPTIONS(path, s.options(methods(path)))
 	}
 	g.POST("/studies", s.handle("store", store))
 	g.POST(studyPath, s.handle("store", store))
@@ -46,12 +47,14 @@ func (s *service) routes(g *echo.Group) {
 	}
 	get(instancePath+"/frames/:frames", "frames", frames)
 	get(instancePath+"/bulkdata/*", "bulkdata", bulkdata)
+}
 
-	for path, methods := range map[string]string{
-		"/studies": "GET, HEAD, POST, OPTIONS", studyPath: "GET, HEAD, POST, OPTIONS", "/*": "GET, HEAD, OPTIONS",
-	} {
-		g.OPTIONS(path, s.options(methods))
+// methods gives the value of Allow for a path.
+func methods(path string) string {
+	if path == "/studies" || path == studyPath {
+		return "GET, HEAD, POST, OPTIONS"
 	}
+	return "GET, HEAD, OPTIONS"
 }
 
 // options answers OPTIONS, as a CORS preflight or plain.
