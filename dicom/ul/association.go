@@ -49,9 +49,9 @@ type Association struct {
 
 	rq       *pdu.AssociateRQ
 	ac       *pdu.AssociateAC
-	contexts []Context // accepted, by ascending ID
-	byID     [128]uint8
-	peerMax  uint32 // peer's Maximum Length Received, 0 for no limit
+	contexts []Context  // accepted
+	byID     [128]uint8 // index into contexts plus one, by half of the ID
+	peerMax  uint32     // peer's Maximum Length Received, 0 for no limit
 
 	pduLeft uint32 // of the current P-DATA-TF PDU, beyond the current fragment
 	pduSize uint32
@@ -67,7 +67,7 @@ func (a *Association) AC() *pdu.AssociateAC { return a.ac }
 // Requestor tells whether this end requested the Association.
 func (a *Association) Requestor() bool { return a.requestor }
 
-// Contexts gives the accepted Presentation Contexts by ascending ID.
+// Contexts gives the accepted Presentation Contexts in the order of the A-ASSOCIATE-AC.
 func (a *Association) Contexts() []Context { return a.contexts }
 
 // Context gives the accepted Presentation Context with that ID.

@@ -39,11 +39,11 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // read reads from the connection once the deadline is right.
 func (w *wire) read(p []byte) (int, error) {
-	want := w.deadline
+	want, slack := w.deadline, time.Duration(0)
 	if want.IsZero() && w.timeout > 0 {
-		want = time.Now().Add(w.timeout)
+		want, slack = time.Now().Add(w.timeout), w.timeout/8
 	}
-	if stale(w.readSet, want, w.timeout) {
+	if stale(w.readSet, want, slack) {
 		if err := w.conn.SetReadDeadline(want); err != nil {
 			return 0, err
 		}
@@ -56,20 +56,20 @@ func (w *wire) read(p []byte) (int, error) {
 }
 
 // stale tells whether the deadline that is set must be moved. Setting one costs
-// about as much as a small read, so it is let be while it is off by less than
-// an eighth of the time-out.
-func stale(set, want time.Time, timeout time.Duration) bool {
+// about as much as a small read, so it is let be while it is early by no more
+// than slack.
+func stale(set, want time.Time, slack time.Duration) bool {
 	if set.IsZero() || want.IsZero() {
 		return !set.Equal(want)
 	}
 	d := want.Sub(set)
-	return d < 0 || d > timeout/8
+	return d < 0 || d > slack
 }
 
 // write writes b whole.
 func (w *wire) write(b []byte) error {
 	if w.timeout > 0 && !w.interrupted.Load() {
-		if want := time.Now().Add(w.timeout); stale(w.writeSet, want, w.timeout) {
+		if want := time.Now().Add(w.timeout); stale(w.writeSet, want, w.timeout/8) {
 			if err := w.conn.SetWriteDeadline(want); err != nil {
 				return err
 			}
