@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -9,11 +10,10 @@ import (
 	"strings"
 	"time"
 
-	"crypto/tls"
-
 	"github.com/labstack/echo/v4"
 
 	"github.com/halong-gateway/halong/dicomweb"
+	"github.com/halong-gateway/halong/internal/intake"
 )
 
 // addHTTP makes the HTTP server: DICOMweb, the API, pages, health and metrics.
@@ -68,8 +68,10 @@ func (a *App) routes() *echo.Echo {
 		Scope:   scope,
 		Peer:    func(c echo.Context) string { return principal(c).Name },
 		Base:    a.base("/dicom-web"),
+		Fuzzy:   true,
 		Observe: a.observeWeb,
 	})
+	intake.RegisterAPI(g.Group("/api", a.gate.middleware), intake.APIConfig{Results: a.data.Index, Blobs: a.data.Store, Scope: scope})
 	return e
 }
 
