@@ -214,7 +214,7 @@ ItemStart (FFFE,E000)
 Fragment (FFFE,E000) ""
 Fragment (FFFE,E000) ""
 Fragment (FFFE,E000) "\x01\x02\x03"
-FragmentsEnd (7FE0,0010) OB
+FragmentsEnd (7FE0,0010)
 DataElement (FFFC,FFFC) OB "\x00\x00"
 `,
 		}, {

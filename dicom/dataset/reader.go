@@ -205,7 +205,7 @@ func (r *Reader) pop(n int) error {
 		t.Depth = r.depth
 	default:
 		r.depth--
-		t.Kind, t.Tag, t.VR = FragmentsEnd, f.tag, dicom.OB
+		t.Kind, t.Tag = FragmentsEnd, f.tag
 		t.Depth = r.depth
 	}
 	return nil

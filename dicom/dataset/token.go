@@ -45,7 +45,7 @@ type Token struct {
 	Tag dicom.Tag
 	// VR as encoded, or from the dictionary where the encoding says none (see
 	// dicom.VROf); SQ for all sequences, also those encoded as UN of undefined
-	// length; zero for items and fragments.
+	// length; zero for items, fragments and the end of fragments.
 	VR          dicom.VR
 	Length      uint32 // of the value in bytes as encoded; UndefinedLength if it ends with a delimiter
 	Offset      int64  // of the first byte of tag or delimiter in the data set; if deflated, in the inflated one
