@@ -380,10 +380,12 @@ func body(parts ...[]byte) *bytes.Buffer {
 
 const stowType = `Content-Type: multipart/related; type="application/dicom"; boundary=B`
 
-// put stores files and fails the test if that fails.
+// put stores files one after the other and fails the test if that fails.
 func (s *server) put(files ...[]byte) {
 	s.t.Helper()
-	s.want(s.do(http.MethodPost, "/studies", body(files...), stowType), http.StatusOK)
+	for _, f := range files {
+		s.want(s.do(http.MethodPost, "/studies", body(f), stowType), http.StatusOK)
+	}
 }
 
 // pixels adds Pixel Data of frames of rows x columns.

@@ -251,7 +251,7 @@ func TestStorePipelines(t *testing.T) {
 			return errors.New("the second part was not read meanwhile")
 		}
 	}
-	s.put(file("1.2.3.5"), file("1.2.3.6"))
+	s.want(s.do(http.MethodPost, "/studies", body(file("1.2.3.5"), file("1.2.3.6")), stowType), 200)
 }
 
 func TestStoreManyParts(t *testing.T) {
@@ -262,7 +262,7 @@ func TestStoreManyParts(t *testing.T) {
 			s.Put(dataset.Element{Tag: tag.PixelData, VR: dicom.OB, Value: bytes.Repeat([]byte("\r\n--"), 5000)})
 		}))
 	}
-	s.put(parts...)
+	s.want(s.do(http.MethodPost, "/studies", body(parts...), stowType), 200)
 	if len(s.m.stored) != 200 {
 		t.Errorf("%d stored", len(s.m.stored))
 	}
