@@ -460,3 +460,32 @@ func TestCallFailures(t *testing.T) {
 type errReader struct{ err error }
 
 func (r errReader) Read([]byte) (int, error) { return 0, r.err }
+
+// TestOnePDU: Command Set and Data Set as several PDVs of one PDU, then cut anywhere.
+func TestOnePDU(t *testing.T) {
+	k := &keeper{}
+	addr := start(t, &Server{Mux: testMux(k)})
+	command := (&Command{Field: CStoreRQ, MessageID: 1, AffectedSOPClass: ctStorage, AffectedSOPInstance: "1.2", HasDataSet: true}).Append(nil)
+	pdv := func(command, last bool, b []byte) []byte {
+		return append(pdu.PDV{Context: 1, Command: command, Last: last, Length: uint32(len(b))}.Append(nil), b...)
+	}
+	text := []byte("0123456789")
+	for cut := range text {
+		body := bytes.Join([][]byte{pdv(true, false, command[:9]), pdv(true, true, command[9:]), pdv(false, false, text[:cut]), pdv(false, true, text[cut:])}, nil)
+		one := append(pdu.Header{Type: pdu.TypeData, Length: uint32(len(body))}.Append(nil), body...)
+		conn := raw(t, addr)
+		for _, part := range [][]byte{one[:7+cut], one[7+cut : len(one)-3], one[len(one)-3:]} {
+			if _, err := conn.Write(part); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if typ, _ := readPDU(t, conn); typ != pdu.TypeData {
+			t.Fatal(typ)
+		}
+		if k.sum("1.2") != sha256.Sum256(text) {
+			t.Errorf("cut at %d: arrived differently", cut)
+		}
+		delete(k.sums, "1.2")
+		conn.Close()
+	}
+}
