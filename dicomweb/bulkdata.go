@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/halong-gateway/halong/dicom/dataset"
@@ -102,6 +103,9 @@ func (q *request) sendRanges(o offer, t entityTag, content io.ReadSeeker) error 
 	h.Set("Cache-Control", "private, no-cache")
 	h.Add("Vary", "Accept")
 	h.Set("Content-Type", o.mediaType)
+	if !strings.HasPrefix(q.Request().Header.Get("Range"), "bytes=") {
+		q.Request().Header.Del("Range") // other units are to be ignored (RFC 9110 14.2)
+	}
 	http.ServeContent(q.Response(), q.Request(), "", time.Time{}, content)
 	return nil
 }

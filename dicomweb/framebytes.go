@@ -144,35 +144,44 @@ type swapReader struct {
 	size int64
 }
 
+// swapChunk is how much swapReader reads at once, a multiple of every word size.
+const swapChunk = 64 << 10
+
 // ReadAt implements io.ReaderAt. Bytes after the last whole word stay as they are.
-func (s swapReader) ReadAt(p []byte, off int64) (int, error) {
+func (s swapReader) ReadAt(p []byte, off int64) (done int, err error) {
 	if s.word <= 1 {
 		return s.r.ReadAt(p, off)
 	}
 	w := int64(s.word)
-	from := off / w * w
-	to := min((off+int64(len(p))+w-1)/w*w, s.size)
-	if from >= to {
-		return 0, io.EOF
-	}
-	b := make([]byte, min(to-from, swapChunk))
-	n, err := s.r.ReadAt(b, from)
-	b = b[:n]
-	for i := 0; i+s.word <= n; i += s.word {
-		for j, k := i, i+s.word-1; j < k; j, k = j+1, k-1 {
-			b[j], b[k] = b[k], b[j]
+	end := min((off+int64(len(p))+w-1)/w*w, s.size)
+	var b []byte
+	for done < len(p) {
+		at := off + int64(done)
+		if at >= end {
+			return done, io.EOF
 		}
+		from := at - at%w
+		if b == nil {
+			b = make([]byte, min(end-from, swapChunk))
+		}
+		b = b[:min(end-from, int64(len(b)))]
+		if n, err := s.r.ReadAt(b, from); n < len(b) {
+			if err == nil || err == io.EOF {
+				err = io.ErrUnexpectedEOF
+			}
+			return done, err
+		}
+		swapWords(b, s.word)
+		done += copy(p[done:], b[at-from:])
 	}
-	n = copy(p, b[min(off-from, int64(n)):])
-	if n == len(p) {
-		return n, nil
-	}
-	if err == nil {
-		more, err := s.ReadAt(p[n:], off+int64(n))
-		return n + more, err
-	}
-	return n, err
+	return done, nil
 }
 
-// swapChunk is how much swapReader reads at once, a multiple of every word size.
-const swapChunk = 64 << 10
+// swapWords turns every whole word of b round.
+func swapWords(b []byte, word int) {
+	for ; len(b) >= word; b = b[word:] {
+		for i, j := 0, word-1; i < j; i, j = i+1, j-1 {
+			b[i], b[j] = b[j], b[i]
+		}
+	}
+}
