@@ -85,10 +85,11 @@ func (p *Patient) CR() Object {
 	for y := range rows {
 		for x := range columns {
 			sum := 0.0
-			for depth := -115.0; depth <= 115; depth += 10 {
-				sum += (1000 + at((float64(x)-columns/2)*spacing, depth, (rows/2-float64(y))*spacing)) / 1000
+			const step = 8 // mm; the first one is moved at random, which turns bands into grain
+			for depth := -119 + step/2*disturb.next(); depth <= 119; depth += step {
+				sum += step * (1000 + at((float64(x)-columns/2)*spacing, depth, (rows/2-float64(y))*spacing)) / 1000
 			}
-			put16(pixels[2*(y*columns+x):], 4095*(1-math.Exp(-sum/9))+15*disturb.next(), 4095)
+			put16(pixels[2*(y*columns+x):], 4095*(1-math.Exp(-sum/90)), 4095)
 		}
 	}
 	s := p.object(classCR, se, 1)
@@ -123,7 +124,7 @@ func (p *Patient) US() Object {
 		}
 	}
 	s := p.object(classUSMF, se, 1)
-	s.PutString(tag.ImageType, dicom.CS, "ORIGINAL", "PRIMARY", "", "0001")
+	s.PutString(tag.ImageType, dicom.CS, "ORIGINAL", "PRIMARY")
 	s.PutString(tag.ContentDate, dicom.DA, da(st.at))
 	s.PutString(tag.ContentTime, dicom.TM, tm(st.at))
 	s.PutString(tag.PatientOrientation, dicom.CS)
