@@ -184,11 +184,11 @@ func (j *rest) Read(p []byte) (int, error) {
 	return j.r.Read(p)
 }
 
-// implementation names what wrote a file (PS3.7 D.3.3.2); the UID is made of the UUID
-// 8f0c4d5e-0c1f-4d0e-9a62-5b7d3c1e9f24 (PS3.5 B.2).
+// How this implementation names itself (PS3.7 D.3.3.2); package dimse says the
+// same when it negotiates.
 const (
-	implementationClass   = "2.25.190143480156283805986119500254244937508"
-	implementationVersion = "HALONG_1"
+	implementationClass   = "2.25.302719361285417046350172849912630577144"
+	implementationVersion = "HALONG"
 )
 
 // AppendFileHeader appends an empty preamble and File Meta Information for an

@@ -65,10 +65,21 @@ func (b *FrameBuilder) Element(t dicom.Tag, valueLE []byte) {
 	case tag.PhotometricInterpretation:
 		b.photometric = strings.Trim(string(valueLE), " \x00")
 	case tag.ExtendedOffsetTable:
-		b.extOffsets = append([]byte(nil), valueLE...)
+		b.extOffsets = keepTable(valueLE)
 	case tag.ExtendedOffsetTableLengths:
-		b.extLengths = append([]byte(nil), valueLE...)
+		b.extLengths = keepTable(valueLE)
 	}
+}
+
+// maxOffsetTable is the longest offset table that is looked at, in bytes: that
+// of 1,000,000 frames. Longer ones are ignored; frames can often be told apart without.
+const maxOffsetTable = 8_000_000
+
+func keepTable(v []byte) []byte {
+	if len(v) > maxOffsetTable {
+		return nil
+	}
+	return append([]byte(nil), v...)
 }
 
 func ushort(v []byte) int64 {
@@ -87,7 +98,7 @@ func (b *FrameBuilder) Native(length int64, vr dicom.VR) {
 // OffsetTable tells the value of the first fragment, the Basic Offset Table.
 func (b *FrameBuilder) OffsetTable(v []byte) {
 	b.encapsulated = true
-	b.offsets = append([]byte(nil), v...)
+	b.offsets = keepTable(v)
 }
 
 // Fragment tells of a further fragment: the offset of its payload from the

@@ -309,6 +309,12 @@ DataElement (0028,0010) US "\x01\x00"
 			bytes: "0800 6000 'CS' 0200 'CT' 0D0A",
 			want:  "DataElement (0008,0060) CS \"CT\"\n",
 		},
+		{
+			name: "zeros among elements", uid: explicit,
+			bytes: "0800 6000 'CS' 0200 'CT' 0000000000000000 1000 2000 'LO' 0200 'X '",
+			want:  "DataElement (0008,0060) CS \"CT\"\n",
+			fails: "tag (0000,0000)",
+		},
 		{name: "empty", uid: explicit},
 	}
 	for _, tt := range tests {

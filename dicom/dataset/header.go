@@ -39,7 +39,7 @@ func (r *Reader) element(f *frame) error {
 	b := w.buf[w.rd:w.wr]
 	tag := f.enc.tag(b)
 	if tag == 0 && len(r.stack) == 1 && !f.fresh {
-		return r.finish()
+		return r.padding()
 	}
 	if tag>>16 == 0xFFFE {
 		return r.delimiter(f, tag)
@@ -68,6 +68,17 @@ func (r *Reader) element(f *frame) error {
 func (r *Reader) lastBytes(f *frame, n int) error {
 	if len(r.stack) > 1 || (r.win.err != nil && r.win.err != io.EOF) {
 		return r.short(f.last)
+	}
+	return r.finish()
+}
+
+// padding ends the data set where only zeros follow, as far as can be seen.
+func (r *Reader) padding() error {
+	n := r.win.fill(aheadLimit)
+	for _, c := range r.win.buf[r.win.rd : r.win.rd+min(n, aheadLimit)] {
+		if c != 0 {
+			return r.fail(0, "an element with tag (0000,0000) among others", nil)
+		}
 	}
 	return r.finish()
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/halong-gateway/halong/dicom"
 )
 
@@ -29,8 +28,8 @@ func TestHoles(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", file, err)
 			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Fatalf("%s: %s", file, diff)
+			if !slices.Equal(want, got) {
+				t.Fatalf("%s: other tokens with holes", file)
 			}
 		}
 	}

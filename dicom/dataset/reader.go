@@ -236,8 +236,8 @@ func (r *Reader) finish() error {
 }
 
 // Trailing tells, after io.EOF, how many bytes of the source came after the end
-// of the data set: what begins with tag (0000,0000) after other elements, a rest
-// of fewer than 8 bytes, or anything after the end of a deflated stream.
+// of the data set: zeros after the last element, a rest of fewer than 8 bytes,
+// or anything after the end of a deflated stream.
 func (r *Reader) Trailing() int64 { return r.trailing }
 
 // SetTee makes w the sink of every byte consumed from now on; nil discards. What

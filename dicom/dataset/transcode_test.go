@@ -8,7 +8,6 @@ import (
 	"testing"
 	"testing/iotest"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/halong-gateway/halong/dicom"
 )
 
@@ -96,8 +95,8 @@ func TestTranscodeImplicitToExplicit(t *testing.T) {
 		{Tag: 0x00091001, VR: dicom.UN, Value: []byte{1, 2, 3, 0}},
 		{Tag: 0x00204000, VR: dicom.UN, Value: append(bytes.Repeat([]byte{'x'}, 70_001), ' ')},
 	}
-	if diff := cmp.Diff(want, s.Elements); diff != "" {
-		t.Error(diff)
+	if where := differs(&Set{Elements: want}, s); where != "" {
+		t.Errorf("%s differs", where)
 	}
 }
 

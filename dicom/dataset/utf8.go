@@ -22,6 +22,7 @@ func (s *Set) DecodeUTF8() {
 // decodeUTF8 tells whether any text goes beyond ASCII.
 func (s *Set) decodeUTF8() (wide bool) {
 	d := s.decoder()
+	asIs := d.ASCIICompatible()
 	for i := range s.Elements {
 		e := &s.Elements[i]
 		for _, item := range e.Items {
@@ -30,7 +31,7 @@ func (s *Set) decodeUTF8() (wide bool) {
 			}
 			item.Delete(tagSpecificCharacterSet)
 		}
-		if isCharacters(e.VR) && e.decodeUTF8(d) {
+		if isCharacters(e.VR) && !(asIs && isASCII(e.Value)) && e.decodeUTF8(d) {
 			wide = true
 		}
 	}
@@ -41,12 +42,16 @@ func (s *Set) decodeUTF8() (wide bool) {
 func (e *Element) decodeUTF8(d *charset.Decoder) (wide bool) {
 	v := d.Decode(make([]byte, 0, len(e.Value)+1), e.Value, e.VR)
 	e.Value = pad(v, e.VR)
-	for _, c := range v {
+	return !isASCII(v)
+}
+
+func isASCII(b []byte) bool {
+	for _, c := range b {
 		if c >= 0x80 {
-			return true
+			return false
 		}
 	}
-	return false
+	return true
 }
 
 // isCharacters tells whether values of the VR are made of characters (PS3.5 6.2).
