@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"encoding/binary"
 	"slices"
 
 	"github.com/halong-gateway/halong"
@@ -20,13 +21,67 @@ func encode(s *dataset.Set) []byte {
 // rowSyntax is how attributes are encoded in rows.
 var rowSyntax = &dicom.TransferSyntax{UID: dicom.ExplicitVRLittleEndian, ExplicitVR: true, Pixels: true}
 
-// decode reads what encode wrote.
+// decode reads what encode wrote. Values point into b. Sets without sequences,
+// as nearly all are, are read in place.
 func decode(b []byte) (*dataset.Set, error) {
+	if s := decodeFlat(b); s != nil {
+		return s, nil
+	}
 	s, err := dataset.Parse(b, rowSyntax, dataset.Limits{})
 	if err != nil {
 		return nil, halong.E("sqlite.attributes", halong.Corrupt, "", err)
 	}
 	return s, nil
+}
+
+// decodeFlat reads a set of elements of defined length that are no sequences
+// (PS3.5 7.1.2); nil if it is not one.
+func decodeFlat(b []byte) *dataset.Set {
+	const room = 4 // for what is computed and added
+	elements := make([]dataset.Element, 0, count(b)+room)
+	for len(b) > 0 {
+		head, length := header(b)
+		if head == 0 || length > uint64(len(b)-head) {
+			return nil
+		}
+		end := head + int(length)
+		elements = append(elements, dataset.Element{
+			Tag:   dicom.NewTag(binary.LittleEndian.Uint16(b), binary.LittleEndian.Uint16(b[2:])),
+			VR:    dicom.VR(b[4])<<8 | dicom.VR(b[5]),
+			Value: b[head:end:end],
+		})
+		b = b[end:]
+	}
+	return &dataset.Set{Elements: elements}
+}
+
+// header gives the length of an element's header and of its value; 0 for the
+// header if it is a sequence's or no header at all.
+func header(b []byte) (head int, length uint64) {
+	if len(b) < 8 {
+		return 0, 0
+	}
+	vr := dicom.VR(b[4])<<8 | dicom.VR(b[5])
+	if !vr.LongLength() {
+		return 8, uint64(binary.LittleEndian.Uint16(b[6:]))
+	}
+	if len(b) < 12 || vr == dicom.SQ {
+		return 0, 0
+	}
+	return 12, uint64(binary.LittleEndian.Uint32(b[8:]))
+}
+
+// count gives the number of elements of a flat set, roughly if it is none.
+func count(b []byte) (n int) {
+	for len(b) > 0 {
+		head, length := header(b)
+		if head == 0 || length > uint64(len(b)-head) {
+			return n
+		}
+		b = b[head+int(length):]
+		n++
+	}
+	return n
 }
 
 func isEmpty(e *dataset.Element) bool {

@@ -141,17 +141,15 @@ func (p *plan) dates(column string, k query.Key) bool {
 	return true
 }
 
-// words narrows to names that hold the longest word of the key's first value: name
+// mostWords bounds the conditions that one name makes.
+const mostWords = 4
+
+// words narrows to names that hold the words of the key's first value: name
 // columns hold all component groups, folded.
 func (p *plan) words(column string, k query.Key) {
-	var longest string
-	for _, w := range literals(k.Values[0]) {
-		if len(w) > len(longest) {
-			longest = w
-		}
-	}
-	if longest != "" {
-		p.and("instr("+column+", ?) > 0", longest)
+	words := literals(k.Values[0])
+	for _, w := range words[:min(len(words), mostWords)] {
+		p.and("instr("+column+", ?) > 0", w)
 	}
 }
 

@@ -121,9 +121,9 @@ func (m *model) shown(order []halong.Facility) []string {
 	return lines
 }
 
-func shown(t testing.TB, x storage.Index, scope halong.Scope) []string {
+func shown(t testing.TB, x storage.Index, scope halong.Scope, studies string) []string {
 	var lines []string
-	for _, r := range rows(t, x, scope, storage.Query{Level: storage.LevelInstance}) {
+	for _, r := range rows(t, x, scope, storage.Query{Level: storage.LevelInstance}, studies) {
 		a := r.Attributes
 		lines = append(lines, fmt.Sprintln(r.Facility, r.SOP, a.String(tag.ContentDescription), a.String(tag.NumberOfStudyRelatedSeries),
 			a.String(tag.NumberOfStudyRelatedInstances), a.String(tag.NumberOfSeriesRelatedInstances), a.Strings(tag.ModalitiesInStudy)))
@@ -134,15 +134,16 @@ func shown(t testing.TB, x storage.Index, scope halong.Scope) []string {
 // indexModel compares an index with the naive model under random adding,
 // sending again, other versions and deleting, in transactions of several steps.
 func indexModel(t *testing.T, open func(t testing.TB) storage.Index) {
+	x, run := open(t), 0
 	rapid.Check(t, func(r *rapid.T) {
-		x := open(t)
+		run++ // each run has its own studies
 		m := &model{}
 		digit := rapid.IntRange(1, 2)
 		object := rapid.Custom(func(r *rapid.T) Object {
 			study, series, sop := digit.Draw(r, "study"), digit.Draw(r, "series"), digit.Draw(r, "instance")
 			o := Object{
 				Facility: halong.Facility(rapid.SampledFrom([]string{"BV1", "BV2"}).Draw(r, "facility")),
-				Study:    fmt.Sprintf("1.2.%d", study), Series: fmt.Sprintf("1.2.%d.%d", study, series), SOP: fmt.Sprintf("1.2.%d.%d.%d", study, series, sop),
+				Study:    fmt.Sprintf("1.%d.%d", run, study), Series: fmt.Sprintf("1.%d.%d.%d", run, study, series), SOP: fmt.Sprintf("1.%d.%d.%d.%d", run, study, series, sop),
 				Content: rapid.SampledFrom([]string{"a", "b", "c"}).Draw(r, "content"), Modality: map[int]string{1: "CT", 2: "SR"}[series],
 			}
 			return o
@@ -179,7 +180,7 @@ func indexModel(t *testing.T, open func(t testing.TB) storage.Index) {
 				return nil
 			})
 			for _, order := range [][]halong.Facility{{"BV1"}, {"BV2", "BV1"}, {"BV1", "BV2"}} {
-				if diff := gocmp.Diff(m.shown(order), shown(t, x, halong.Scope{Visible: order})); diff != "" {
+				if diff := gocmp.Diff(m.shown(order), shown(t, x, halong.Scope{Visible: order}, fmt.Sprintf("StudyInstanceUID=1.%[1]d.1,1.%[1]d.2", run))); diff != "" {
 					r.Fatalf("%v: %s", order, diff)
 				}
 			}
