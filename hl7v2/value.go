@@ -280,7 +280,7 @@ func (v Value) Text() string {
 		return ""
 	}
 	if v.level == levelLiteral {
-		return string(b)
+		return string(v.m.toUTF8(b))
 	}
 	if v.m.utf8 != "" && bytes.IndexByte(b, v.m.delims.Escape) < 0 {
 		return v.m.utf8[v.start:v.end]
