@@ -63,7 +63,7 @@ func failAt(t *testing.T, n int, lasting bool) (done bool) {
 	if err := check(w.s, w.index, w.acked); err != nil {
 		t.Fatalf("after operation %d failed: %v", n, err)
 	}
-	for i := w.history[0].at; i <= w.sim.Changes(); i += 7 {
+	for i := w.history[0].at; i <= w.sim.Changes(); i += 29 {
 		if err := w.cut(i, disktest.LoseAll); err != nil {
 			t.Fatalf("operation %d failed, cut %d: %v", n, i, err)
 		}

@@ -42,6 +42,7 @@ func TestSuite(t *testing.T) {
 			return openStore(t, filepath.Join(t.TempDir(), "data"), o)
 		}
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			t.Run("Blobs", func(t *testing.T) {
 				storagetest.Blobs(t, func(t *testing.T) storagetest.Store { return open(t) })
 			})
