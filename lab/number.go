@@ -34,9 +34,9 @@ func number(s string) (n json.Number, comma, ok bool) {
 		}
 		s, comma = before+"."+after, true
 	}
-	s, negative := strings.TrimPrefix(s, "+"), false
-	if strings.HasPrefix(s, "-") {
-		s, negative = s[1:], true
+	s, negative := strings.CutPrefix(s, "-")
+	if !negative {
+		s = strings.TrimPrefix(s, "+")
 	}
 	mantissa, exponent := s, ""
 	if i := strings.IndexAny(s, "eE"); i >= 0 {
