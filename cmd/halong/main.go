@@ -72,7 +72,8 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var c cli
 	left := -1
-	parser, err := kong.New(&c,
+	parser, err := kong.New(
+		&c,
 		kong.Name("halong"),
 		kong.Description("Medical imaging and laboratory gateway: DICOM, DICOMweb, HL7v2.\n\nExit codes: 0 done, 1 failed or damaged, 2 usage or configuration, 3 done in part (quarantine, missing)."),
 		kong.Writers(stdout, stderr),

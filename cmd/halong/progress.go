@@ -18,7 +18,8 @@ func newBar(e *env, what string, total int64, bytes bool) *bar {
 	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
 		return &bar{}
 	}
-	return &bar{progressbar.NewOptions64(total,
+	return &bar{progressbar.NewOptions64(
+		total,
 		progressbar.OptionSetDescription(what),
 		progressbar.OptionSetWriter(f),
 		progressbar.OptionShowBytes(bytes),

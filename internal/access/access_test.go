@@ -25,7 +25,7 @@ func TestTokens(t *testing.T) {
 			t.Errorf("%q: %s", c.token, d)
 		}
 	}
-	if _, ok := (Tokens)(nil).Authenticate(""); ok {
+	if _, ok := Tokens(nil).Authenticate(""); ok {
 		t.Error("no tokens let somebody in")
 	}
 }
@@ -100,7 +100,7 @@ func TestPeers(t *testing.T) {
 			t.Errorf("%s at %s: %q, %v", c.ae, c.addr, p.Facility, ok)
 		}
 	}
-	if _, ok := (Peers)(nil).Match("X", netip.MustParseAddr("8.8.8.8")); !ok {
+	if _, ok := Peers(nil).Match("X", netip.MustParseAddr("8.8.8.8")); !ok {
 		t.Error("an empty list must let everybody in")
 	}
 	if _, err := ParseNet("10.1.2.3/16"); err == nil {

@@ -59,7 +59,8 @@ func openStore(c *config.Config, log *slog.Logger) (*Data, error) {
 	s, err := disk.Open(filepath.Join(c.Data, storeFolder), disk.Options{Budget: int64(c.Storage.Budget)})
 	if halong.KindOf(err) == halong.Conflict {
 		return nil, halong.E(op, halong.Conflict, "", fmt.Errorf(
-			"the data folder %s is in use by another halong process; stop that one first (halong serve holds it as long as it runs)", c.Data))
+			"the data folder %s is in use by another halong process; stop that one first (halong serve holds it as long as it runs)", c.Data,
+		))
 	}
 	if err != nil {
 		return nil, err
