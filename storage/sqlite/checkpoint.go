@@ -10,18 +10,13 @@ import (
 // never lets the log begin anew; so once the log has grown to four times the size
 // that starts one, the committer is held between two groups for the rest.
 type checkpointer struct {
-	db      *DB
-	wake    chan struct{}
-	ended   chan struct{}
-	flushed int64 // size of the log when it was last checkpointed
+	db    *DB
+	wake  chan struct{}
+	ended chan struct{}
 }
 
-// pinned is how many times Options.WAL the log may have grown (a reader kept it
-// from beginning anew) before its file is cut.
-const (
-	restartAt  = 4
-	truncateAt = 16
-)
+// restartAt is at how many times Options.WAL the log is made to begin anew.
+const restartAt = 4
 
 func (c *checkpointer) start(db *DB) {
 	c.db, c.wake, c.ended = db, make(chan struct{}, 1), make(chan struct{})
@@ -36,6 +31,7 @@ func (c *checkpointer) poke() {
 	}
 }
 
+// stop ends the loop and empties the log. Nothing may poke any more.
 func (c *checkpointer) stop() {
 	close(c.wake)
 	<-c.ended
@@ -44,32 +40,27 @@ func (c *checkpointer) stop() {
 
 func (c *checkpointer) loop() {
 	defer close(c.ended)
-	var seen int64
+	limit := c.db.options.WAL
+	var moved int64 // size of the log at the last checkpoint
 	for range c.wake {
 		size := c.size()
-		if size < seen {
-			seen = 0
+		moved = min(moved, size)
+		if size-moved < limit {
+			continue
 		}
-		limit := c.db.options.WAL
-		switch {
-		case size >= restartAt*limit:
-			c.run("PASSIVE") // nearly all of the work, while commits go on
-			c.alone(size >= truncateAt*limit)
-			seen = 0
-		case size-seen >= limit:
-			c.run("PASSIVE")
-			seen = size
+		c.run("PASSIVE") // nearly all of the work, while commits go on
+		if moved = size; size >= restartAt*limit {
+			c.restart()
 		}
 	}
 }
 
-// alone checkpoints the rest while no group is open.
-func (c *checkpointer) alone(cut bool) {
+// restart moves what is left and cuts the log, while no group is open. A reader
+// that is still at work on the log only puts it off.
+func (c *checkpointer) restart() {
 	c.db.writing.Lock()
 	defer c.db.writing.Unlock()
-	mode := "TRUNCATE"
-	_ = cut
-	c.run(mode)
+	c.run("TRUNCATE")
 }
 
 // size gives the length of the log's file in bytes; 0 if it is not there.

@@ -31,7 +31,11 @@ type plan struct {
 const prefixLimit = 200
 
 func (s *search) plan() (*plan, error) {
+	if s.planned != nil {
+		return s.planned, nil
+	}
 	p := &plan{first: firstPage, exact: true}
+	s.planned = p
 	if s.studies != nil {
 		p.in("s.uid", s.studies)
 		p.index = "INDEXED BY study_uid"

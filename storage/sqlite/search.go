@@ -27,6 +27,8 @@ type search struct {
 	retrieve bool // read what retrieval needs instead of attributes
 	all      bool // every version of every facility, nothing merged
 
+	planned *plan
+
 	// UIDs that narrow the walk; nil for all.
 	studies, series, sops []string
 }

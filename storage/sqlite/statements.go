@@ -24,6 +24,8 @@ type statements struct {
 	on runner
 	mu sync.RWMutex
 	by map[string]*sql.Stmt
+
+	trace func(query string, args []any) // set by tests; told of what is read
 }
 
 // get gives the prepared statement of a text; nil when it is to be run unprepared.
@@ -58,6 +60,9 @@ func (s *statements) exec(ctx context.Context, query string, args ...any) (sql.R
 }
 
 func (s *statements) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if s.trace != nil {
+		s.trace(query, args)
+	}
 	if st := s.get(query); st != nil {
 		return st.QueryContext(ctx, args...)
 	}
@@ -65,6 +70,9 @@ func (s *statements) query(ctx context.Context, query string, args ...any) (*sql
 }
 
 func (s *statements) queryRow(ctx context.Context, query string, args ...any) *sql.Row {
+	if s.trace != nil {
+		s.trace(query, args)
+	}
 	if st := s.get(query); st != nil {
 		return st.QueryRowContext(ctx, args...)
 	}

@@ -1,0 +1,75 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/storage"
+)
+
+// Break makes the committer's statement with the text fail, until mend is called.
+func (db *DB) Break(text string) (mend func(), err error) {
+	st, err := db.conn.PrepareContext(context.Background(), "SELECT abs(-9223372036854775808)") // overflows
+	if err != nil {
+		return nil, err
+	}
+	db.writer.mu.Lock()
+	defer db.writer.mu.Unlock()
+	if db.writer.by == nil {
+		db.writer.by = make(map[string]*sql.Stmt)
+	}
+	good := db.writer.by[text]
+	db.writer.by[text] = st
+	return func() {
+		db.writer.mu.Lock()
+		defer db.writer.mu.Unlock()
+		delete(db.writer.by, text)
+		if good != nil {
+			db.writer.by[text] = good
+		}
+	}, nil
+}
+
+// Plans gives SQLite's plan of each query that f runs, one line each, the parts joined by "; ".
+func (db *DB) Plans(f func() error) (plans []string, err error) {
+	type statement struct {
+		text string
+		args []any
+	}
+	var ran []statement
+	db.reader.trace = func(text string, args []any) { ran = append(ran, statement{text, args}) }
+	err = f()
+	db.reader.trace = nil
+	for _, s := range ran {
+		rows, err := db.reader.pool.Query("EXPLAIN QUERY PLAN "+s.text, s.args...)
+		if err != nil {
+			return nil, err
+		}
+		var parts []string
+		for rows.Next() {
+			var id, parent, unused int
+			var detail string
+			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+				return nil, err
+			}
+			parts = append(parts, detail)
+		}
+		if err := rows.Close(); err != nil {
+			return nil, err
+		}
+		plans = append(plans, strings.Join(parts, "; "))
+	}
+	return plans, err
+}
+
+// Searched runs a search to its end.
+func (db *DB) Searched(scope halong.Scope, q storage.Query) error {
+	for _, err := range db.Find(context.Background(), scope, q) {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

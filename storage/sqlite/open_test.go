@@ -1,0 +1,114 @@
+package sqlite_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/storage"
+	"github.com/halong-gateway/halong/storage/sqlite"
+)
+
+func exec(t testing.TB, db *sqlite.DB, statement string, args ...any) {
+	t.Helper()
+	if err := db.Update(context.Background(), func(tx halong.Tx) error {
+		_, err := tx.(*sqlite.Tx).Exec(statement, args...)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestNewerSchema: a file of a newer program is refused, with words that say what to do.
+func TestNewerSchema(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "halong.db")
+	db := openAt(t, path, nil, sqlite.Options{})
+	exec(t, db, `INSERT INTO schema_version (version, name) VALUES (9000, '9000_future.sql')`)
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, err := sqlite.Open(context.Background(), path, nil, sqlite.Options{})
+	if !errors.Is(err, sqlite.ErrNewerSchema) || halong.KindOf(err) != halong.Conflict || !strings.Contains(err.Error(), "9000") {
+		t.Fatalf("error %v", err)
+	}
+}
+
+// TestNotAnIndex: other files are refused and left alone.
+func TestNotAnIndex(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "halong.db")
+	content := strings.Repeat("this is no database\n", 1000)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sqlite.Open(context.Background(), path, nil, sqlite.Options{}); halong.KindOf(err) != halong.Corrupt {
+		t.Fatalf("error %v, want one of kind corrupt", err)
+	}
+	after, err := os.ReadFile(path)
+	if err != nil || string(after) != content {
+		t.Fatalf("the file was changed: %v", err)
+	}
+	if _, err := sqlite.Open(context.Background(), "/dev/null/halong.db", nil, sqlite.Options{}); halong.KindOf(err) != halong.Permission {
+		t.Fatalf("error %v, want one of kind permission", err)
+	}
+}
+
+// TestTampered: an event that is changed, removed or given another payload is found; an erased payload is not held against the chain.
+func TestTampered(t *testing.T) {
+	for _, c := range []struct {
+		name, statement string
+		want            string // in the error; empty: none
+	}{
+		{"payload", `UPDATE event SET payload = x'00' WHERE seq = 3`, "event 3: corrupt: has another payload"},
+		{"type", `UPDATE event SET type = 'x' WHERE seq = 3`, "event 3: corrupt: breaks the chain"},
+		{"time", `UPDATE event SET time = time + 1 WHERE seq = 4`, "event 4: corrupt: breaks the chain"},
+		{"removed", `DELETE FROM event WHERE seq = 2`, "event 2: corrupt: is missing"},
+		{"erased", `UPDATE event SET payload = NULL, salt = NULL WHERE seq = 2`, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			db := open(t, nil, sqlite.Options{})
+			for i := range 5 {
+				if err := db.Update(context.Background(), store(db, nil, i)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			exec(t, db, c.statement)
+			err := db.VerifyEvents(context.Background())
+			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+				t.Fatalf("error %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+// TestCheckpoints: the write-ahead log stays small under commits without end.
+func TestCheckpoints(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "halong.db")
+	const limit = 256 << 10
+	db := openAt(t, path, nil, sqlite.Options{WAL: limit})
+	var largest int64
+	for i := range 150 {
+		if err := db.Update(context.Background(), func(tx halong.Tx) error {
+			for j := range 20 {
+				if _, err := db.AddInstance(tx, instance(20*i+j).Instance(), storage.ServeFirst); err != nil {
+					return err
+				}
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(path + "-wal")
+		if err != nil {
+			t.Fatal(err)
+		}
+		largest = max(largest, info.Size())
+	}
+	if largest > 16*limit {
+		t.Errorf("the write-ahead log grew to %d bytes", largest)
+	}
+	t.Logf("largest write-ahead log: %d bytes", largest)
+}
