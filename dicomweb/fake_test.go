@@ -331,6 +331,13 @@ func (s *server) do(method, path string, body io.Reader, headers ...string) *htt
 		r.Header.Add(name, value)
 	}
 	w := httptest.NewRecorder()
+	defer func() {
+		if p := recover(); p != nil && p != http.ErrAbortHandler {
+			panic(p)
+		} else if p != nil {
+			s.t.Errorf("%s %s broke off: %v", method, path, s.o[len(s.o)-1].Err)
+		}
+	}()
 	s.h.ServeHTTP(w, r)
 	return w
 }

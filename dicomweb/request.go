@@ -121,6 +121,31 @@ func (q *request) start(status int) (body bool) {
 	return q.Request().Method != http.MethodHead
 }
 
+// lazyBody sends the status with the first bytes, so that what fails before them
+// can still be answered with an error.
+type lazyBody struct {
+	q       *request
+	started bool
+}
+
+func (b *lazyBody) begin() {
+	if !b.started {
+		b.started = true
+		b.q.start(http.StatusOK)
+	}
+}
+
+func (b *lazyBody) Write(p []byte) (int, error) {
+	b.begin()
+	return b.q.Response().Write(p)
+}
+
+// ReadFrom hands large copies to net/http.
+func (b *lazyBody) ReadFrom(src io.Reader) (int64, error) {
+	b.begin()
+	return answerBody{b.q.Response()}.ReadFrom(src)
+}
+
 // body writes to the answer past echo's wrapper where that helps (sendfile). Call
 // start before.
 func (q *request) body() io.Writer { return answerBody{q.Response()} }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/dicom"
 	"github.com/halong-gateway/halong/dicom/dataset"
 	"github.com/halong-gateway/halong/dicomweb/multipart"
@@ -60,57 +61,51 @@ func (s *selection) tagFor(chosen map[dicom.UID]offer) entityTag {
 	return s.tag.add(strconv.Itoa(len(chosen)), s.q.base)
 }
 
-// sendObjects answers multipart/related; type="application/dicom". The status is
-// sent when the first object is open.
+// sendObjects answers multipart/related; type="application/dicom".
 func (q *request) sendObjects(s *selection, chosen map[dicom.UID]offer) error {
 	tag := s.tagFor(chosen)
 	if q.fresh(tag) {
 		return nil
 	}
-	w := multipart.NewWriter(q.body(), tag.boundary())
-	started := false
+	q.Response().Header().Set("Content-Type", multipart.ContentType(mediaDICOM, tag.boundary()))
+	if q.Request().Method == http.MethodHead {
+		q.start(http.StatusOK)
+		return nil
+	}
+	out := bufio.NewWriterSize(&lazyBody{q: q}, bodyBuffer)
+	w := multipart.NewWriter(out, tag.boundary())
 	for in, err := range s.all() {
-		var obj Object
-		if err == nil {
-			obj, err = q.Archive.Open(q.ctx, in)
-		}
 		if err != nil {
 			return err
 		}
-		if !started {
-			q.Response().Header().Set("Content-Type", multipart.ContentType(mediaDICOM, tag.boundary()))
-			if started = true; !q.start(http.StatusOK) {
-				return obj.Close()
-			}
-		}
-		err = q.writePart(w, obj, in, chosen[in.Manifest.TransferSyntax].syntax)
-		if err = errors.Join(err, obj.Close()); err != nil {
+		if err := q.writePart(w, in, chosen[in.Manifest.TransferSyntax].syntax); err != nil {
 			return err
 		}
 	}
-	return w.Close()
+	if err := w.Close(); err != nil {
+		return err
+	}
+	return out.Flush()
 }
 
-func (q *request) writePart(w *multipart.Writer, obj Object, in *storage.Instance, ts dicom.UID) error {
+// bodyBuffer is how much of an answer is gathered before it is written.
+const bodyBuffer = 64 << 10
+
+func (q *request) writePart(w *multipart.Writer, in *storage.Instance, ts dicom.UID) error {
 	err := w.Part(
 		multipart.Field{Name: "Content-Type", Value: mediaDICOM + "; transfer-syntax=" + string(ts)},
 		multipart.Field{Name: "Content-Location", Value: resourceURL(q.base, in.Identity)})
 	if err != nil {
 		return err
 	}
-	return writeObject(w.W, obj, in, ts)
+	return q.writeObject(w.W, in, ts)
 }
 
 // sendObject answers application/dicom with one instance.
-func (q *request) sendObject(s *selection, in *storage.Instance, o offer) (err error) {
+func (q *request) sendObject(s *selection, in *storage.Instance, o offer) error {
 	if q.fresh(s.tagFor(map[dicom.UID]offer{in.Manifest.TransferSyntax: o})) {
 		return nil
 	}
-	obj, err := q.Archive.Open(q.ctx, in)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, obj.Close()) }()
 	h := q.Response().Header()
 	h.Set("Content-Type", mediaDICOM+"; transfer-syntax="+string(o.syntax))
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -118,10 +113,15 @@ func (q *request) sendObject(s *selection, in *storage.Instance, o offer) (err e
 		size := int64(len(fileHeader(in, o.syntax))) + in.Manifest.Size()
 		h.Set("Content-Length", strconv.FormatInt(size, 10))
 	}
-	if !q.start(http.StatusOK) {
+	if q.Request().Method == http.MethodHead {
+		q.start(http.StatusOK)
 		return nil
 	}
-	return writeObject(q.body(), obj, in, o.syntax)
+	out := bufio.NewWriterSize(&lazyBody{q: q}, bodyBuffer)
+	if err := q.writeObject(out, in, o.syntax); err != nil {
+		return err
+	}
+	return out.Flush()
 }
 
 // fileHeader gives preamble and File Meta Information (PS3.10 7.1). They are
@@ -132,22 +132,25 @@ func fileHeader(in *storage.Instance, ts dicom.UID) []byte {
 
 // writeObject writes one instance as a PS3.10 file in ts, which is the stored
 // transfer syntax or Explicit VR Little Endian.
-func writeObject(w io.Writer, obj Object, in *storage.Instance, ts dicom.UID) error {
+func (q *request) writeObject(w io.Writer, in *storage.Instance, ts dicom.UID) (err error) {
+	obj, err := q.Archive.Open(q.ctx, in)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, obj.Close()) }()
 	if _, err := w.Write(fileHeader(in, ts)); err != nil {
 		return err
 	}
 	if ts == in.Manifest.TransferSyntax {
-		_, err := io.Copy(w, obj.DataSet())
-		return err
+		return copyExactly(w, obj.DataSet(), obj.Size())
 	}
 	to, ok := dicom.LookupTransferSyntax(ts)
 	if !ok {
-		return fail(http.StatusNotAcceptable, "Unknown transfer syntax.")
+		return halong.E("dicomweb.retrieve", halong.Internal, string(ts), nil)
 	}
-	b := bufio.NewWriterSize(w, 64<<10)
-	r := dataset.NewReader(obj.DataSet(), obj.TransferSyntax())
-	if err := dataset.Transcode(b, r, to); err != nil {
-		return err
+	err = dataset.Transcode(w, dataset.NewReader(obj.DataSet(), obj.TransferSyntax()), to)
+	if errors.Is(err, dataset.ErrEncapsulated) { // compressed pixels under a native transfer syntax
+		return &problem{http.StatusNotAcceptable, "The SOP Instance cannot be re-encoded.", err}
 	}
-	return b.Flush()
+	return err
 }

@@ -126,7 +126,7 @@ func (s *searchRequest) match(p param) error {
 	if p.value == "" || p.value == "*" && vr != dicom.UI {
 		return nil
 	}
-	k, err := query.Parse(path, vr, repairPlus(p.value, vr, path))
+	k, err := parseKey(path, vr, p.value)
 	if err != nil {
 		return &problem{http.StatusBadRequest, "The value for " + name + " does not fit its value representation.", err}
 	}
@@ -177,6 +177,23 @@ func attributeName(path []dicom.Tag) string {
 		return e.Keyword
 	}
 	return path[len(path)-1].String()
+}
+
+// parseKey reads the value of a matching key. UIDs that break PS3.5 9.1 are let
+// through, because objects bear them.
+func parseKey(path []dicom.Tag, vr dicom.VR, value string) (query.Key, error) {
+	k, err := query.Parse(path, vr, repairPlus(value, vr, path))
+	if err == nil || vr != dicom.UI {
+		return k, err
+	}
+	k = query.Key{Path: path, VR: vr}
+	for u := range strings.FieldsFuncSeq(value, func(c rune) bool { return c == ',' || c == '\\' }) {
+		if u = strings.TrimSpace(u); !nameable(u) {
+			return k, err
+		}
+		k.Values = append(k.Values, u)
+	}
+	return k, nil
 }
 
 // repairPlus gives back the sign of a UTC offset that was sent as an unescaped

@@ -98,6 +98,9 @@ func objectOffers(ts dicom.UID, single bool) []offer {
 // transfer syntax or "*": viewers ask so and read the part's own media type.
 func frameOffers(ts dicom.UID, encapsulated, single bool) []offer {
 	var list []offer
+	if encapsulated && native(ts) { // it is not said how they are compressed
+		return nil
+	}
 	for _, multi := range []bool{true, false} {
 		if !multi && !single {
 			break
