@@ -75,7 +75,7 @@ func (a *Ack) Append(dst []byte, m *Message) []byte {
 	w := ackWriter{dst: dst, d: Standard}
 	var h Segment
 	if m != nil {
-		w.d, h = m.delims, m.Segment(0)
+		w.d, h = m.delims, m.asReceived().Segment(0)
 	}
 	version := h.Field(12)
 	a.msh(&w, h, version)

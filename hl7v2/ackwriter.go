@@ -68,16 +68,21 @@ func (w *ackWriter) delimiter(c byte) {
 	w.dst = append(w.dst, c)
 }
 
+// asReceived gives the message in the bytes that came, for echoing them.
+func (m *Message) asReceived() *Message {
+	if !m.recoded {
+		return m
+	}
+	plain, err := Parse(m.raw, WithCharset(Lenient))
+	if err != nil {
+		return m
+	}
+	return plain
+}
+
 // rawOf gives a header field for echoing: nothing of it that would break the answer's framing.
 func rawOf(v Value) []byte {
 	b := v.Raw()
-	if v.m != nil && v.m.recoded {
-		t, err := v.m.charset.encode(nil, b)
-		if err != nil {
-			return nil
-		}
-		b = t
-	}
 	if i := bytes.IndexAny(b, "\r\n\x0b\x1c"); i >= 0 {
 		b = b[:i]
 	}

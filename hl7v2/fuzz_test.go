@@ -64,8 +64,8 @@ func fuzzAck(t *testing.T, m *Message) {
 	if got := again.Get("MSA-1"); got != "AE" {
 		t.Fatalf("MSA-1 of %q is %q", b, got)
 	}
-	want := rawOf(m.Segment(0).Field(10))
-	if got := rawOf(again.First("MSA").Field(2)); !bytes.Equal(got, want) {
+	want := rawOf(m.asReceived().Segment(0).Field(10))
+	if got := rawOf(again.asReceived().First("MSA").Field(2)); !bytes.Equal(got, want) {
 		t.Fatalf("MSA-2 of %q is %q, not %q", b, got, want)
 	}
 	if bytes.ContainsAny(b, "\x0b\x1c\n") {

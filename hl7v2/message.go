@@ -50,14 +50,17 @@ func Parse(raw []byte, options ...Option) (*Message, error) {
 	if err := m.delimiters(); err != nil {
 		return nil, err
 	}
+	if err := m.split(); err != nil {
+		return nil, err
+	}
 	if m.charset == nil {
 		m.charset = m.declaredCharset()
 	}
-	if m.charset.unsafe {
-		m.text, m.recoded, m.shift = m.charset.decode(nil, m.text), true, 0
-	}
-	if err := m.split(); err != nil {
-		return nil, err
+	if m.charset.unsafe { // its later bytes are no line ends, but may look like delimiters
+		m.text, m.recoded, m.shift, m.warn = m.charset.decode(nil, m.text), true, 0, nil
+		if err := m.split(); err != nil {
+			return nil, err
+		}
 	}
 	m.share()
 	return m, nil
@@ -77,12 +80,8 @@ func (m *Message) share() {
 // declaredCharset reads MSH-18, whose first repetition is the default of the
 // whole message (HL7 2.14.9.18).
 func (m *Message) declaredCharset() *Charset {
-	head := m.text
-	if i := bytes.IndexAny(head, "\r\n"); i >= 0 {
-		head = head[:i]
-	}
-	h := &Message{text: head, delims: m.delims, charset: Lenient, segs: []span{{0, len(head)}}}
-	name := h.Segment(0).Field(18).Repetition(1).Component(1).Text()
+	m.charset = Lenient
+	name := m.Segment(0).Field(18).Repetition(1).Component(1).Text()
 	c, ok := LookupCharset(name)
 	if !ok {
 		m.warn = append(m.warn, &SyntaxError{Segment: "MSH", Number: 1, Field: 18, Offset: m.shift, Reason: "unknown character set"})
