@@ -1,0 +1,90 @@
+package conformance
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/dicom"
+	"github.com/halong-gateway/halong/internal/app"
+	"github.com/halong-gateway/halong/internal/app/config"
+	"github.com/halong-gateway/halong/storage"
+)
+
+// TestRestartAfter100000Instances fills an archive, kills the program while it
+// stores more, and measures how long the next start takes to be ready.
+func TestRestartAfter100000Instances(t *testing.T) {
+	const instances, perStudy = 100_000, 100
+	data := t.TempDir()
+	began := time.Now()
+	fill(t, data, instances, perStudy)
+	t.Logf("%d instances stored in %v", instances, time.Since(began).Round(time.Millisecond))
+
+	p := start(t, data)
+	t.Logf("ready after an orderly stop: %v", p.took.Round(time.Millisecond))
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var acked acknowledged
+	var wg sync.WaitGroup
+	for worker := range 4 {
+		wg.Go(func() { storeUntilCut(ctx, p.DICOM, 500_000+worker, &acked) })
+	}
+	time.Sleep(500 * time.Millisecond)
+	p.kill(t)
+	wg.Wait()
+
+	p = start(t, data)
+	t.Logf("ready after kill -9: %v", p.took.Round(time.Millisecond))
+	if p.took > 2*time.Second {
+		t.Errorf("ready %v after the start, want at most 2 s", p.took)
+	}
+	for i := range acked.objects {
+		checkObject(t, p.HTTP, &acked.objects[i])
+	}
+	status, body := get(t, p.HTTP+"/dicom-web/studies/2.25.7001000042/instances?limit=200", "application/dicom+json")
+	if n := strings.Count(string(body), `"00080018"`); status != http.StatusOK || n != perStudy {
+		t.Errorf("status %d, %d instances of a study of %d", status, n, perStudy)
+	}
+	p.stop(t)
+}
+
+// fill stores small objects straight into the archive, from many goroutines.
+func fill(t *testing.T, data string, instances, perStudy int) {
+	t.Helper()
+	c := config.Default()
+	c.Data = data
+	ctx := context.Background()
+	d, err := app.OpenData(ctx, c, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range 64 {
+		wg.Go(func() {
+			for n := int(next.Add(1)) - 1; n < instances; n = int(next.Add(1)) - 1 {
+				o := newObject(n/perStudy, n%perStudy+1, 256, fmt.Sprintf("P%d", n/perStudy))
+				_, err := d.Archive.Store(ctx, storage.Inbound{
+					Facility: halong.DefaultFacility, Source: halong.Source{Protocol: "import"},
+					TransferSyntax: dicom.ExplicitVRLittleEndian, Body: bytes.NewReader(o.data),
+				})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
