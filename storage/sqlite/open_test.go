@@ -13,7 +13,7 @@ import (
 	"github.com/halong-gateway/halong/storage/sqlite"
 )
 
-func exec(t testing.TB, db *sqlite.DB, statement string, args ...any) {
+func change(t testing.TB, db *sqlite.DB, statement string, args ...any) {
 	t.Helper()
 	if err := db.Update(context.Background(), func(tx halong.Tx) error {
 		_, err := tx.(*sqlite.Tx).Exec(statement, args...)
@@ -27,7 +27,7 @@ func exec(t testing.TB, db *sqlite.DB, statement string, args ...any) {
 func TestNewerSchema(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "halong.db")
 	db := openAt(t, path, nil, sqlite.Options{})
-	exec(t, db, `INSERT INTO schema_version (version, name) VALUES (9000, '9000_future.sql')`)
+	change(t, db, `INSERT INTO schema_version (version, name) VALUES (9000, '9000_future.sql')`)
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func TestTampered(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			exec(t, db, c.statement)
+			change(t, db, c.statement)
 			err := db.VerifyEvents(context.Background())
 			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 				t.Fatalf("error %v, want %q", err, c.want)
@@ -111,4 +111,39 @@ func TestCheckpoints(t *testing.T) {
 		t.Errorf("the write-ahead log grew to %d bytes", largest)
 	}
 	t.Logf("largest write-ahead log: %d bytes", largest)
+}
+
+// TestFull: a full disk is said to be one, costs nothing that was acknowledged, and passes.
+func TestFull(t *testing.T) {
+	l := &log{}
+	db := open(t, l, sqlite.Options{Failed: func(error) {}})
+	change(t, db, `PRAGMA max_page_count = 120`)
+	stored := 0
+	var err error
+	for ; err == nil && stored < 10_000; stored++ {
+		err = db.Update(context.Background(), store(db, l, stored))
+	}
+	if halong.KindOf(err) != halong.Exhausted {
+		t.Fatalf("after %d instances error %v, want one of kind exhausted", stored, err)
+	}
+	stored--
+	change(t, db, `PRAGMA max_page_count = 100000`)
+	if has(t, db, stored) {
+		t.Fatal("the instance that did not fit is there")
+	}
+	for i := range stored {
+		if !has(t, db, i) {
+			t.Fatalf("instance %d of %d is gone", i, stored)
+		}
+	}
+	if err := db.Update(context.Background(), store(db, l, stored)); err != nil {
+		t.Fatal(err)
+	}
+	if len(l.committed) != stored+1 {
+		t.Errorf("%d records of %d instances", len(l.committed), stored+1)
+	}
+	checkStored(t, db)
+	if err := db.VerifyEvents(context.Background()); err != nil {
+		t.Fatal(err)
+	}
 }
