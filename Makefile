@@ -10,11 +10,11 @@ SHARED      ?= ../shared
 
 # Packages in which goroutines meet; run once more under the race detector.
 RACE ?= ./dicom/ul/... ./dicom/dimse/... ./hl7v2/mllp/... ./storage ./storage/disk/... \
-	./internal/scp/... ./internal/intake/... ./internal/app/...
+	./storage/sqlite/... ./internal/scp/... ./internal/scu/... ./internal/intake/... ./internal/app/...
 
 export CGO_ENABLED = 0
 
-.PHONY: help build demo run deps test vet layers unit race fuzz lint bench nightly clean
+.PHONY: help build demo run deps test vet layers unit race fuzz lint bench big nightly clean
 
 help:
 	@echo "make demo     start a gateway on loopback with an invented patient in it"
@@ -24,6 +24,7 @@ help:
 	@echo "make fuzz     every fuzz target for FUZZTIME=$(FUZZTIME) each"
 	@echo "make lint     go vet, staticcheck, gofumpt"
 	@echo "make bench    compare with other servers (needs $(SHARED)/bench and Debian's orthanc)"
+	@echo "make big      ten objects of 1 GB at once, in bounded memory"
 	@echo "make nightly  the long tests: kill -9 $(KILLS) times, every fuzz target 10 minutes"
 	@echo "make build    bin/halong, one static binary"
 
@@ -49,11 +50,11 @@ layers:
 	$(GO) test -count=1 ./internal/layers
 
 unit:
-	$(GO) test -timeout 10m ./...
+	$(GO) test -timeout 20m ./...
 
 # The race detector needs cgo and a C compiler.
 race:
-	CGO_ENABLED=1 $(GO) test -race -timeout 10m $(RACE)
+	CGO_ENABLED=1 $(GO) test -race -timeout 20m $(RACE)
 
 fuzz:
 	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" sh .ci/fuzz
@@ -68,7 +69,10 @@ bench: build
 	GATEWAY_URL=http://127.0.0.1:8080/dicom-web GATEWAY_MLLP=2575 \
 	$(SHARED)/bench/run-peers.sh storescp orthanc gateway
 
-nightly: deps
+big:
+	HALONG_BIG=1000 $(GO) test -count=1 -timeout 30m -v -run TestLargeObjects ./conformance
+
+nightly: deps big
 	HALONG_KILLS=$(KILLS) HALONG_NIGHTLY=1 $(GO) test -count=1 -timeout 120m ./conformance/... ./storage/...
 	@GO="$(GO)" FUZZTIME=10m sh .ci/fuzz
 
