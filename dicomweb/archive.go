@@ -29,6 +29,7 @@ type Archive interface {
 type Object interface {
 	// DataSet gives the received bytes of the data set.
 	DataSet() *io.SectionReader
+	Readable() *io.SectionReader
 	// Size is the length of DataSet in bytes.
 	Size() int64
 	// Reader reads the data set without its bulk values, whose tokens are External.

@@ -227,7 +227,7 @@ func followURIs(t *testing.T, s *server, f corpusFile, object map[string]json.Ra
 		if e.BulkDataURI != "" {
 			w := s.get(strings.TrimPrefix(e.BulkDataURI, "http://pacs.test/dicom-web"))
 			// The frames of a video, or of broken Pixel Data, cannot be told apart.
-			if w.Code != 200 && !(w.Code == 404 && strings.HasPrefix(tag, "7FE000")) {
+			if w.Code != 200 && !(w.Code == 404 && strings.HasPrefix(tag, "7FE000")) && !mislabelled(f) {
 				t.Errorf("%s: %s: %d %.200s", f.name, e.BulkDataURI, w.Code, w.Body)
 			}
 		}
@@ -247,7 +247,7 @@ func checkFrame(t *testing.T, s *server, f corpusFile) string {
 	switch {
 	case w.Code == 404:
 		return "frame: none"
-	case w.Code == 406 && native(f.header.TransferSyntax):
+	case w.Code == 406 && mislabelled(f):
 		return "frame: compressed under a native transfer syntax"
 	case w.Code != 200:
 		t.Errorf("%s: frame: %d %.200s", f.name, w.Code, w.Body)
@@ -274,6 +274,10 @@ func checkFrame(t *testing.T, s *server, f corpusFile) string {
 	}
 	return "frame"
 }
+
+// mislabelled is an object that says JPEG, is encoded as Implicit VR and kept as
+// that: how its pixels are compressed is not known any more, so they are not given out.
+func mislabelled(f corpusFile) bool { return filepath.Base(f.name) == "SC_rgb_jpeg.dcm" }
 
 func checkSearches(t *testing.T, s *server, want int) {
 	for _, path := range []string{"/studies", "/series", "/instances"} {

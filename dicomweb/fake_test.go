@@ -169,7 +169,9 @@ func (o *memoryObject) buildFrames() error {
 func (o *memoryObject) DataSet() *io.SectionReader {
 	return io.NewSectionReader(bytes.NewReader(o.data), 0, int64(len(o.data)))
 }
-func (o *memoryObject) Size() int64 { return int64(len(o.data)) }
+
+func (o *memoryObject) Readable() *io.SectionReader { return o.DataSet() }
+func (o *memoryObject) Size() int64                 { return int64(len(o.data)) }
 func (o *memoryObject) Reader(opts ...dataset.Option) *dataset.Reader {
 	return dataset.NewReader(bytes.NewReader(o.data), o.TransferSyntax(), opts...)
 }

@@ -148,7 +148,7 @@ func (q *request) writeObject(w io.Writer, in *storage.Instance, ts dicom.UID) (
 	if !ok {
 		return halong.E("dicomweb.retrieve", halong.Internal, string(ts), nil)
 	}
-	err = dataset.Transcode(w, dataset.NewReader(obj.DataSet(), obj.TransferSyntax()), to)
+	err = dataset.Transcode(w, dataset.NewReader(obj.Readable(), obj.TransferSyntax()), to)
 	if errors.Is(err, dataset.ErrEncapsulated) { // compressed pixels under a native transfer syntax
 		return &problem{http.StatusNotAcceptable, "The SOP Instance cannot be re-encoded.", err}
 	}

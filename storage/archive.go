@@ -36,6 +36,7 @@ type Receipt struct {
 	Outcome    Outcome
 	Digest     halong.Digest
 	Version    int
+	Warning    string // what is wrong with the object although it was stored; empty if nothing
 	Quarantine uint64 // entry number when Outcome is Quarantined; 0 if the same bytes lay there already
 }
 

@@ -19,7 +19,7 @@ const maxTries = 5
 // commit files a readable object.
 func (a *Archive) commit(ctx context.Context, arr *arrival) (Receipt, error) {
 	digest := arr.rec.Manifest.Digest()
-	rcpt := Receipt{Identity: arr.identity, SOPClass: arr.rec.Manifest.SOPClass, Digest: digest}
+	rcpt := Receipt{Identity: arr.identity, SOPClass: arr.rec.Manifest.SOPClass, Digest: digest, Warning: arr.rec.Reason}
 	err := a.retry(ctx, arr, func() (done bool, err error) {
 		done, err = a.index.HasInstance(ctx, arr.identity, digest)
 		rcpt.Outcome = Duplicate
@@ -127,7 +127,7 @@ func (a *Archive) fileInstance(tx halong.Tx, arr *arrival, digest halong.Digest,
 	r := &arr.rec
 	n := &NewInstance{
 		Instance: Instance{
-			Identity: arr.identity, Digest: digest, Manifest: r.Manifest, EnvelopeTail: r.Tail,
+			Identity: arr.identity, Digest: digest, Manifest: r.Manifest, EnvelopeTail: r.Tail, Torn: r.Torn,
 			Frames: r.Frames, Received: r.Received, Source: r.Source, Seq: seq,
 		},
 		StudyAttributes: arr.study, SeriesAttributes: arr.series, InstanceAttributes: arr.instance, BulkInfo: r.Parts,

@@ -56,12 +56,15 @@ type Instance struct {
 	Digest       halong.Digest // of the manifest
 	Manifest     Manifest
 	Head         Place
-	Envelope     Place     // preamble, File Meta Information and trailing bytes as received; Length 0 if there were none
-	EnvelopeTail int64     // how many of the envelope's last bytes are trailing bytes
-	Frames       []byte    // encoded dataset.FrameTable; nil when the object has no frames
-	Version      int       // 1 for the first to arrive
-	Served       bool      // whether queries and retrieval show this version
-	Received     time.Time // UTC, microseconds
-	Source       halong.Source
-	Seq          uint64 // journal record
+	Envelope     Place // preamble, File Meta Information and trailing bytes as received; Length 0 if there were none
+	EnvelopeTail int64 // how many of the envelope's last bytes are trailing bytes
+	// Torn is the offset at which the readable part of a data set ends that was cut
+	// off on its medium; 0 for a whole one. Everything received is given back all the same.
+	Torn     int64
+	Frames   []byte    // encoded dataset.FrameTable; nil when the object has no frames
+	Version  int       // 1 for the first to arrive
+	Served   bool      // whether queries and retrieval show this version
+	Received time.Time // UTC, microseconds
+	Source   halong.Source
+	Seq      uint64 // journal record
 }

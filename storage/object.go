@@ -21,6 +21,7 @@ type Object struct {
 	manifest *Manifest
 	envelope Place
 	tail     int64
+	torn     int64
 	frames   []byte
 	parts    joined  // the received data set
 	head     *joined // its bytes without bulk values
@@ -34,7 +35,7 @@ type Object struct {
 
 // Open opens a stored instance. The error is of kind Corrupt when its bytes are gone.
 func (a *Archive) Open(ctx context.Context, in *Instance) (*Object, error) {
-	o := &Object{Instance: in, blobs: a.blobs, manifest: &in.Manifest, envelope: in.Envelope, tail: in.EnvelopeTail, frames: in.Frames, limits: a.limits}
+	o := &Object{Instance: in, blobs: a.blobs, manifest: &in.Manifest, envelope: in.Envelope, tail: in.EnvelopeTail, torn: in.Torn, frames: in.Frames, limits: a.limits}
 	return o, o.open(ctx, in.Head)
 }
 
@@ -114,6 +115,15 @@ func (o *Object) TransferSyntax() *dicom.TransferSyntax { return syntaxOf(o.mani
 // DataSet gives the bytes of the data set as they were received.
 func (o *Object) DataSet() *io.SectionReader { return io.NewSectionReader(&o.parts, 0, o.parts.size) }
 
+// Readable gives the bytes of the data set as far as they can be read: all but
+// for a torn one (see Instance.Torn).
+func (o *Object) Readable() *io.SectionReader {
+	if o.torn > 0 {
+		return io.NewSectionReader(&o.parts, 0, o.torn)
+	}
+	return o.DataSet()
+}
+
 // AsReceived gives everything that was received: for Part 10 input also
 // preamble, File Meta Information and trailing bytes.
 func (o *Object) AsReceived() (io.Reader, error) {
@@ -135,12 +145,22 @@ func (o *Object) AsReceived() (io.Reader, error) {
 // Reader reads the data set from its head alone: bulk values kept apart come
 // as tokens with External set. Offsets are those of the whole data set.
 func (o *Object) Reader(options ...dataset.Option) *dataset.Reader {
-	holes := make([]dataset.Hole, len(o.manifest.Bulk))
+	holes := make([]dataset.Hole, 0, len(o.manifest.Bulk))
+	size := o.head.size
 	for i := range o.manifest.Bulk {
-		holes[i] = dataset.Hole{Offset: o.manifest.Bulk[i].Offset, Length: o.manifest.Bulk[i].Length}
+		b := &o.manifest.Bulk[i]
+		if o.torn == 0 || b.Offset < o.torn {
+			holes = append(holes, dataset.Hole{Offset: b.Offset, Length: b.Length})
+		}
+	}
+	if o.torn > 0 {
+		size = o.torn
+		for _, h := range holes {
+			size -= h.Length
+		}
 	}
 	all := append([]dataset.Option{dataset.WithLimits(o.limits), dataset.WithHoles(holes)}, options...)
-	return dataset.NewReader(io.NewSectionReader(o.head, 0, o.head.size), o.TransferSyntax(), all...)
+	return dataset.NewReader(io.NewSectionReader(o.head, 0, size), o.TransferSyntax(), all...)
 }
 
 // errNoFrames is the cause when an object has no frames, or none that can be told apart.

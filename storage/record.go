@@ -18,12 +18,13 @@ type objectRecord struct {
 	Received time.Time // UTC, microseconds
 	Study    dicom.UID
 	Series   dicom.UID
-	Reason   string // quarantine only
+	Reason   string // why it lies in quarantine, or why it is torn
 	Manifest Manifest
 	Parts    []BlobInfo // of Manifest.Bulk, then of the head if that is a blob of its own
 	Frames   []byte
 	Envelope []byte
 	Tail     int64  // how many of the envelope's last bytes are trailing bytes
+	Torn     int64  // see Instance.Torn
 	Head     []byte // nil: the head is a blob of its own
 }
 
@@ -49,6 +50,7 @@ func (r *objectRecord) encode() [][]byte {
 	}
 	b = appendBytes(b, r.Frames)
 	b = binary.AppendUvarint(b, uint64(r.Tail))
+	b = binary.AppendUvarint(b, uint64(r.Torn))
 	b = binary.AppendUvarint(b, uint64(len(r.Envelope)))
 	return [][]byte{b, r.Envelope, r.Head}
 }
@@ -86,6 +88,7 @@ func parseObjectRecord(b []byte) (*objectRecord, error) {
 	}
 	r.Frames = d.bytes()
 	r.Tail = d.int()
+	r.Torn = d.int()
 	r.Envelope = d.bytes()
 	r.Head = d.b
 	if d.err == nil && (r.Tail > int64(len(r.Envelope)) || len(r.Parts) < len(r.Manifest.Bulk)) {

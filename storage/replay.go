@@ -74,7 +74,7 @@ func (a *Archive) locateParts(arr *arrival, locate Locator) error {
 
 // readAttributes gathers the index's attributes from the head of a replayed record.
 func (a *Archive) readAttributes(arr *arrival) error {
-	o := &Object{blobs: a.blobs, manifest: &arr.rec.Manifest, limits: a.limits}
+	o := &Object{blobs: a.blobs, manifest: &arr.rec.Manifest, torn: arr.rec.Torn, limits: a.limits}
 	o.head = &joined{}
 	if arr.rec.headApart() {
 		last := arr.parts[len(arr.parts)-1]

@@ -29,6 +29,7 @@ type splitter struct {
 	bulk     []bulkPart
 	trailing limitedBuffer
 	attrs    attributes
+	at       int64 // offset of the top-level element that is being read
 	pixels   int64 // offset of Pixel Data's value in the (inflated) data set; -1 if there is none
 }
 
@@ -109,6 +110,9 @@ func (s *splitter) tokens() error {
 		}
 		if t.Depth > 0 {
 			continue
+		}
+		if t.Kind != dataset.SequenceEnd {
+			s.at = t.Offset
 		}
 		if err := s.topLevel(known(t)); err != nil {
 			return err

@@ -149,15 +149,29 @@ func (arr *arrival) describe(in Inbound, ts *dicom.TransferSyntax, syntax error)
 	r.Frames = arr.frames()
 	r.Study, r.Series = arr.study.UID(tag.StudyInstanceUID), arr.series.UID(tag.SeriesInstanceUID)
 	arr.identity = Identity{Facility: r.Facility, Study: r.Study, Series: r.Series, SOP: r.Manifest.SOPInstance}
-	arr.bad = syntax
-	if arr.bad == nil {
-		arr.bad = arr.check(in)
+	arr.bad = arr.check(in)
+	if syntax != nil && (arr.bad != nil || !arr.salvage(in, ts, syntax)) {
+		arr.bad = syntax
 	}
 	if arr.bad != nil {
 		r.Reason = arr.bad.Error()
 		r.Frames = nil
 	}
 	return nil
+}
+
+// salvage lets an object be filed that was cut off on its medium after
+// everything needed for filing: whoever imports it may have nothing better. By C-STORE a sender can be
+// told, and has the object still; there it is refused.
+func (arr *arrival) salvage(in Inbound, ts *dicom.TransferSyntax, syntax error) bool {
+	if !in.Part10 || ts.Deflated || !errors.Is(syntax, io.ErrUnexpectedEOF) {
+		return false
+	}
+	arr.rec.Torn, arr.rec.Reason = arr.at, syntax.Error()
+	if arr.pixels >= arr.at {
+		arr.rec.Frames = nil
+	}
+	return true
 }
 
 // check tells what keeps a readable object from being filed.

@@ -69,12 +69,34 @@ func (h *FileHeader) read(s *headSource) error {
 	if h.TransferSyntax != "" {
 		return nil
 	}
+	if s.pos == 0 {
+		s.skipStray()
+	}
 	enc, known = recognise(s.peek(16), encoding{})
 	h.TransferSyntax = enc.syntax().UID
 	if !known {
 		return &SyntaxError{Offset: int64(s.pos), Reason: "no Transfer Syntax UID, and the bytes are not the beginning of a data set"}
 	}
 	return nil
+}
+
+// skipStray passes over the last bytes of a header that was cut off in front
+// (PS3.10 7.1): fewer than 16 that make no sense, before the first element of group 0008.
+func (s *headSource) skipStray() {
+	explicit := encoding{explicit: true}
+	for n := range 16 {
+		b := s.peek(n + 16)
+		if len(b) < n+16 {
+			return
+		}
+		if b = b[n:]; explicit.sense(b) == 2 && explicit.tag(b).Group() == 8 {
+			s.pos = n
+			return
+		}
+		if _, known := recognise(b, explicit); known {
+			return
+		}
+	}
 }
 
 // readMeta reads elements as long as they are of group 0002.

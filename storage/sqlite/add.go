@@ -128,12 +128,12 @@ func (tx *Tx) insert(series int64, n *storage.NewInstance, a *storage.Added) (in
 		return 0, err
 	}
 	r, err := tx.Exec(`INSERT INTO instance (series, sop, version, served, number, digest, attributes, manifest, blob,
-			head_segment, head_offset, head_length, env_segment, env_offset, env_length, env_tail, received, source, seq, frames)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			head_segment, head_offset, head_length, env_segment, env_offset, env_length, env_tail, received, source, seq, torn, frames)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		series, string(n.SOP), a.Version, a.Served, number(n.InstanceAttributes, tag.InstanceNumber), n.Digest[:],
 		encode(n.InstanceAttributes), n.Manifest.Append(nil), blob,
 		n.Head.Segment, n.Head.Offset, n.Head.Length, n.Envelope.Segment, n.Envelope.Offset, n.Envelope.Length, n.EnvelopeTail,
-		n.Received.UnixMicro(), source, int64(n.Seq), n.Frames)
+		n.Received.UnixMicro(), source, int64(n.Seq), n.Torn, n.Frames)
 	if err != nil {
 		return 0, err
 	}

@@ -110,6 +110,7 @@ CREATE TABLE instance (
 	received      INTEGER NOT NULL,
 	source        INTEGER NOT NULL,
 	seq           INTEGER NOT NULL,
+	torn          INTEGER NOT NULL, -- where the readable part ends, 0: at the end
 	frames        BLOB -- last: it may be long
 ) STRICT;
 CREATE UNIQUE INDEX instance_sop ON instance (series, sop, version);
