@@ -141,7 +141,7 @@ func (d *decoder) frame(offset int64, f *Frame) int64 {
 	}
 	for range n {
 		gap, length := d.uvarint(), d.uvarint()
-		if d.bad || gap > 1<<40 || length > 1<<40 || offset > 1<<60 {
+		if d.bad || gap > 1<<40 || length > 1<<40 || uint64(offset) > 1<<60 {
 			d.bad = true
 			return offset
 		}
