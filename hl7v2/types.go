@@ -77,14 +77,18 @@ func (v Value) XPN() XPN {
 	}
 }
 
+var dicomDelimiters = strings.NewReplacer("^", " ", "=", " ", `\`, " ")
+
 // DICOM writes the name as DICOM does (PS3.5 6.2.1): family, given, middle, prefix and
 // suffix divided by ^, empty ones at the end left out.
 func (n XPN) DICOM() string {
-	parts := []string{n.Family, n.Given, n.Middle, n.Prefix, n.Suffix}
+	parts := [...]string{n.Family, n.Given, n.Middle, n.Prefix, n.Suffix}
 	for i, p := range parts {
-		parts[i] = strings.NewReplacer("^", " ", "=", " ", `\`, " ").Replace(p)
+		if strings.ContainsAny(p, `^=\`) {
+			parts[i] = dicomDelimiters.Replace(p)
+		}
 	}
-	return strings.TrimRight(strings.Join(parts, "^"), "^")
+	return strings.TrimRight(strings.Join(parts[:], "^"), "^")
 }
 
 // trimmed gives the text without spaces around it; the HL7 null is empty.

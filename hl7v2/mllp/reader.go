@@ -117,6 +117,9 @@ func (r *Reader) oversized(content []byte) Frame {
 // restarted divides content at a start block followed by a message header: a
 // sender that gave up in the middle of a message and began again.
 func (r *Reader) restarted(content []byte) Frame {
+	if bytes.IndexByte(content, startBlock) < 0 {
+		return whole(Message, content)
+	}
 	at := -1
 	for _, name := range [...]string{"\x0bMSH", "\x0bFHS", "\x0bBHS"} {
 		at = max(at, bytes.LastIndex(content, []byte(name)))
