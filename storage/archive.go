@@ -45,7 +45,7 @@ type Config struct {
 	Index   Index
 	Blobs   Blobs
 	Journal Journal
-	Limits  dataset.Limits   // of data sets that arrive
+	Limits  dataset.Limits   // of data sets that arrive; Value, if 0, is 8 MiB, which every arriving object may take beside the budget
 	Policy  VersionPolicy    // empty: ServeFirst
 	Now     func() time.Time // nil: time.Now
 	// Concurrent is how many objects may be arriving at once; further ones wait
@@ -74,6 +74,9 @@ type Archive struct {
 // NewArchive makes an archive of its parts.
 func NewArchive(c Config) *Archive {
 	a := &Archive{index: c.Index, blobs: c.Blobs, journal: c.Journal, limits: c.Limits, policy: c.Policy, now: c.Now, grace: c.Grace}
+	if a.limits.Value == 0 {
+		a.limits.Value = 8 << 20
+	}
 	if a.policy == "" {
 		a.policy = ServeFirst
 	}
@@ -102,8 +105,7 @@ func (a *Archive) acquire(ctx context.Context) error {
 func (a *Archive) release() { <-a.slots }
 
 // similar gives the lookup that large blobs use to find one that may be equal.
-// What it finds is noted in compared.
-func (a *Archive) similar(ctx context.Context, compared *[]halong.Digest) func(uint64) (halong.Digest, Place, BlobReader) {
+func (a *Archive) similar(ctx context.Context) func(uint64) (halong.Digest, Place, BlobReader) {
 	return func(prefix uint64) (halong.Digest, Place, BlobReader) {
 		row, ok, err := a.index.BlobByPrefix(ctx, prefix)
 		if err != nil || !ok {
@@ -113,7 +115,6 @@ func (a *Archive) similar(ctx context.Context, compared *[]halong.Digest) func(u
 		if err != nil {
 			return halong.Digest{}, Place{}, nil
 		}
-		*compared = append(*compared, row.Digest)
 		return row.Digest, row.Place, r
 	}
 }

@@ -3,7 +3,7 @@ package storage
 import (
 	"context"
 	"errors"
-	"slices"
+	"fmt"
 
 	"github.com/halong-gateway/halong"
 )
@@ -84,17 +84,29 @@ func (a *Archive) placeParts(ctx context.Context, arr *arrival, all bool) error 
 		if err != nil {
 			return err
 		}
-		if !live && slices.Contains(arr.compared, p.info.Digest) {
-			return halong.E("storage.Store", halong.Transient, p.info.Digest.String(), errors.New("an equal blob was removed meanwhile"))
-		}
 		if live && !all {
 			continue
 		}
 		if err := p.place(); err != nil {
 			return err
 		}
+		if p.w == nil {
+			if err := a.stillThere(p); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
+}
+
+// stillThere tells whether a part is where it was put. One that was released early, to
+// make room for others, was held by nobody until now: a collection or compaction may have removed it.
+func (a *Archive) stillThere(p *bulkPart) error {
+	r, err := a.blobs.Open(p.info.Digest, *p.placed)
+	if err != nil {
+		return halong.E("storage.Store", halong.Transient, p.info.Digest.String(), fmt.Errorf("an equal blob was removed meanwhile: %w", err))
+	}
+	return r.Close()
 }
 
 // addBlobs makes sure that every part has a row.

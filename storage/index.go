@@ -119,15 +119,46 @@ type BlobIndex interface {
 	BlobByPrefix(ctx context.Context, prefix uint64) (row BlobRow, ok bool, err error)
 	// AddBlob makes sure that a live row for the blob exists in the transaction. If there is one
 	// it is left alone and used=false; else the row is inserted with p, unless p is nil: then found=false
-	// and the caller writes the bytes and runs its transaction again.
+	// and the caller writes the bytes and runs its transaction again. A row marked deleting comes back to
+	// life if p is its very place, a file that was just written again or is held open.
 	AddBlob(tx halong.Tx, info BlobInfo, p *Place) (used, found bool, err error)
 	// Unreferenced gives blobs without references since before the time given, and
 	// those marked deleting.
 	Unreferenced(ctx context.Context, before time.Time, limit int) ([]BlobRow, error)
-	// MarkDeleting takes a still unreferenced blob out of use; false if it has references again.
-	MarkDeleting(tx halong.Tx, d halong.Digest) (bool, error)
-	// ForgetBlob removes a row that is marked deleting, after its bytes are gone.
-	ForgetBlob(tx halong.Tx, d halong.Digest) error
+	// MarkDeleting takes the blob at a place out of use, and is true if it is so already; false if it
+	// has references again or is there no more.
+	MarkDeleting(tx halong.Tx, d halong.Digest, at Place) (bool, error)
+	// ForgetBlob removes the row at a place if it is marked deleting, after its bytes are gone.
+	ForgetBlob(tx halong.Tx, d halong.Digest, at Place) error
+	// BlobAt tells what the blob at a place is to the index.
+	BlobAt(ctx context.Context, d halong.Digest, at Place) (BlobState, error)
+	// MoveBlob changes the place of a live blob, if it still is from.
+	MoveBlob(tx halong.Tx, d halong.Digest, from, to Place) error
+	// LiveBlobs tells of each segment how much of it live blobs need; segments without any are left
+	// out, and so are blobs in files of their own.
+	LiveBlobs(ctx context.Context) (map[uint32]LiveBlobs, error)
+	// HasLiveBlobs tells whether a segment holds a live blob.
+	HasLiveBlobs(ctx context.Context, segment uint32) (bool, error)
+	// StoreGeneration gives the generation of the blob store that this index was last in step with.
+	StoreGeneration(ctx context.Context) (uint64, error)
+	// SetStoreGeneration changes it.
+	SetStoreGeneration(tx halong.Tx, g uint64) error
+}
+
+// BlobState says what a stored blob is to the index.
+type BlobState uint8
+
+// The states of blobs.
+const (
+	BlobUnknown  BlobState = iota // no row has this place
+	BlobLive                      // objects may refer to it
+	BlobDeleting                  // out of use; its bytes go, or are gone
+)
+
+// LiveBlobs is the sum of live blobs in one segment.
+type LiveBlobs struct {
+	Blobs int64
+	Bytes int64 // payload
 }
 
 // QuarantineEntry is an object that could not be understood.

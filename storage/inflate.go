@@ -36,7 +36,7 @@ func spoolInflated(o *Object) (f *os.File, err error) {
 	if err = os.Remove(f.Name()); err != nil {
 		return fail(err)
 	}
-	if _, err = dataset.Inflate(f, o.DataSet(), o.limits); err != nil {
+	if _, err = dataset.Inflate(f, o.DataSet(), dataset.Limits{}); err != nil {
 		return fail(err)
 	}
 	return f, nil

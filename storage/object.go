@@ -26,7 +26,6 @@ type Object struct {
 	parts    joined  // the received data set
 	head     *joined // its bytes without bulk values
 	closers  []io.Closer
-	limits   dataset.Limits
 
 	spool       sync.Once
 	inflated    *os.File // the inflated bytes of a deflated data set, once they were needed
@@ -35,13 +34,13 @@ type Object struct {
 
 // Open opens a stored instance. The error is of kind Corrupt when its bytes are gone.
 func (a *Archive) Open(ctx context.Context, in *Instance) (*Object, error) {
-	o := &Object{Instance: in, blobs: a.blobs, manifest: &in.Manifest, envelope: in.Envelope, tail: in.EnvelopeTail, torn: in.Torn, frames: in.Frames, limits: a.limits}
+	o := &Object{Instance: in, blobs: a.blobs, manifest: &in.Manifest, envelope: in.Envelope, tail: in.EnvelopeTail, torn: in.Torn, frames: in.Frames}
 	return o, o.open(ctx, in.Head)
 }
 
 // OpenQuarantined opens a quarantined object.
 func (a *Archive) OpenQuarantined(ctx context.Context, e *QuarantineEntry) (*Object, error) {
-	o := &Object{blobs: a.blobs, manifest: &e.Manifest, envelope: e.Envelope, tail: e.EnvelopeTail, limits: a.limits}
+	o := &Object{blobs: a.blobs, manifest: &e.Manifest, envelope: e.Envelope, tail: e.EnvelopeTail}
 	return o, o.open(ctx, e.Head)
 }
 
@@ -159,7 +158,7 @@ func (o *Object) Reader(options ...dataset.Option) *dataset.Reader {
 			size -= h.Length
 		}
 	}
-	all := append([]dataset.Option{dataset.WithLimits(o.limits), dataset.WithHoles(holes)}, options...)
+	all := append([]dataset.Option{dataset.WithHoles(holes)}, options...)
 	return dataset.NewReader(io.NewSectionReader(o.head, 0, size), o.TransferSyntax(), all...)
 }
 

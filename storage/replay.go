@@ -74,7 +74,7 @@ func (a *Archive) locateParts(arr *arrival, locate Locator) error {
 
 // readAttributes gathers the index's attributes from the head of a replayed record.
 func (a *Archive) readAttributes(arr *arrival) error {
-	o := &Object{blobs: a.blobs, manifest: &arr.rec.Manifest, torn: arr.rec.Torn, limits: a.limits}
+	o := &Object{blobs: a.blobs, manifest: &arr.rec.Manifest, torn: arr.rec.Torn}
 	o.head = &joined{}
 	if arr.rec.headApart() {
 		last := arr.parts[len(arr.parts)-1]
@@ -87,6 +87,9 @@ func (a *Archive) readAttributes(arr *arrival) error {
 		o.head.add(readerAt(arr.rec.Head), 0, int64(len(arr.rec.Head)))
 	}
 	err := arr.attrs.readAll(o.Reader())
+	if arr.rec.Torn > 0 && isSyntax(err) {
+		err = nil // what comes before the cut was indexed when it arrived, and is now
+	}
 	if cerr := o.Close(); err == nil {
 		err = cerr
 	}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/dicom"
 	"github.com/halong-gateway/halong/dicom/dataset"
 	"github.com/halong-gateway/halong/dicom/tag"
@@ -20,8 +19,7 @@ var ErrDisagree = errors.New("the object disagrees with what its sender said of 
 // arrival is one object that has been read to its end.
 type arrival struct {
 	splitter
-	parts    []*bulkPart     // bulk values, then the head if it is a blob of its own
-	compared []halong.Digest // stored blobs that arriving bytes were compared with
+	parts    []*bulkPart // bulk values, then the head if it is a blob of its own
 	rec      objectRecord
 	identity Identity
 	study    *dataset.Set
@@ -60,7 +58,7 @@ func (a *Archive) keep(ctx context.Context, arr *arrival) (Receipt, error) {
 // receive reads in.Body to its end. The arrival is never nil and must be closed.
 func (a *Archive) receive(ctx context.Context, in Inbound) (*arrival, error) {
 	arr := &arrival{splitter: splitter{ctx: ctx, blobs: a.blobs}}
-	arr.lookup = a.similar(ctx, &arr.compared)
+	arr.lookup = a.similar(ctx)
 	head, err := a.blobs.Create(ctx, BlobHint{Size: headHint, Lookup: arr.lookup})
 	if err != nil {
 		return arr, err

@@ -43,16 +43,9 @@ func (s *Store) countGarbage(p storage.Place, still func() (bool, error)) error 
 	return nil
 }
 
-// SegmentInfo describes a segment.
-type SegmentInfo struct {
-	storage.SegmentState
-	Size    int64 // bytes of the file in use
-	Garbage int64 // of those, bytes counted by RemoveBlob since Open
-}
-
 // Segments lists all segments: journal first, then bulk.
-func (s *Store) Segments() ([]SegmentInfo, error) {
-	var infos []SegmentInfo
+func (s *Store) Segments() ([]storage.SegmentInfo, error) {
+	var infos []storage.SegmentInfo
 	for _, g := range append(s.segments(false), s.segments(true)...) {
 		n, err := g.length()
 		if err != nil {
@@ -60,7 +53,7 @@ func (s *Store) Segments() ([]SegmentInfo, error) {
 		}
 		st := g.state()
 		g.mu.Lock()
-		infos = append(infos, SegmentInfo{SegmentState: st, Size: n, Garbage: g.garbage})
+		infos = append(infos, storage.SegmentInfo{SegmentState: st, Size: n, Garbage: g.garbage})
 		g.mu.Unlock()
 	}
 	return infos, nil

@@ -21,12 +21,16 @@ func (k keeper) Keep(_ context.Context, d halong.Digest, at storage.Place) (bool
 	return !k.dead[d] && k.w.index.blobs[d] == at, nil
 }
 
-func (k keeper) Moved(_ context.Context, d halong.Digest, from, to storage.Place) error {
-	if k.w.index.blobs[d] == from {
-		k.w.index.blobs[d] = to
+func (k keeper) Moved(_ context.Context, moves []storage.Move) error {
+	for _, m := range moves {
+		if k.w.index.blobs[m.Digest] == m.From {
+			k.w.index.blobs[m.Digest] = m.To
+		}
 	}
 	return nil
 }
+
+func (k keeper) Drop(_ context.Context, _ uint32, drop func() error) error { return drop() }
 
 func TestCompaction(t *testing.T) {
 	w, err := newWorld(4, nil)

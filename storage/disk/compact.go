@@ -9,19 +9,11 @@ import (
 	"github.com/halong-gateway/halong/storage"
 )
 
-// Keeper is the index's part in a compaction.
-type Keeper interface {
-	// Keep tells whether the blob is live (not marked deleting) and its row has this place.
-	Keep(ctx context.Context, d halong.Digest, at storage.Place) (bool, error)
-	// Moved changes the place in the row and in a committed transaction, if it is still from.
-	Moved(ctx context.Context, d halong.Digest, from, to storage.Place) error
-}
-
 // CompactSegment copies the live blobs of a sealed bulk segment to the active
 // one, syncs, tells the index, and drops the segment; its bytes stay readable for those who have it
-// open, and the old places keep working until the process ends. The error is of kind Conflict when the segment is still
+// open, and the old places keep working for an hour or more. The error is of kind Conflict when the segment is still
 // in use (Options.CompactAge), Corrupt when a live blob or a header is damaged: the segment is then kept as it is.
-func (s *Store) CompactSegment(ctx context.Context, id uint32, k Keeper) error {
+func (s *Store) CompactSegment(ctx context.Context, id uint32, k storage.Keeper) error {
 	g := s.segment(id)
 	if g == nil || !g.bulk {
 		return halong.E("disk.CompactSegment", halong.NotExist, segmentName(id), nil)
@@ -30,11 +22,14 @@ func (s *Store) CompactSegment(ctx context.Context, id uint32, k Keeper) error {
 		return halong.E("disk.CompactSegment", halong.Conflict, segmentName(id), errors.New("the segment is in use"))
 	}
 	c := &compaction{s: s, g: g, k: k, ctx: ctx}
-	if err := c.run(); err != nil {
-		return fail("disk.CompactSegment", segmentName(id), err)
+	err := c.run()
+	if err == nil {
+		err = k.Drop(ctx, id, func() error {
+			s.forget(g)
+			return g.drop()
+		})
 	}
-	s.forget(g)
-	return fail("disk.CompactSegment", segmentName(id), g.drop())
+	return fail("disk.CompactSegment", segmentName(id), err)
 }
 
 // idle tells that nothing is on its way into the segment.
@@ -47,16 +42,11 @@ func (g *segment) idle(o Options) bool {
 type compaction struct {
 	s     *Store
 	g     *segment
-	k     Keeper
+	k     storage.Keeper
 	ctx   context.Context
-	moved []movedBlob // copied, not yet told
+	moved []storage.Move // copied, not yet told
+	pins  []*pin         // of the copies
 	bytes int64
-}
-
-type movedBlob struct {
-	digest   halong.Digest
-	from, to storage.Place
-	pin      *pin
 }
 
 // moveBatch is how many bytes are copied between two syncs.
@@ -110,7 +100,8 @@ func (c *compaction) copy(h header) error {
 	if err != nil {
 		return err
 	}
-	c.moved = append(c.moved, movedBlob{h.digest, from, to, pin})
+	c.moved = append(c.moved, storage.Move{Digest: h.digest, From: from, To: to})
+	c.pins = append(c.pins, pin)
 	if c.bytes += int64(len(b)); c.bytes >= moveBatch {
 		return c.flush()
 	}
@@ -127,20 +118,15 @@ func alignedOr(buf *buffer, n int64) []byte {
 
 // flush syncs the copies and tells the index.
 func (c *compaction) flush() error {
-	moved := c.moved
-	c.moved, c.bytes = nil, 0
+	moved, pins := c.moved, c.pins
+	c.moved, c.pins, c.bytes = nil, nil, 0
 	var errs []error
-	for _, m := range moved {
-		errs = append(errs, c.s.settle(m.pin))
+	for _, p := range pins {
+		errs = append(errs, c.s.settle(p))
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err := errors.Join(errs...); err != nil || len(moved) == 0 {
 		return err
 	}
-	for _, m := range moved {
-		if err := c.k.Moved(c.ctx, m.digest, m.from, m.to); err != nil {
-			return err
-		}
-		c.s.moves.add(m.from, m.to)
-	}
-	return nil
+	c.s.moves.add(moved, c.s.o.Now()) // ahead of the rows: a reader may have seen the old place
+	return c.k.Moved(c.ctx, moved)
 }

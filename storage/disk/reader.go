@@ -3,7 +3,6 @@ package disk
 import (
 	"errors"
 	"io"
-	"sync"
 	"sync/atomic"
 
 	"github.com/halong-gateway/halong"
@@ -29,14 +28,7 @@ func (s *Store) Open(d halong.Digest, p storage.Place) (storage.BlobReader, erro
 	if p.Segment == 0 {
 		return s.openFile(d, p)
 	}
-	if to, ok := s.moves.get(p); ok && s.segment(p.Segment) == nil {
-		p = to
-	}
-	g := s.segment(p.Segment)
-	if g == nil {
-		return nil, corrupt("disk.Open", d.String(), errors.New("the segment is missing"))
-	}
-	f, err := g.acquire()
+	g, f, p, err := s.acquire(p)
 	if err != nil {
 		return nil, openError(d, err)
 	}
@@ -46,6 +38,26 @@ func (s *Store) Open(d halong.Digest, p storage.Place) (storage.BlobReader, erro
 	}
 	return r, nil
 }
+
+// acquire opens the segment of a place, or of the place that a compaction moved it to.
+func (s *Store) acquire(p storage.Place) (*segment, File, storage.Place, error) {
+	for {
+		err := errMissing
+		if g := s.segment(p.Segment); g != nil {
+			var f File
+			if f, err = g.acquire(); !errors.Is(err, errMissing) {
+				return g, f, p, err
+			}
+		}
+		to, moved := s.moves.get(p)
+		if !moved {
+			return nil, nil, p, halong.E("disk.Open", halong.Corrupt, "", err)
+		}
+		p = to
+	}
+}
+
+var errMissing = errors.New("the segment is missing")
 
 // openError tells missing bytes from a failure that may pass.
 func openError(d halong.Digest, err error) error {
@@ -142,28 +154,3 @@ func (r *reader) Close() error {
 	return fail("disk.Close", r.ref.String(), r.free())
 }
 
-// moves remembers where compaction put what readers may still ask for at the
-// old place, until the process ends.
-type moves struct {
-	mu sync.RWMutex
-	to map[storage.Place]storage.Place
-}
-
-func (m *moves) add(from, to storage.Place) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.to == nil {
-		m.to = map[storage.Place]storage.Place{}
-	}
-	m.to[from] = to
-}
-
-func (m *moves) get(p storage.Place) (storage.Place, bool) {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	found := false
-	for to, ok := m.to[p]; ok; to, ok = m.to[p] {
-		p, found = to, true
-	}
-	return p, found
-}

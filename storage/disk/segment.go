@@ -82,7 +82,7 @@ func (g *segment) acquire() (File, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.dropped {
-		return nil, errors.New("the segment is gone")
+		return nil, errMissing
 	}
 	if err := g.openLocked(); err != nil {
 		return nil, err

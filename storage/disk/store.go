@@ -45,9 +45,10 @@ type Store struct {
 	withheld   bool       // the tail is not applied yet: states are not told
 	reported   []reportedState
 
-	files  fileLocks
-	moves  moves
-	folder folders
+	files      fileLocks
+	moves      moves
+	folder     folders
+	generation generation
 }
 
 type reportedState struct {
@@ -95,6 +96,9 @@ func (s *Store) open() error {
 		return err
 	}
 	if err := errors.Join(s.list("journal", false), s.list("bulk", true)); err != nil {
+		return err
+	}
+	if err := s.readGeneration(); err != nil {
 		return err
 	}
 	s.recovered = len(s.segs) == 0

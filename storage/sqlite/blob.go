@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/binary"
 	"errors"
-	"time"
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/storage"
@@ -54,19 +53,18 @@ func (db *DB) blob(op, ref string, row *sql.Row) (storage.BlobRow, bool, error) 
 	return r, err == nil, fail(op, ref, err)
 }
 
-var errBeingRemoved = errors.New("the blob's file is being removed; try again")
-
 // AddBlob makes sure that the blob has a live row when the transaction commits. See storage.BlobIndex.
 //
 // A blob that is marked deleting does not count: a second row is made beside it,
-// unless both lie in the file that is named by the digest. Then the error is of kind Transient.
+// unless both lie in the file that is named by the digest. Whoever gives that place has the file
+// in hold, so it is there and stays, and the row comes back to life.
 func (db *DB) AddBlob(t halong.Tx, info storage.BlobInfo, p *storage.Place) (used, found bool, err error) {
 	const op = "sqlite.AddBlob"
 	tx, err := db.tx(op, t)
 	if err != nil {
 		return false, false, err
 	}
-	b, inTheWay, err := tx.lookUp(info.Digest)
+	b, marked, err := tx.lookUp(info.Digest)
 	if err != nil {
 		return false, false, fail(op, info.Digest.String(), err)
 	}
@@ -75,40 +73,45 @@ func (db *DB) AddBlob(t halong.Tx, info storage.BlobInfo, p *storage.Place) (use
 		return false, true, nil
 	case p == nil:
 		return false, false, nil
-	case inTheWay && p.Segment == 0:
-		return false, false, halong.E(op, halong.Transient, info.Digest.String(), errBeingRemoved)
+	case marked != 0 && p.Segment == 0:
+		_, err := tx.Exec(`UPDATE blob SET deleting = 0, since = ? WHERE id = ?`, tx.db.options.Now().UnixMicro(), marked)
+		if err != nil {
+			return false, false, fail(op, info.Digest.String(), err)
+		}
+		tx.blobs = append(tx.blobs, blobRow{id: marked, info: info})
+		return true, true, nil
 	}
 	tx.blobs = append(tx.blobs, blobRow{info: info, place: *p})
 	return true, true, nil
 }
 
-// lookUp finds a live blob; nil if there is none. inTheWay tells that one in a
-// file of its own is being removed.
-func (tx *Tx) lookUp(d halong.Digest) (b *blobRow, inTheWay bool, err error) {
+// lookUp finds a live blob; nil if there is none. marked is the row, if there is one, of a
+// blob in a file of its own that is marked deleting.
+func (tx *Tx) lookUp(d halong.Digest) (b *blobRow, marked int64, err error) {
 	for i := range tx.blobs {
 		if tx.blobs[i].info.Digest == d {
-			return &tx.blobs[i], false, nil
+			return &tx.blobs[i], 0, nil
 		}
 	}
 	rows, err := tx.Query(`SELECT id, deleting, segment FROM blob WHERE key = ? AND digest = ?`, digestKey(d), d[:])
 	if err != nil {
-		return nil, false, err
+		return nil, 0, err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var id, segment int64
 		var deleting bool
 		if err := rows.Scan(&id, &deleting, &segment); err != nil {
-			return nil, false, err
+			return nil, 0, err
 		}
 		if !deleting {
 			tx.blobs = append(tx.blobs, blobRow{id: id, info: storage.BlobInfo{Digest: d}})
 			b = &tx.blobs[len(tx.blobs)-1]
 		} else if segment == 0 {
-			inTheWay = true
+			marked = id
 		}
 	}
-	return b, inTheWay, rows.Err()
+	return b, marked, rows.Err()
 }
 
 var errNoBlob = errors.New("a part has no live blob")
@@ -185,53 +188,4 @@ func (tx *Tx) release(digests []halong.Digest) error {
 		}
 	}
 	return nil
-}
-
-// Unreferenced gives blobs that lost their last reference before the time given, the longest ago
-// first, also those a collection that was cut off has marked deleting.
-func (db *DB) Unreferenced(ctx context.Context, before time.Time, limit int) ([]storage.BlobRow, error) {
-	const op = "sqlite.Unreferenced"
-	rows, err := db.reader.Query(ctx, selectBlob+`WHERE refs = 0 AND (since < ? OR deleting = 1) ORDER BY since, id LIMIT ?`, before.UnixMicro(), limit)
-	if err != nil {
-		return nil, fail(op, "", err)
-	}
-	defer rows.Close()
-	var all []storage.BlobRow
-	for rows.Next() {
-		r, err := scanBlob(rows.Scan)
-		if err != nil {
-			return nil, fail(op, "", err)
-		}
-		all = append(all, r)
-	}
-	return all, fail(op, "", rows.Err())
-}
-
-// MarkDeleting takes an unreferenced blob out of use. It is false if the blob has
-// references or no row, and true if it is marked already.
-func (db *DB) MarkDeleting(t halong.Tx, d halong.Digest) (bool, error) {
-	const op = "sqlite.MarkDeleting"
-	tx, err := db.tx(op, t)
-	if err != nil {
-		return false, err
-	}
-	r, err := tx.Exec(`UPDATE blob SET deleting = 1 WHERE refs = 0 AND id =
-		(SELECT id FROM blob WHERE key = ? AND digest = ? ORDER BY deleting DESC, id LIMIT 1)`, digestKey(d), d[:])
-	if err != nil {
-		return false, fail(op, d.String(), err)
-	}
-	n, err := r.RowsAffected()
-	return n > 0, fail(op, d.String(), err)
-}
-
-// ForgetBlob removes a row that is marked deleting; of several the one marked first.
-func (db *DB) ForgetBlob(t halong.Tx, d halong.Digest) error {
-	const op = "sqlite.ForgetBlob"
-	tx, err := db.tx(op, t)
-	if err != nil {
-		return err
-	}
-	_, err = tx.Exec(`DELETE FROM blob WHERE id =
-		(SELECT id FROM blob WHERE key = ? AND digest = ? AND deleting = 1 ORDER BY id LIMIT 1)`, digestKey(d), d[:])
-	return fail(op, d.String(), err)
 }

@@ -46,9 +46,7 @@ func random(b []byte) { rand.Read(b) } // never fails since Go 1.24: it ends the
 // Read gives the pool of readers.
 func (db *DB) Read() *Reader { return db.reader }
 
-// Generation names this index: random, made with the file. Collection of blobs
-// compares it with the one the blob store has seen, so that an older index
-// restored beside newer blobs destroys nothing.
+// Generation names this index: random, made with the file.
 func (db *DB) Generation() string { return hex.EncodeToString(db.generation[:]) }
 
 // load reads what is kept in memory.

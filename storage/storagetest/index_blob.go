@@ -124,7 +124,7 @@ func indexCollection(t *testing.T, x storage.Index) {
 	mark := func(want bool) {
 		t.Helper()
 		update(t, x, func(tx halong.Tx) error {
-			got, err := x.MarkDeleting(tx, a.Digest)
+			got, err := x.MarkDeleting(tx, a.Digest, *placeOf(a))
 			if got != want {
 				t.Errorf("MarkDeleting gives %v, want %v", got, want)
 			}
@@ -165,13 +165,13 @@ func indexCollection(t *testing.T, x storage.Index) {
 		_, err := x.AddInstance(tx, o.Instance(), storage.ServeFirst)
 		return err
 	})
-	update(t, x, func(tx halong.Tx) error { return x.ForgetBlob(tx, a.Digest) })
+	update(t, x, func(tx halong.Tx) error { return x.ForgetBlob(tx, a.Digest, *placeOf(a)) })
 	row, ok := blob(t, x, a.Digest)
 	if !ok || row.Refs != 1 || row.Place.Segment != 9 {
 		t.Fatalf("%+v, want the new place with one reference", row)
 	}
 	mark(false)
-	update(t, x, func(tx halong.Tx) error { return x.ForgetBlob(tx, a.Digest) }) // is not marked: stays
+	update(t, x, func(tx halong.Tx) error { return x.ForgetBlob(tx, a.Digest, row.Place) }) // is not marked: stays
 	if _, ok := blob(t, x, a.Digest); !ok {
 		t.Fatal("a live blob was forgotten")
 	}
