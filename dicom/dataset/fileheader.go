@@ -206,13 +206,6 @@ func (j *rest) Read(p []byte) (int, error) {
 	return j.r.Read(p)
 }
 
-// How this implementation names itself (PS3.7 D.3.3.2); package dimse says the
-// same when it negotiates.
-const (
-	implementationClass   = "2.25.302719361285417046350172849912630577144"
-	implementationVersion = "HALONG"
-)
-
 // AppendFileHeader appends an empty preamble and File Meta Information for an
 // object whose data set is encoded in ts. The source AE title may be empty.
 func AppendFileHeader(dst []byte, class, instance, ts dicom.UID, sourceAE string) []byte {
@@ -221,8 +214,8 @@ func AppendFileHeader(dst []byte, class, instance, ts dicom.UID, sourceAE string
 	s.PutString(tagMetaSOPClass, dicom.UI, string(class))
 	s.PutString(tagMetaSOPInstance, dicom.UI, string(instance))
 	s.PutString(tagMetaTransferSyntax, dicom.UI, string(ts))
-	s.PutString(tagMetaImplClass, dicom.UI, implementationClass)
-	s.PutString(tagMetaImplVersion, dicom.SH, implementationVersion)
+	s.PutString(tagMetaImplClass, dicom.UI, string(dicom.ImplementationClassUID))
+	s.PutString(tagMetaImplVersion, dicom.SH, dicom.ImplementationVersionName)
 	if sourceAE != "" {
 		s.PutString(tagMetaSourceAE, dicom.AE, sourceAE)
 	}

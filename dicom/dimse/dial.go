@@ -9,12 +9,6 @@ import (
 	"github.com/halong-gateway/halong/dicom/ul"
 )
 
-// Identity is how this implementation names itself (PS3.7 D.3.3.2).
-const (
-	ImplementationClass   dicom.UID = "2.25.302719361285417046350172849912630577144"
-	ImplementationVersion           = "HALONG"
-)
-
 // DefaultMaxLength is the Maximum Length Received that is announced, in bytes:
 // large, since fragments are streamed and cost no memory. DCMTK sends no more than this.
 const DefaultMaxLength = 128 << 10
@@ -50,7 +44,7 @@ func Dial(ctx context.Context, address string, o Options) (*Association, error) 
 	if o.MaxLength == 0 {
 		rq.User.MaxLength = DefaultMaxLength
 	}
-	rq.User.ImplementationClass, rq.User.ImplementationVersion = ImplementationClass, ImplementationVersion
+	rq.User.ImplementationClass, rq.User.ImplementationVersion = dicom.ImplementationClassUID, dicom.ImplementationVersionName
 	dial := o.Dial
 	if dial == nil {
 		dial = new(net.Dialer).DialContext

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/halong-gateway/halong/dicom"
 	"github.com/halong-gateway/halong/dicom/pdu"
 	"github.com/halong-gateway/halong/dicom/ul"
 )
@@ -215,7 +216,7 @@ func (s *Server) accept(rq *pdu.AssociateRQ) *pdu.AssociateAC {
 		ApplicationContext: pdu.ApplicationContext, Contexts: s.Mux.Negotiate(rq), User: s.Mux.negotiateUser(&rq.User),
 	}
 	ac.User.MaxLength = s.MaxLength
-	ac.User.ImplementationClass, ac.User.ImplementationVersion = ImplementationClass, ImplementationVersion
+	ac.User.ImplementationClass, ac.User.ImplementationVersion = dicom.ImplementationClassUID, dicom.ImplementationVersionName
 	return ac
 }
 
