@@ -11,7 +11,21 @@ func (r *Report) link() Link {
 	if service == "" {
 		service = r.Service.Text
 	}
-	return Link{Service: service, Filler: r.Filler.key(), Placer: r.Placer.key(), Accession: r.Accession, Observed: r.Observed}
+	l := Link{Service: service, Filler: r.Filler.key(), Placer: r.Placer.key(), Accession: r.Accession, Observed: r.Observed}
+	for _, s := range []*string{&l.Service, &l.Filler, &l.Placer, &l.Accession, &l.Observed} {
+		if len(*s) > maxKey {
+			*s = strings.ToValidUTF8((*s)[:maxKey], "")
+		}
+	}
+	return l
+}
+
+// maxKey bounds a key in bytes; nobody's numbers are that long.
+const maxKey = 256
+
+// numbered tells whether two reports have a number of the same kind, by which they can be compared.
+func (l *Link) numbered(next *Link) bool {
+	return l.Filler != "" && next.Filler != "" || l.Placer != "" && next.Placer != "" || l.Accession != "" && next.Accession != ""
 }
 
 func (o *Order) key() string {

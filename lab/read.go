@@ -99,7 +99,7 @@ func (r *reader) same(rep *Report) *Report {
 	if rep.Placer == nil && rep.Filler == nil && rep.Accession == "" && rep.Service == (Coded{}) {
 		return nil
 	}
-	for _, p := range r.reports {
+	for _, p := range r.reports[max(0, len(r.reports)-lookBack):] {
 		if p.Service == rep.Service && equalOrder(p.Placer, rep.Placer) && equalOrder(p.Filler, rep.Filler) &&
 			p.Accession == rep.Accession && p.Observed == rep.Observed && p.ParentResult == rep.ParentResult {
 			return p
@@ -107,6 +107,9 @@ func (r *reader) same(rep *Report) *Report {
 	}
 	return nil
 }
+
+// lookBack bounds how many reports same compares with.
+const lookBack = 1000
 
 func equalOrder(a, b *Order) bool {
 	return a == nil && b == nil || a != nil && b != nil && *a == *b

@@ -12,40 +12,59 @@ type Service struct{ store Store }
 // New makes a Service over a store.
 func New(s Store) *Service { return &Service{store: s} }
 
-// Filing says whose and which a report is.
+// Filing says whose reports are filed and where they came from.
 type Filing struct {
-	ID       ID
+	Message  uint64 // journal record of the message
+	From     int    // how many reports of the message were filed before
 	Facility halong.Facility
 	Patient  int64 // the store's key; 0: the message named no patient
 	New      bool  // the patient was not known before: no earlier version is looked for
 	Received time.Time
 }
 
-// File adds a report as the first or a further version, linked by its keys to
-// the earlier ones of the same patient and service. It gives what was stored.
-func (s *Service) File(tx halong.Tx, f Filing, r *Report) (Head, error) {
-	h := Head{ID: f.ID, First: f.ID, Number: 1, Patient: f.Patient, Facility: f.Facility,
-		Received: f.Received, Status: r.Status, Sent: r.Sent, Link: r.link()}
-	if err := s.place(tx, &h, f.New, r.corrects()); err != nil {
-		return Head{}, err
+// File adds one patient's reports of a message, each as the first or a further version, linked by its
+// keys to the earlier ones of the same patient and service. It gives what was stored, in the same order.
+func (s *Service) File(tx halong.Tx, f Filing, reports []*Report) ([]Head, error) {
+	filed := make([]Head, 0, len(reports))
+	known := map[string][]Head{} // by service
+	for i, r := range reports {
+		id := NewID(f.Message, f.From+i)
+		h := Head{ID: id, First: id, Number: 1, Patient: f.Patient, Facility: f.Facility,
+			Received: f.Received, Status: r.Status, Sent: r.Sent, Link: r.link()}
+		if err := s.place(tx, &h, f, r.corrects(), known); err != nil {
+			return nil, err
+		}
+		content := appendReport(make([]byte, 0, 512+256*len(r.Observations)), r)
+		if err := s.store.AddVersion(tx, &Version{Head: h, Content: content}); err != nil {
+			return nil, err
+		}
+		filed = append(filed, h)
 	}
-	content := appendReport(make([]byte, 0, 512+256*len(r.Observations)), r)
-	return h, s.store.AddVersion(tx, &Version{Head: h, Content: content})
+	return filed, nil
 }
 
 // place finds the report that h is a version of.
-func (s *Service) place(tx halong.Tx, h *Head, unknown, correction bool) error {
-	if unknown || h.Patient == 0 && h.Filler+h.Placer+h.Accession == "" {
+func (s *Service) place(tx halong.Tx, h *Head, f Filing, correction bool, known map[string][]Head) error {
+	if f.New || h.Patient == 0 && h.Filler+h.Placer+h.Accession == "" {
 		return nil
 	}
-	heads, err := s.store.Heads(tx, h.Facility, h.Patient, h.Service)
-	if err != nil {
-		return err
+	heads, asked := known[h.Service]
+	if !asked {
+		var err error
+		if heads, err = s.store.Heads(tx, h.Facility, h.Patient, h.Service); err != nil {
+			return err
+		}
 	}
 	h.First = earlier(heads, h, correction)
-	if h.First == h.ID {
-		return nil
+	if h.First != h.ID {
+		h.follow(heads)
 	}
+	known[h.Service] = append(heads, *h)
+	return nil
+}
+
+// follow makes h the next version of its report.
+func (h *Head) follow(heads []Head) {
 	shown := Head{Status: Registered}
 	for i := range heads {
 		if heads[i].First != h.First {
@@ -57,7 +76,6 @@ func (s *Service) place(tx halong.Tx, h *Head, unknown, correction bool) error {
 		}
 	}
 	h.Late = late(h.Status, h.Sent, shown.Status, shown.Sent)
-	return nil
 }
 
 // earlier gives the report that h is a further version of, h.ID if there is none: of
@@ -72,7 +90,7 @@ func earlier(heads []Head, h *Head, correction bool) ID {
 	found, message := h.ID, uint64(0)
 	for i := len(heads) - 1; i >= 0; i-- {
 		p := &heads[i]
-		if taken[p.First] || !p.matches(&h.Link, correction) {
+		if taken[p.First] || !p.matches(&h.Link, correction) || h.Patient == 0 && !p.numbered(&h.Link) {
 			continue
 		}
 		if message != 0 && p.ID.Message() != message {

@@ -11,13 +11,22 @@ import (
 // null marks demographics that the sender wants deleted (the HL7 null).
 const null = "\x00"
 
-// maxIdentifiers bounds the identifiers of one patient.
-const maxIdentifiers = 64
+// Bounds of what is kept of one patient; whatever exceeds them stays in the raw message.
+const (
+	maxIdentifiers = 64
+	maxLength      = 256 // bytes of an identifier, its authority and type
+	maxName        = 1024
+)
 
 // FromPID reads PID (HL7 3.4.2). Identifiers are those of PID-3, before 2.3 also PID-2 and
 // PID-4; a Vietnamese citizen number in PID-19 is one too. sent is the message's time.
 func FromPID(f halong.Facility, pid hl7v2.Segment, sent string) *Patient {
 	p := &Patient{Facility: f, Sent: sent, Name: name(pid.Field(5)), Birth: birth(pid.Field(7)), Sex: sex(pid.Field(8))}
+	for _, s := range []*string{&p.Name, &p.Birth, &p.Sex} {
+		if len(*s) > maxName {
+			*s = strings.ToValidUTF8((*s)[:maxName], "")
+		}
+	}
 	for _, n := range []int{3, 2, 4} {
 		for _, v := range pid.Field(n).Repetitions() {
 			p.addIdentifier(v.CX())
@@ -30,7 +39,7 @@ func FromPID(f halong.Facility, pid hl7v2.Segment, sent string) *Patient {
 }
 
 func (p *Patient) addIdentifier(c hl7v2.CX) {
-	if c.ID == "" || len(p.Identifiers) == maxIdentifiers {
+	if c.ID == "" || len(c.ID) > maxLength || len(c.Authority) > maxLength || len(c.Type) > maxLength || len(p.Identifiers) == maxIdentifiers {
 		return
 	}
 	id := Identifier{ID: c.ID, Authority: c.Authority, Type: c.Type}

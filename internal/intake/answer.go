@@ -54,27 +54,10 @@ func (a *arrival) accept() (answers [][]byte) {
 	return answers
 }
 
-// negative makes the answer to what is not taken: one of the two kinds of
-// acknowledgement, the accept one if the sender wants it. code is the application's: AE or AR.
-func (a *arrival) negative(code hl7v2.AckCode, e hl7v2.AckError) [][]byte {
-	mode := a.mode()
-	switch {
-	case mode.Accept.Wanted(false):
-		return [][]byte{a.ack(0, acceptCode[code], e)}
-	case mode.Application.Wanted(false):
-		return [][]byte{a.ack(1, code, e)}
-	}
-	return nil
-}
-
-var acceptCode = map[hl7v2.AckCode]hl7v2.AckCode{hl7v2.AA: hl7v2.CA, hl7v2.AE: hl7v2.CE, hl7v2.AR: hl7v2.CR}
-
-// reject answers a message that could not be stored, by the kind of error. The sender learns the kind, not the cause.
-func (a *arrival) reject(err error) [][]byte {
-	kind := halong.KindOf(err)
-	e := hl7v2.AckError{Code: hl7v2.ApplicationInternalError, Text: "not stored (" + kind.String() + "): send again later"}
-	mode := a.mode()
-	code := codes[kind]
+// negative makes the answer to what is not taken or not stored, by the kind of error: one of the
+// two acknowledgements, the accept one if the sender wants it.
+func (a *arrival) negative(kind halong.Kind, e hl7v2.AckError) [][]byte {
+	mode, code := a.mode(), codes[kind]
 	switch {
 	case mode.Accept.Wanted(false):
 		return [][]byte{a.ack(0, code.accept, e)}
@@ -82,6 +65,12 @@ func (a *arrival) reject(err error) [][]byte {
 		return [][]byte{a.ack(1, code.original, e)}
 	}
 	return nil
+}
+
+// reject answers a message that could not be stored. The sender learns the kind of error, not its cause.
+func (a *arrival) reject(err error) [][]byte {
+	kind := halong.KindOf(err)
+	return a.negative(kind, hl7v2.AckError{Code: hl7v2.ApplicationInternalError, Text: "not stored (" + kind.String() + "): send again later"})
 }
 
 // codes is the one map from kind of error to acknowledgement code.

@@ -32,8 +32,25 @@ func (in *Intake) read(m *hl7v2.Message) (c *content) {
 	if !isResult(m) {
 		return &content{}
 	}
-	return &content{processed: true, groups: lab.Read(m)}
+	if m.Len() > maxSegments {
+		return &content{note: "more segments than are processed"}
+	}
+	c = &content{processed: true, groups: lab.Read(m)}
+	reports := 0
+	for _, g := range c.groups {
+		reports += len(g.Reports)
+	}
+	if reports > maxReports {
+		return &content{note: "more reports than are processed"}
+	}
+	return c
 }
+
+// Bounds of a message that is processed, and so of the memory and time that takes; larger ones are only kept.
+const (
+	maxSegments = 100_000
+	maxReports  = 2_000
+)
 
 // isResult tells whether the message is an ORU (HL7 7.3).
 func isResult(m *hl7v2.Message) bool {
@@ -98,16 +115,18 @@ func (in *Intake) file(tx halong.Tx, m *storage.Message, g lab.Group, n *int) er
 	if err != nil {
 		return err
 	}
-	for i, r := range g.Reports {
-		h, err := in.cfg.Lab.File(tx, lab.Filing{
-			ID: lab.NewID(m.Seq, *n), Facility: m.Facility, Patient: who.Key, New: who.New, Received: m.Received,
-		}, r)
-		if err != nil {
-			return err
-		}
-		*n++
+	heads, err := in.cfg.Lab.File(tx, lab.Filing{
+		Message: m.Seq, From: *n, Facility: m.Facility, Patient: who.Key, New: who.New, Received: m.Received,
+	}, g.Reports)
+	if err != nil {
+		return err
+	}
+	*n += len(heads)
+	for i := range heads {
+		h := &heads[i]
 		err = in.emit(tx, halong.EventReportStored, m, reportPayload{
-			Message: m.Seq, Report: h.First, Version: h.Number, Late: h.Late, Status: string(h.Status), Observations: len(r.Observations), NewPatient: who.New && i == 0,
+			Message: m.Seq, Report: h.First, Version: h.Number, Late: h.Late, Status: string(h.Status),
+			Observations: len(g.Reports[i].Observations), NewPatient: who.New && i == 0,
 		})
 		if err != nil {
 			return err

@@ -112,7 +112,7 @@ func (a *arrival) failed(err error) [][]byte {
 func (a *arrival) refuse(raw []byte, m *hl7v2.Message, reason error) [][]byte {
 	a.outcome = Refused
 	a.hl7 = m
-	a.msg.Answers = a.negative(hl7v2.AE, reasonOf(reason))
+	a.msg.Answers = a.negative(halong.Invalid, reasonOf(reason))
 	if err := a.quarantine(raw, reason.Error()); err != nil {
 		return a.reject(err)
 	}
@@ -127,7 +127,7 @@ func (a *arrival) oversized(f mllp.Frame) [][]byte {
 		describe(&a.msg, m)
 	}
 	reason := sizeReason(f)
-	a.msg.Answers = a.negative(hl7v2.AR, hl7v2.AckError{Code: hl7v2.ApplicationInternalError, Text: reason})
+	a.msg.Answers = a.negative(halong.Exhausted, hl7v2.AckError{Code: hl7v2.ApplicationInternalError, Text: reason})
 	if err := a.quarantine(f.Bytes, reason); err != nil {
 		return a.reject(err)
 	}
@@ -140,12 +140,15 @@ func (a *arrival) quarantine(raw []byte, reason string) error {
 	in := a.in
 	a.msg.Raw, a.msg.Reason, a.msg.State = raw, reason, storage.MessageRefused
 	a.msg.Digest = sha256.Sum256(raw)
-	err := in.cfg.Updater.Update(a.ctx, func(tx halong.Tx) error {
+	known, err := in.cfg.Messages.HasRefused(a.ctx, a.msg.Facility, a.msg.Digest)
+	if known {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	err = in.cfg.Updater.Update(a.ctx, func(tx halong.Tx) error {
 		m := a.msg
-		known, err := in.cfg.Messages.HasRefused(a.ctx, m.Facility, m.Digest)
-		if known || err != nil {
-			return err
-		}
 		seq, payload, err := in.cfg.Journal.Append(tx, storage.RecordMessage, m.Record()...)
 		if err != nil {
 			return err

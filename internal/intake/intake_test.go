@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -176,7 +177,7 @@ func TestFrames(t *testing.T) {
 	if got := handle(mllp.Oversized, head+"\rOBX|1|ED|", 99); msas(got) != "AR X" || !strings.Contains(got[0], "ERR|^^^207&Application internal error&HL70357") {
 		t.Errorf("too large: %q", got)
 	}
-	if got := handle(mllp.Oversized, head+"AL|NE\rOBX|1|ED|", 99); msas(got) != "CR X" {
+	if got := handle(mllp.Oversized, head+"AL|NE\rOBX|1|ED|", 99); msas(got) != "CE X" {
 		t.Errorf("too large, enhanced mode: %q", got)
 	}
 	if got := handle(mllp.Truncated, head, 30); got != nil {
@@ -209,7 +210,7 @@ func TestStoreFails(t *testing.T) {
 		if got := w.send("MSH|^~\\&|A|B|C|D|20261121||ADT^A01|X|P|2.5|||AL|NE\r"); msas(got) != "CE X" {
 			t.Errorf("%v, enhanced mode: %q", kind, got)
 		}
-		if got := w.send("no message"); msas(got) != "AR" {
+		if got := w.send("no message " + kind.String()); msas(got) != "AR" {
 			t.Errorf("%v, unreadable: %q", kind, got)
 		}
 	}
@@ -287,5 +288,50 @@ func TestDuplicatesTogether(t *testing.T) {
 	}
 	if _, err := w.db.Message(context.Background(), halong.Everything(), 3); halong.KindOf(err) != halong.NotExist {
 		t.Errorf("stored more than twice: %v", err)
+	}
+}
+
+// TestTooMuch keeps, but does not process, messages beyond the bounds.
+func TestTooMuch(t *testing.T) {
+	w := newWorld(t)
+	for i, body := range []string{strings.Repeat("OBX|1|ST|x||1\r", maxSegments), strings.Repeat("OBR|1||1|x\rOBR|1||2|x\r", maxReports)} {
+		head := "MSH|^~\\&|LIS|BV1|||20261121||ORU^R01|" + string(rune('1'+i)) + "|P|2.5\rPID|1||p\r"
+		if got := msas(w.send(head + body)); got != "AA "+string(rune('1'+i)) {
+			t.Errorf("%q", got)
+		}
+	}
+	if w.seen[Kept] != 1 || w.seen[Processed] != 1 {
+		t.Errorf("%v", w.seen) // equal reports are one
+	}
+	var distinct strings.Builder
+	for i := range maxReports + 1 {
+		fmt.Fprintf(&distinct, "OBR|1||LAB-%07d|x\r", i)
+	}
+	if got := msas(w.send("MSH|^~\\&|LIS|BV1|||20261121||ORU^R01|3|P|2.5\rPID|1||p\r" + distinct.String())); got != "AA 3" || w.seen[Kept] != 2 {
+		t.Errorf("%q %v", got, w.seen)
+	}
+	start := time.Now()
+	for i := range 2 {
+		s := strings.Join(strings.Split(distinct.String(), "\r")[i:maxReports], "\r")
+		if got := msas(w.send("MSH|^~\\&|LIS|BV1|||20261121||ORU^R01|" + string(rune('4'+i)) + "|P|2.5\rPID|1||p\r" + s + "\r")); got != "AA "+string(rune('4'+i)) {
+			t.Errorf("%q", got)
+		}
+	}
+	if took := time.Since(start); w.seen[Processed] != 3 || took > 20*time.Second {
+		t.Errorf("%v in %v", w.seen, took)
+	}
+}
+
+// TestUnassignedNotLinked keeps results of unknown patients apart unless an order number says otherwise.
+func TestUnassignedNotLinked(t *testing.T) {
+	w := newWorld(t)
+	for i, filler := range []string{"", "", "LAB-0000001", "LAB-0000001", "LAB-0000002"} {
+		m := strings.Replace(oru(string(rune('1'+i)), "20261121090"+string(rune('1'+i)), "", filler, "F", "HGB|140|F"), "||^^^BV1^MR||Trần^Bình", "||||", 1)
+		if got := msas(w.send(m)); got != "AA "+string(rune('1'+i)) {
+			t.Fatal(got)
+		}
+	}
+	if got := w.unassigned(); len(got) != 4 {
+		t.Errorf("%d reports", len(got))
 	}
 }
