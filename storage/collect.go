@@ -39,17 +39,21 @@ const (
 var errGeneration = errors.New("the index is not of the blob store's generation; reindex")
 
 // step gives the generation that comes next. The error is of kind Conflict when index and store
-// are not in step. An index one ahead is in step: the store could not be raised the last time.
+// are not in step. An index one ahead is: the store could not be raised the last time, which is done
+// now, since no number may stand for two states of the index.
 func (a *Archive) step(ctx context.Context, blobs Reclaimer) (uint64, error) {
 	g, err := a.index.StoreGeneration(ctx)
 	if err != nil {
 		return 0, err
 	}
-	s := blobs.Generation()
-	if g != s && g != s+1 {
-		return 0, halong.E("storage.Collect", halong.Conflict, "", errGeneration)
+	switch s := blobs.Generation(); g {
+	case s:
+	case s + 1:
+		err = blobs.RaiseGeneration(g)
+	default:
+		err = halong.E("storage.step", halong.Conflict, "", errGeneration)
 	}
-	return s + 1, nil
+	return g + 1, err
 }
 
 // Collect removes blobs that no instance and no quarantine entry has referenced

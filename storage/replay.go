@@ -19,8 +19,9 @@ func Handles(k RecordKind) bool {
 
 // Replay applies one journal record to the index, as it was applied when it was
 // written: the same records in the same order make the same rows. The error is of kind Corrupt
-// when a blob the record needs is nowhere; nothing of the record is applied then.
-func (a *Archive) Replay(tx halong.Tx, rec Record, locate Locator) error {
+// when a blob the record needs is nowhere; nothing of the record is applied then, unless it is of an object and
+// there is a lost: a later record may tell that the object was deleted. See Bury.
+func (a *Archive) Replay(tx halong.Tx, rec Record, locate Locator, lost *Lost) error {
 	if rec.Kind == RecordDecision {
 		var d decision
 		if err := json.Unmarshal(rec.Payload, &d); err != nil {
@@ -37,13 +38,20 @@ func (a *Archive) Replay(tx halong.Tx, rec Record, locate Locator) error {
 		return err
 	}
 	arr := &arrival{rec: *r, identity: Identity{Facility: r.Facility, Study: r.Study, Series: r.Series, SOP: r.Manifest.SOPInstance}}
-	if err := a.locateParts(arr, locate); err != nil {
-		return err
+	missing := lost.locate(arr, locate)
+	if missing != nil && (lost == nil || rec.Kind != RecordObject) {
+		return missing
 	}
 	if rec.Kind == RecordObject { // before the first row is written, since it may fail
 		if err := a.readAttributes(arr); err != nil {
-			return err
+			if missing == nil {
+				return err
+			}
+			arr.describeBriefly()
 		}
+	}
+	if missing != nil {
+		lost.add(rec.Seq, arr, missing)
 	}
 	if err := a.addBlobs(tx, arr); err != nil {
 		return err
@@ -56,20 +64,6 @@ func (a *Archive) Replay(tx halong.Tx, rec Record, locate Locator) error {
 		return nil
 	}
 	return err
-}
-
-// locateParts finds the places of the blobs of a replayed record.
-func (a *Archive) locateParts(arr *arrival, locate Locator) error {
-	for _, info := range arr.rec.Parts {
-		p := &bulkPart{info: info}
-		at, ok := locate(info.Digest)
-		if !ok {
-			return halong.E("storage.Replay", halong.Corrupt, info.Digest.String(), errors.New("a blob of the record is missing"))
-		}
-		p.placed = &at
-		arr.parts = append(arr.parts, p)
-	}
-	return nil
 }
 
 // readAttributes gathers the index's attributes from the head of a replayed record.

@@ -39,6 +39,7 @@ type bulkPart struct {
 	info   BlobInfo
 	w      BlobWriter // nil after release
 	placed *Place     // where the bytes were put; nil if they are in memory only
+	gone   bool       // when replayed: the bytes are nowhere
 }
 
 func (p *bulkPart) finish() (err error) {
@@ -111,7 +112,7 @@ func (s *splitter) tokens() error {
 		if t.Depth > 0 {
 			continue
 		}
-		if t.Kind != dataset.SequenceEnd {
+		if t.Kind == dataset.DataElement || t.Kind == dataset.SequenceStart || t.Kind == dataset.FragmentsStart {
 			s.at = t.Offset
 		}
 		if err := s.topLevel(known(t)); err != nil {

@@ -55,6 +55,19 @@ func (r *reindexCmd) Run(e *env) error {
 	return nil
 }
 
+type compactCmd struct{ dataFlags }
+
+// Run removes and compacts.
+func (x *compactCmd) Run(e *env) error {
+	d, _, err := e.open(&x.dataFlags)
+	if err != nil {
+		return err
+	}
+	r, err := d.Reclaim(e.ctx)
+	e.printf("%d blobs of %d bytes removed, %d segments dropped\n", r.Blobs, r.BlobBytes, r.Segments)
+	return errors.Join(err, d.Close())
+}
+
 type quarantineCmd struct {
 	List quarantineListCmd `cmd:"" default:"withargs" help:"List it, with reasons. halong export --quarantine writes it out."`
 }

@@ -35,6 +35,7 @@ type cli struct {
 	Export     exportCmd     `cmd:"" help:"Write stored objects as files."`
 	Verify     verifyCmd     `cmd:"" help:"Read and hash everything again; exit 1 on damage."`
 	Reindex    reindexCmd    `cmd:"" help:"Make the index again from the store."`
+	Compact    compactCmd    `cmd:"" help:"Give back the space of what was deleted, without waiting for halong serve to do so."`
 	Quarantine quarantineCmd `cmd:"" help:"What could not be understood."`
 	Delete     deleteCmd     `cmd:"" help:"Delete a study, series or instance, with a reason that is kept."`
 	Echo       echoCmd       `cmd:"" help:"C-ECHO to an Application Entity."`

@@ -8,7 +8,6 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/halong-gateway/halong/internal/app/config"
 )
@@ -44,7 +43,7 @@ type server struct {
 
 // Open opens the data folder, replays what the index lacks and binds all
 // listeners; nothing is served yet. Whatever fails, nothing stays open.
-func Open(ctx context.Context, c *config.Config, log *slog.Logger) (_ *App, err error) {
+func Open(ctx context.Context, c *config.Config, log *slog.Logger, parts ...Parts) (_ *App, err error) {
 	if err := c.Check(); err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
@@ -57,7 +56,7 @@ func Open(ctx context.Context, c *config.Config, log *slog.Logger) (_ *App, err 
 	if a.gate, err = newGate(c); err != nil {
 		return nil, err
 	}
-	if a.data, err = OpenData(ctx, c, log); err != nil {
+	if a.data, err = OpenData(ctx, c, log, parts...); err != nil {
 		return nil, err
 	}
 	a.metrics = newMetrics(Version(), a.data.Index.Waiting)
@@ -157,26 +156,3 @@ func (a *App) close() error {
 
 // Close closes an App that was never served.
 func (a *App) Close() error { return a.close() }
-
-// housekeepingPause is how long background work rests.
-const housekeepingPause = 10 * time.Minute
-
-// housekeep removes blobs that nothing references any more, now and then.
-func (a *App) housekeep(ctx context.Context) {
-	tick := time.NewTicker(housekeepingPause)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		got, err := a.data.Archive.Collect(ctx, a.data.Store)
-		if err != nil && ctx.Err() == nil {
-			a.log.Error("housekeeping: collection failed", "error", err)
-		}
-		if got.Blobs > 0 {
-			a.log.Info("housekeeping: blobs removed", "blobs", got.Blobs, "bytes", got.Bytes)
-		}
-	}
-}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/internal/app/config"
@@ -29,16 +30,25 @@ type Data struct {
 	Store   *disk.Store
 
 	intake  *intake.Intake
+	parts   Parts
 	applied int     // journal records applied when it was opened
 	lost    []error // journal records that could not be
 	log     *slog.Logger
 }
 
+// Parts are what may be put in the place of a Data's real parts, by tests. Zero
+// fields change nothing.
+type Parts struct {
+	Disk  disk.Options                  // of the blob store; Budget is taken from the configuration
+	Log   func(storage.Log) storage.Log // between index and journal
+	Grace time.Duration                 // how long blobs without references are kept
+}
+
 // OpenData opens the data folder of a configuration, makes it when it is new, and
 // brings the index up to date with the journal. It is for one process at a time: the
 // error is of kind Conflict when another has it.
-func OpenData(ctx context.Context, c *config.Config, log *slog.Logger) (*Data, error) {
-	d, err := openStore(c, log)
+func OpenData(ctx context.Context, c *config.Config, log *slog.Logger, parts ...Parts) (*Data, error) {
+	d, err := openStore(c, log, parts...)
 	if err != nil {
 		return nil, err
 	}
@@ -51,12 +61,18 @@ func OpenData(ctx context.Context, c *config.Config, log *slog.Logger) (*Data, e
 func indexPath(c *config.Config) string { return filepath.Join(c.Data, indexFile) }
 
 // openStore locks the folder and opens the blob store.
-func openStore(c *config.Config, log *slog.Logger) (*Data, error) {
+func openStore(c *config.Config, log *slog.Logger, parts ...Parts) (*Data, error) {
 	const op = "app.Open"
+	d := &Data{log: log}
+	for _, p := range parts {
+		d.parts = p
+	}
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, halong.E(op, halong.Permission, "", err)
 	}
-	s, err := disk.Open(filepath.Join(c.Data, storeFolder), disk.Options{Budget: int64(c.Storage.Budget)})
+	o := d.parts.Disk
+	o.Budget = int64(c.Storage.Budget)
+	s, err := disk.Open(filepath.Join(c.Data, storeFolder), o)
 	if halong.KindOf(err) == halong.Conflict {
 		return nil, halong.E(op, halong.Conflict, "", fmt.Errorf(
 			"the data folder %s is in use by another halong process; stop that one first (halong serve holds it as long as it runs)", c.Data,
@@ -65,12 +81,25 @@ func openStore(c *config.Config, log *slog.Logger) (*Data, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Data{Store: s, log: log}, nil
+	d.Store = s
+	return d, nil
 }
 
-// openIndex opens the index file, joins it with the store, and recovers.
-func (d *Data) openIndex(ctx context.Context, c *config.Config, path string) (err error) {
-	d.Index, err = sqlite.Open(ctx, path, d.Store, sqlite.Options{
+// openIndex opens the index, joins it with the store, and recovers.
+func (d *Data) openIndex(ctx context.Context, c *config.Config, path string) error {
+	if err := d.openFitting(ctx, c, path); err != nil {
+		return err
+	}
+	return d.recover(ctx)
+}
+
+// openFile opens an index file and makes the services over it.
+func (d *Data) openFile(ctx context.Context, c *config.Config, path string) (err error) {
+	var journal storage.Log = d.Store
+	if d.parts.Log != nil {
+		journal = d.parts.Log(journal)
+	}
+	d.Index, err = sqlite.Open(ctx, path, journal, sqlite.Options{
 		Failed: func(err error) { d.log.Error("index: background work failed", "error", err) },
 	})
 	if err != nil {
@@ -78,9 +107,10 @@ func (d *Data) openIndex(ctx context.Context, c *config.Config, path string) (er
 	}
 	d.Archive = storage.NewArchive(storage.Config{
 		Index: d.Index, Blobs: d.Store, Journal: d.Store, Policy: storage.VersionPolicy(c.Storage.Versions),
+		Grace: d.parts.Grace,
 	})
 	d.intake = intake.New(d.intakeConfig(c, d.log))
-	return d.recover(ctx)
+	return nil
 }
 
 // Close closes index and store.

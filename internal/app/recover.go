@@ -18,7 +18,7 @@ const (
 // replay applies journal records to the index in groups.
 type replay struct {
 	data    *Data
-	rebuild bool // the index is new: what cannot be applied now may be once its bytes are restored
+	gone    *storage.Lost // set when the index is new: objects whose bytes were collected, or are to be restored
 	tail    *disk.Tail
 	batch   []storage.Record
 	bytes   int
@@ -38,9 +38,12 @@ func (d *Data) recover(ctx context.Context) error {
 		return err
 	}
 	if tail.Empty() {
-		return nil
+		return d.newest(ctx, states)
 	}
-	r := replay{data: d, rebuild: len(states) == 0, tail: tail}
+	r := replay{data: d, tail: tail}
+	if len(states) == 0 {
+		r.gone = &storage.Lost{}
+	}
 	for rec, err := range tail.Records(ctx) {
 		if err != nil {
 			return err
@@ -49,7 +52,7 @@ func (d *Data) recover(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := r.flush(ctx, true); err != nil {
+	if err := r.end(ctx); err != nil {
 		return err
 	}
 	for _, x := range tail.Damage() { // a group or blob that was being written when the process ended, as a rule
@@ -71,17 +74,17 @@ func (r *replay) add(ctx context.Context, rec storage.Record) error {
 	if len(r.batch) < replayRecords && r.bytes < replayBytes {
 		return nil
 	}
-	return r.flush(ctx, false)
+	return r.flush(ctx)
 }
 
 // flush applies the group in one transaction. Records whose bytes are gone are
 // left out; the store is told once the others are safe.
-func (r *replay) flush(ctx context.Context, last bool) error {
+func (r *replay) flush(ctx context.Context) error {
 	var bad map[uint64]error
 	err := r.data.Index.Update(ctx, func(tx halong.Tx) error {
 		bad = map[uint64]error{}
 		for _, rec := range r.batch {
-			err := r.data.apply(tx, rec, func(d halong.Digest) (storage.Place, bool) { return r.locate(ctx, d) })
+			err := r.data.apply(tx, rec, func(d halong.Digest) (storage.Place, bool) { return r.locate(ctx, d) }, r.gone)
 			if halong.KindOf(err) == halong.Corrupt {
 				bad[rec.Seq] = err
 				continue
@@ -90,9 +93,6 @@ func (r *replay) flush(ctx context.Context, last bool) error {
 				return err
 			}
 		}
-		if last {
-			r.tail.Done()
-		}
 		return nil
 	})
 	if err != nil {
@@ -100,13 +100,36 @@ func (r *replay) flush(ctx context.Context, last bool) error {
 	}
 	r.applied += len(r.batch) - len(bad)
 	for seq, err := range bad {
-		if !r.rebuild {
+		if r.gone == nil {
 			r.tail.Void(seq) // it was never acknowledged
 		}
 		r.lost = append(r.lost, err)
 	}
 	r.batch, r.bytes = r.batch[:0], 0
 	return nil
+}
+
+// end applies the last group and makes the index one that is in step with the store: up to here it would
+// be made again after a crash.
+func (r *replay) end(ctx context.Context) error {
+	if err := r.flush(ctx); err != nil {
+		return err
+	}
+	if r.gone != nil {
+		lost, err := r.data.Archive.Bury(ctx, r.gone)
+		if err != nil {
+			return err
+		}
+		r.applied -= len(lost)
+		r.lost = append(r.lost, lost...)
+	}
+	return r.data.Index.Update(ctx, func(tx halong.Tx) error {
+		r.tail.Done()
+		if r.gone == nil {
+			return nil
+		}
+		return r.data.setGeneration(tx)
+	})
 }
 
 // locate finds a blob: the index knows those that older objects share, and
@@ -123,10 +146,10 @@ func (r *replay) locate(ctx context.Context, d halong.Digest) (storage.Place, bo
 }
 
 // apply gives a record to the service it belongs to.
-func (d *Data) apply(tx halong.Tx, rec storage.Record, locate storage.Locator) error {
+func (d *Data) apply(tx halong.Tx, rec storage.Record, locate storage.Locator, gone *storage.Lost) error {
 	switch {
 	case storage.Handles(rec.Kind):
-		return d.Archive.Replay(tx, rec, locate)
+		return d.Archive.Replay(tx, rec, locate, gone)
 	case rec.Kind == storage.RecordMessage:
 		return d.intake.Replay(tx, rec)
 	}

@@ -41,11 +41,20 @@ func Reindex(ctx context.Context, c *config.Config, log *slog.Logger) (done Rein
 
 // moveIndex renames an index with its parts, over what is there.
 func moveIndex(from, to string) error {
+	if err := removeIndex(to); err != nil {
+		return err
+	}
 	for _, part := range indexParts {
-		if err := os.Remove(to + part); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Rename(from+part, to+part); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("reindex: %w", err)
 		}
-		if err := os.Rename(from+part, to+part); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	}
+	return nil
+}
+
+func removeIndex(path string) error {
+	for _, part := range indexParts {
+		if err := os.Remove(path + part); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("reindex: %w", err)
 		}
 	}

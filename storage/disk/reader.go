@@ -153,4 +153,3 @@ func (r *reader) Close() error {
 	}
 	return fail("disk.Close", r.ref.String(), r.free())
 }
-
