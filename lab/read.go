@@ -16,7 +16,7 @@ type Group struct {
 // report without a service, those between ORC and OBR belong to that OBR, those after SPM
 // to the OBR before it. Several OBR with the same order numbers, service and time are one report.
 func Read(m *hl7v2.Message) []Group {
-	r := reader{sent: sentTime(m.At("MSH-7")), sender: text(m.At("MSH-3.1"))}
+	r := reader{m: m, sent: sentTime(m.At("MSH-7")), sender: text(m.At("MSH-3.1"))}
 	for s := range m.Segments() {
 		r.take(s)
 	}
@@ -26,6 +26,7 @@ func Read(m *hl7v2.Message) []Group {
 
 // reader walks the segments.
 type reader struct {
+	m            *hl7v2.Message
 	sent, sender string
 	groups       []Group
 
@@ -121,9 +122,26 @@ func (r *reader) obx(s hl7v2.Segment) {
 	if r.report != nil {
 		list = &r.report.Observations
 	}
+	if *list == nil {
+		*list = make([]Observation, 0, r.run(s.Index))
+	}
 	*list = append(*list, o)
 	at := len(*list) - 1
 	r.notes = func() *[]string { return &(*list)[at].Notes }
+}
+
+// run counts the OBX from segment i up to the next OBR or PID.
+func (r *reader) run(i int) (n int) {
+	for ; i < r.m.Len(); i++ {
+		s := r.m.Segment(i)
+		if s.Is("OBR") || s.Is("PID") {
+			break
+		}
+		if s.Is("OBX") {
+			n++
+		}
+	}
+	return n
 }
 
 func (r *reader) note(s hl7v2.Segment) {
