@@ -78,9 +78,12 @@ func storeCorpus(t *testing.T, s *server) (stored []corpusFile, refused int) {
 			refused++
 			return nil
 		}
+		if w.Code == http.StatusAccepted && strings.Contains(w.Body.String(), `"00081196"`) {
+			w.Code = http.StatusOK // cut off, and stored with a warning: see TestTornFilesAreFiledWithAWarning
+		}
 		s.want(w, 200)
 		var answer map[string]struct {
-			Value []map[string]struct{ Value []string }
+			Value []map[string]struct{ Value []any }
 		}
 		var raw map[string]json.RawMessage
 		if err := json.Unmarshal(w.Body.Bytes(), &raw); err != nil {
@@ -90,7 +93,7 @@ func storeCorpus(t *testing.T, s *server) (stored []corpusFile, refused int) {
 		if err := json.Unmarshal(only, &answer); err != nil {
 			return err
 		}
-		path := strings.TrimPrefix(answer["00081199"].Value[0]["00081190"].Value[0], "http://pacs.test/dicom-web")
+		path := strings.TrimPrefix(answer["00081199"].Value[0]["00081190"].Value[0].(string), "http://pacs.test/dicom-web")
 		if seen[path] {
 			return nil
 		}

@@ -23,6 +23,7 @@ type storeAnswer struct {
 	studies    int
 	stored     int
 	failed     int
+	warned     int                 // stored, with something wrong
 	kinds      map[halong.Kind]int // of failures
 	tooLarge   int
 	firstErr   error
@@ -41,6 +42,10 @@ func (a *storeAnswer) add(it *item) {
 	}
 	s := sopReference(r)
 	s.PutString(tag.RetrieveURL, dicom.UR, resourceURL(a.base, storage.Identity{Study: r.Study, Series: r.Series, SOP: r.SOP}))
+	if r.Warning != "" {
+		a.warned++
+		s.PutInt(tag.WarningReason, dicom.US, doesNotMatchClass)
+	}
 	a.referenced = append(a.referenced, s)
 }
 
@@ -79,11 +84,15 @@ func sopReference(r *storage.Receipt) *dataset.Set {
 	return s
 }
 
-// status gives 200 when all parts were stored, 202 when some were, else 409, or,
+// doesNotMatchClass is the warning reason "Data Set does not match SOP Class"
+// (PS3.18 table I.2-2): what was stored of an object that was cut off lacks elements.
+const doesNotMatchClass = 0xB007
+
+// status gives 200 when all parts were stored, 202 when some were or there were warnings, else 409, or,
 // when all failed for the same reason of the server's or the caller's, that status.
 func (a *storeAnswer) status() int {
 	switch {
-	case a.failed == 0:
+	case a.failed == 0 && a.warned == 0:
 		return http.StatusOK
 	case a.stored > 0:
 		return http.StatusAccepted
