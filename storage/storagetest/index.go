@@ -27,7 +27,8 @@ func Index(t *testing.T, open func(t testing.TB) storage.Index) {
 		{"add", indexAdd}, {"versions", indexVersions}, {"delete", indexDelete}, {"fill", indexFill},
 		{"retrieve", indexRetrieve}, {"many", indexMany},
 		{"find", indexFind}, {"find below", indexFindBelow}, {"order", indexOrder}, {"scope", indexScope}, {"merge", indexMerge},
-		{"blobs", indexBlobs}, {"references", indexReferences}, {"collection", indexCollection}, {"quarantine", indexQuarantine},
+		{"blobs", indexBlobs}, {"references", indexReferences}, {"collection", indexCollection},
+		{"revival", indexRevival}, {"moves", indexMoves}, {"generation", indexGeneration}, {"quarantine", indexQuarantine},
 	} {
 		t.Run(s.name, func(t *testing.T) { s.run(t, open(t)) })
 	}

@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -178,6 +179,129 @@ func indexCollection(t *testing.T, x storage.Index) {
 	if got := retrieve(t, x, halong.Everything(), storage.Ref{})[0].Manifest.Bulk[0].Place.Segment; got != 9 {
 		t.Fatalf("the bulk value is said to lie in segment %d", got)
 	}
+}
+
+// indexRevival: a blob in a file of its own that is put there again while it is being removed is
+// the same blob, and live.
+func indexRevival(t *testing.T, x storage.Index) {
+	a := Blob("a")
+	file := storage.Place{Length: a.Size}
+	addBlob(t, x, a, &file)
+	mark := func() {
+		update(t, x, func(tx halong.Tx) error {
+			ok, err := x.MarkDeleting(tx, a.Digest, file)
+			if !ok {
+				t.Error("the blob is not marked")
+			}
+			return err
+		})
+	}
+	mark()
+	if s, err := x.BlobAt(context.Background(), a.Digest, file); s != storage.BlobDeleting || err != nil {
+		t.Fatalf("state %v, error %v", s, err)
+	}
+	if used, found := addBlob(t, x, a, nil); used || found {
+		t.Fatal("a blob that is being removed counts as found")
+	}
+	if used, found := addBlob(t, x, a, &file); !used || !found {
+		t.Fatal("the blob did not come back")
+	}
+	update(t, x, func(tx halong.Tx) error { return x.ForgetBlob(tx, a.Digest, file) }) // the collection that was under way
+	if s, err := x.BlobAt(context.Background(), a.Digest, file); s != storage.BlobLive || err != nil {
+		t.Fatalf("state %v, error %v", s, err)
+	}
+	mark()
+	wantErr := errors.New("as wanted")
+	err := x.Update(context.Background(), func(tx halong.Tx) error {
+		if _, _, err := x.AddBlob(tx, a, &file); err != nil {
+			return err
+		}
+		return wantErr
+	})
+	if !errors.Is(err, wantErr) {
+		t.Fatal(err)
+	}
+	if s, err := x.BlobAt(context.Background(), a.Digest, file); s != storage.BlobDeleting || err != nil {
+		t.Fatalf("after a rollback: state %v, error %v", s, err)
+	}
+	// Both kinds of place at once: each row is marked and forgotten for itself.
+	inSegment := storage.Place{Segment: 4, Offset: 4192, Length: a.Size}
+	addBlob(t, x, a, &inSegment)
+	update(t, x, func(tx halong.Tx) error {
+		if ok, err := x.MarkDeleting(tx, a.Digest, inSegment); !ok || err != nil {
+			t.Error(ok, err)
+		}
+		return x.ForgetBlob(tx, a.Digest, inSegment)
+	})
+	if s, err := x.BlobAt(context.Background(), a.Digest, file); s != storage.BlobDeleting || err != nil {
+		t.Fatalf("the other row: state %v, error %v", s, err)
+	}
+}
+
+// indexMoves: what is live in a segment, and where it goes.
+func indexMoves(t *testing.T, x storage.Index) {
+	ctx := context.Background()
+	a, b, c := Blob("a"), Blob("bb"), Blob("ccc")
+	at := func(segment uint32, b storage.BlobInfo) storage.Place {
+		return storage.Place{Segment: segment, Offset: int64(b.Digest[0]), Length: b.Size}
+	}
+	o := Object{Study: "1.2.1", Series: "1.2.1.1", SOP: "1.2.1.1.1", Bulk: []storage.BlobInfo{a, b}}
+	for _, b := range []storage.BlobInfo{a, b} {
+		p := at(3, b)
+		addBlob(t, x, b, &p)
+	}
+	file := storage.Place{Length: c.Size}
+	addBlob(t, x, c, &file)
+	add(t, x, storage.ServeFirst, o)
+	check := func(want map[uint32]storage.LiveBlobs) {
+		t.Helper()
+		got, err := x.LiveBlobs(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatal(diff)
+		}
+		for s := range uint32(6) {
+			if has, err := x.HasLiveBlobs(ctx, s); err != nil || has != (want[s].Blobs > 0) {
+				t.Fatalf("segment %d: %v, error %v", s, has, err)
+			}
+		}
+	}
+	check(map[uint32]storage.LiveBlobs{3: {Blobs: 2, Bytes: 3}})
+	update(t, x, func(tx halong.Tx) error { return x.MoveBlob(tx, b.Digest, at(3, b), at(5, b)) })
+	update(t, x, func(tx halong.Tx) error { return x.MoveBlob(tx, b.Digest, at(3, b), at(4, b)) }) // is there no more
+	check(map[uint32]storage.LiveBlobs{3: {Blobs: 1, Bytes: 1}, 5: {Blobs: 1, Bytes: 2}})
+	in := retrieve(t, x, halong.Everything(), storage.Ref{})[0]
+	if diff := cmp.Diff([]storage.Place{at(3, a), at(5, b)}, []storage.Place{in.Manifest.Bulk[0].Place, in.Manifest.Bulk[1].Place}); diff != "" {
+		t.Fatal(diff)
+	}
+	remove(t, x, o)
+	update(t, x, func(tx halong.Tx) error {
+		_, err := x.MarkDeleting(tx, a.Digest, at(3, a))
+		return err
+	})
+	check(map[uint32]storage.LiveBlobs{5: {Blobs: 1, Bytes: 2}})
+	update(t, x, func(tx halong.Tx) error { return x.MoveBlob(tx, a.Digest, at(3, a), at(5, a)) }) // is not live
+	if s, err := x.BlobAt(ctx, a.Digest, at(5, a)); s != storage.BlobUnknown || err != nil {
+		t.Fatalf("state %v, error %v", s, err)
+	}
+}
+
+func indexGeneration(t *testing.T, x storage.Index) {
+	want := func(want uint64) {
+		t.Helper()
+		if g, err := x.StoreGeneration(context.Background()); g != want || err != nil {
+			t.Fatalf("generation %d, want %d; error %v", g, want, err)
+		}
+	}
+	want(0)
+	update(t, x, func(tx halong.Tx) error { return x.SetStoreGeneration(tx, 7) })
+	want(7)
+	_ = x.Update(context.Background(), func(tx halong.Tx) error { // fails as wanted
+		return errors.Join(x.SetStoreGeneration(tx, 8), errors.New("as wanted"))
+	})
+	want(7)
 }
 
 func indexQuarantine(t *testing.T, x storage.Index) {
