@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/halong-gateway/halong"
@@ -42,8 +43,8 @@ func (db *DB) Heads(t halong.Tx, f halong.Facility, patient int64, service strin
 	if err != nil {
 		return nil, fail(op, "", err)
 	}
-	rows, err := tx.Query(`SELECT * FROM (SELECT `+headColumns+` FROM lab_version WHERE patient = ? AND facility = ? AND service = ? ORDER BY id DESC LIMIT ?) ORDER BY id`,
-		patient, facility, service, lab.MaxHeads)
+	rows, err := tx.Query(`SELECT `+headColumns+` FROM lab_version WHERE patient = ? AND facility = ? AND service = ? ORDER BY id DESC LIMIT ?`,
+		patient, facility, service, lab.MaxHeads) // in the order of the index, without sorting
 	if err != nil {
 		return nil, fail(op, "", err)
 	}
@@ -56,6 +57,7 @@ func (db *DB) Heads(t halong.Tx, f halong.Facility, patient int64, service strin
 		}
 		heads = append(heads, h)
 	}
+	slices.Reverse(heads)
 	return heads, fail(op, "", rows.Err())
 }
 

@@ -59,7 +59,10 @@ func (tx *Tx) addOthers(p *patient.Patient) error {
 	return nil
 }
 
-const selectPatient = `SELECT p.id, f.name, p.name, p.birth, p.sex, p.sent, p.identifiers FROM patient p JOIN facility f ON f.id = p.facility`
+const (
+	patientColumns = `p.id, p.name, p.birth, p.sex, p.sent, p.identifiers`
+	selectPatients = `SELECT ` + patientColumns + `, f.name FROM patient p JOIN facility f ON f.id = p.facility`
+)
 
 // LookupPatient gives the patient with an identity.
 func (db *DB) LookupPatient(t halong.Tx, id patient.Identity) (*patient.Patient, error) {
@@ -72,11 +75,16 @@ func (db *DB) LookupPatient(t halong.Tx, id patient.Identity) (*patient.Patient,
 	if err != nil {
 		return nil, fail(op, "", err)
 	}
-	p, err := scanPatient(tx.QueryRow(selectPatient+` WHERE p.identifier = ? AND p.facility = ? AND p.authority = ?`, id.ID, facility, id.Authority))
+	p := &patient.Patient{Facility: id.Facility}
+	err = scanPatient(tx.QueryRow(`SELECT `+patientColumns+` FROM patient p WHERE p.identifier = ? AND p.facility = ? AND p.authority = ?`,
+		id.ID, facility, id.Authority), p)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, halong.E(op, halong.NotExist, "", nil)
 	}
-	return p, fail(op, "", err)
+	if err != nil {
+		return nil, fail(op, "", err)
+	}
+	return p, nil
 }
 
 // UpdatePatient replaces a patient's row.
@@ -102,7 +110,7 @@ func (db *DB) UpdatePatient(t halong.Tx, p *patient.Patient) error {
 // facility, authority and arrival: those whose identity it is first.
 func (db *DB) PatientsByIdentifier(ctx context.Context, scope halong.Scope, id string) ([]*patient.Patient, error) {
 	const op = "sqlite.PatientsByIdentifier"
-	rows, err := db.reader.Query(ctx, selectPatient+` WHERE p.identifier = ?1 OR p.id IN (SELECT patient FROM patient_other WHERE identifier = ?1)
+	rows, err := db.reader.Query(ctx, selectPatients+` WHERE p.identifier = ?1 OR p.id IN (SELECT patient FROM patient_other WHERE identifier = ?1)
 		ORDER BY p.identifier <> ?1, f.name, p.authority, p.id`, id)
 	if err != nil {
 		return nil, fail(op, "", err)
@@ -110,8 +118,8 @@ func (db *DB) PatientsByIdentifier(ctx context.Context, scope halong.Scope, id s
 	defer rows.Close()
 	var all []*patient.Patient
 	for rows.Next() {
-		p, err := scanPatient(rows)
-		if err != nil {
+		p := &patient.Patient{}
+		if err := scanPatient(rows, p, &p.Facility); err != nil {
 			return nil, fail(op, "", err)
 		}
 		if scope.Sees(p.Facility) {
@@ -121,11 +129,10 @@ func (db *DB) PatientsByIdentifier(ctx context.Context, scope halong.Scope, id s
 	return all, fail(op, "", rows.Err())
 }
 
-func scanPatient(row scanner) (*patient.Patient, error) {
-	p := &patient.Patient{}
-	var identifiers string
-	if err := row.Scan(&p.Key, &p.Facility, &p.Name, &p.Birth, &p.Sex, &p.Sent, &identifiers); err != nil {
-		return nil, err
+func scanPatient(row scanner, p *patient.Patient, more ...any) error {
+	var identifiers []byte
+	if err := row.Scan(append([]any{&p.Key, &p.Name, &p.Birth, &p.Sex, &p.Sent, &identifiers}, more...)...); err != nil {
+		return err
 	}
-	return p, json.Unmarshal([]byte(identifiers), &p.Identifiers)
+	return json.Unmarshal(identifiers, &p.Identifiers)
 }
