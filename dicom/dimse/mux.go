@@ -14,7 +14,8 @@ type Service interface {
 	// Serve answers one request. It may leave any part of the Data Set unread: the
 	// rest is drained before the response is sent. Field, Message ID, SOP
 	// Class and SOP Instance of the response are filled in where they are empty.
-	// Pending responses go through rq.Pending before it returns.
+	// Pending responses go through rq.Pending before it returns. When the peer cancels a
+	// C-FIND, C-GET or C-MOVE, ctx ends with the cause ErrCancelled; see Request.Watch.
 	Serve(ctx context.Context, rq *Request) Response
 }
 
@@ -24,6 +25,8 @@ type Request struct {
 	Context     ul.Context
 	Command     *Command
 	Data        *DataSet // nil when there is none
+
+	cancel context.CancelCauseFunc // of Serve's context; nil when the request cannot be cancelled
 }
 
 // Response is what a Service answers.

@@ -13,7 +13,7 @@ import (
 // serving is a request of the peer that a C-CANCEL-RQ may still refer to.
 type serving struct {
 	id     uint16
-	cancel context.CancelFunc
+	cancel context.CancelCauseFunc
 }
 
 // serve answers the peer's requests until the Association ends. It gives nil
@@ -40,7 +40,7 @@ func (a *Association) handle(ctx context.Context, m *message) error {
 	case m.Field == CCancelRQ:
 		for _, s := range a.serving {
 			if s.id == m.RespondedTo {
-				s.cancel()
+				s.cancel(ErrCancelled)
 			}
 		}
 		return nil // to a request answered already: it came too late (PS3.7 9.3.2.3)
@@ -74,8 +74,9 @@ func (a *Association) ask(ctx context.Context, rq *Request) Response {
 		return Answer(SOPClassNotSupported)
 	}
 	if rq.Command.Field.cancellable() {
-		cancellable, cancel := context.WithCancel(ctx)
-		defer cancel()
+		cancellable, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil)
+		rq.cancel = cancel
 		a.serving = append(a.serving, serving{rq.Command.MessageID, cancel})
 		defer func() { a.serving = a.serving[:len(a.serving)-1] }()
 		ctx = cancellable

@@ -40,6 +40,16 @@ const (
 	DataSetDoesNotMatchWarn Status = 0xB007
 )
 
+// The statuses of C-FIND, C-MOVE and C-GET beyond those above (PS3.4 tables C.4-1, C.4-2 and C.4-3).
+const (
+	UnableToCalculateMatches     Status = 0xA701
+	UnableToPerformSubOperations Status = 0xA702
+	MoveDestinationUnknown       Status = 0xA801
+	IdentifierDoesNotMatch       Status = 0xA900
+	UnableToProcess              Status = 0xC000
+	SubOperationsIncomplete      Status = 0xB000 // sub-operations complete, one or more failures or warnings
+)
+
 // IsPending tells whether further responses follow.
 func (s Status) IsPending() bool { return s == Pending || s == PendingOptionalMissing }
 

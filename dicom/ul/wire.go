@@ -19,6 +19,7 @@ type wire struct {
 	deadline    time.Time     // ARTIM: absolute; zero when stopped
 	timeout     time.Duration // otherwise: longest silence while reading; 0 for ever
 	interrupted atomic.Bool
+	unwatch     atomic.Bool // ends Watch
 
 	readSet, writeSet time.Time // the deadlines the connection has now
 	closed            bool
@@ -52,7 +53,16 @@ func (w *wire) read(p []byte) (int, error) {
 	if w.interrupted.Load() {
 		return 0, ErrInterrupted
 	}
+	if w.unwatch.Load() {
+		return 0, errUnwatched
+	}
 	return w.conn.Read(p)
+}
+
+// stopWatch makes a Watch that waits for the connection stop.
+func (w *wire) stopWatch() {
+	w.unwatch.Store(true)
+	_ = w.conn.SetReadDeadline(time.Unix(1, 0)) // fails only when the connection is closed already
 }
 
 // stale tells whether the deadline that is set must be moved. Setting one costs
