@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os/user"
+	"time"
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/internal/app"
@@ -86,6 +87,7 @@ type quarantined struct {
 	Bytes    int64           `json:"bytes"`
 	Class    string          `json:"class,omitempty"`
 	Instance string          `json:"instance,omitempty"`
+	Control  string          `json:"control,omitempty"` // MSH-10 of a message
 	Reason   string          `json:"reason"`
 }
 
@@ -99,23 +101,38 @@ func (q *quarantineListCmd) Run(e *env) error {
 }
 
 func (q *quarantineListCmd) list(e *env, d *app.Data) error {
-	out := json.NewEncoder(e.stdout)
 	for in, err := range d.Archive.QuarantineList(e.ctx, halong.Everything()) {
 		if err != nil {
 			return err
 		}
 		l := quarantined{
-			in.Seq, in.Received.Format("2006-01-02T15:04:05Z"), in.Facility, in.Source, in.Manifest.Size(),
-			string(in.Manifest.SOPClass), string(in.Manifest.SOPInstance), in.Reason,
+			Entry: in.Seq, Received: in.Received.Format(time.RFC3339), Facility: in.Facility, Source: in.Source, Bytes: in.Manifest.Size(),
+			Class: string(in.Manifest.SOPClass), Instance: string(in.Manifest.SOPInstance), Reason: in.Reason,
 		}
-		if q.JSON {
-			if err := out.Encode(l); err != nil {
-				return err
-			}
-			continue
+		if err := q.print(e, l); err != nil {
+			return err
 		}
-		e.printf("%d\t%s\t%s\t%s %s\t%d bytes\t%q\t%s\n", l.Entry, l.Received, l.Facility, l.Source.Protocol, l.Source.Peer, l.Bytes, l.Instance, l.Reason)
 	}
+	for m, err := range d.Index.Refused(e.ctx, halong.Everything()) {
+		if err != nil {
+			return err
+		}
+		l := quarantined{
+			Entry: m.Seq, Received: m.Received.Format(time.RFC3339), Facility: m.Facility, Source: m.Source,
+			Bytes: m.Place.Length, Control: m.Key.Control, Reason: m.Reason,
+		}
+		if err := q.print(e, l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (q *quarantineListCmd) print(e *env, l quarantined) error {
+	if q.JSON {
+		return json.NewEncoder(e.stdout).Encode(l)
+	}
+	e.printf("%d\t%s\t%s\t%s %s\t%d bytes\t%q\t%s\n", l.Entry, l.Received, l.Facility, l.Source.Protocol, l.Source.Peer, l.Bytes, l.Instance+l.Control, l.Reason)
 	return nil
 }
 

@@ -144,6 +144,8 @@ func (x *exportCmd) Run(e *env) error {
 	var n int
 	if x.Quarantine {
 		n, err = run.Quarantine(e.ctx)
+		messages, merr := run.Messages(e.ctx, d.Index, d.Store)
+		n, err = n+messages, errors.Join(err, merr)
 	} else {
 		n, err = run.Instances(e.ctx, ref)
 	}
