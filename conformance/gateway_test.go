@@ -49,10 +49,10 @@ func onLoopback(data string) *config.Config {
 }
 
 // serve starts a gateway and waits until it is ready.
-func serve(t testing.TB, c *config.Config) *gateway {
+func serve(t testing.TB, c *config.Config, parts ...app.Parts) *gateway {
 	t.Helper()
 	g := &gateway{config: c, log: &logBuffer{}}
-	a, err := app.Open(context.Background(), c, app.NewLogger(g.log, c.Log))
+	a, err := app.Open(context.Background(), c, app.NewLogger(g.log, c.Log), parts...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -162,7 +162,7 @@ func oruUntilCut(ctx context.Context, addr string, worker int, acked *acknowledg
 }
 
 // checkObject compares what WADO-RS gives with what was sent.
-func checkObject(t *testing.T, base string, o *object) {
+func checkObject(t testing.TB, base string, o *object) {
 	t.Helper()
 	status, body := get(t, base+"/dicom-web"+o.path(), "application/dicom; transfer-syntax=*")
 	if status != http.StatusOK {
@@ -181,7 +181,7 @@ func checkObject(t *testing.T, base string, o *object) {
 }
 
 // checkMessage looks for the one result of a message.
-func checkMessage(t *testing.T, base string, n int) {
+func checkMessage(t testing.TB, base string, n int) {
 	t.Helper()
 	status, body := get(t, fmt.Sprintf("%s/api/patients/K%d/results", base, n), "application/json")
 	if status != http.StatusOK || !json.Valid(body) || !strings.Contains(string(body), fmt.Sprintf(`"%d"`, n)) {
