@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/halong-gateway/halong/dicom"
 	"github.com/halong-gateway/halong/dicom/dataset"
+	"github.com/halong-gateway/halong/dicom/dimse"
+	"github.com/halong-gateway/halong/dicom/pdu"
 	"github.com/halong-gateway/halong/dicom/tag"
 )
 
@@ -87,4 +90,24 @@ func stowBody(t testing.TB, files ...[]byte) (contentType string, body *bytes.Bu
 		t.Fatal(err)
 	}
 	return `multipart/related; type="application/dicom"; boundary=` + w.Boundary(), body
+}
+
+// sendOne sends one object over an association of its own and gives the status.
+func sendOne(t testing.TB, addr string, o object) uint16 {
+	t.Helper()
+	ctx := context.Background()
+	a, err := dimse.Dial(ctx, addr, dimse.Options{CallingAE: "TEST", CalledAE: "HALONG", Contexts: []pdu.ProposedContext{{
+		AbstractSyntax: ctImageStorage, TransferSyntaxes: []dicom.UID{dicom.ExplicitVRLittleEndian},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := a.Store(ctx, ctImageStorage, o.sop, dicom.ExplicitVRLittleEndian, bytes.NewReader(o.data))
+	if resp == nil {
+		t.Fatal(err)
+	}
+	if err := a.Release(); err != nil {
+		t.Error(err)
+	}
+	return uint16(resp.Status)
 }

@@ -2,7 +2,6 @@ package conformance
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -12,8 +11,6 @@ import (
 
 	"github.com/halong-gateway/halong/dicom"
 	"github.com/halong-gateway/halong/dicom/dataset"
-	"github.com/halong-gateway/halong/dicom/dimse"
-	"github.com/halong-gateway/halong/dicom/pdu"
 	"github.com/halong-gateway/halong/internal/corpus"
 )
 
@@ -109,30 +106,20 @@ func readable(t *testing.T, file []byte) {
 func TestTornByCStoreIsRefused(t *testing.T) {
 	g := serve(t, onLoopback(t.TempDir()))
 	o := newObject(77, 1, 100<<10, "TORN")
-	ctx := context.Background()
-	a, err := dimse.Dial(ctx, g.DICOM, dimse.Options{CallingAE: "TEST", CalledAE: "HALONG", Contexts: []pdu.ProposedContext{{
-		AbstractSyntax: ctImageStorage, TransferSyntaxes: []dicom.UID{dicom.ExplicitVRLittleEndian},
-	}}})
-	if err != nil {
-		t.Fatal(err)
+	whole := o
+	o.data = o.data[:50<<10]
+	if status := sendOne(t, g.DICOM, o); status != 0xC000 {
+		t.Errorf("status %04X, want C000", status)
 	}
-	resp, err := a.Store(ctx, ctImageStorage, o.sop, dicom.ExplicitVRLittleEndian, bytes.NewReader(o.data[:50<<10]))
-	if resp == nil || resp.Status != 0xC000 {
-		t.Errorf("error %v; want status C000", err)
-	}
-	resp, err = a.Store(ctx, ctImageStorage, o.sop, dicom.ExplicitVRLittleEndian, bytes.NewReader(o.data))
-	if err != nil || resp.Status != dimse.Success {
-		t.Errorf("the whole object afterwards: %v %v", resp, err)
-	}
-	if err := a.Release(); err != nil {
-		t.Error(err)
+	if status := sendOne(t, g.DICOM, whole); status != 0 {
+		t.Errorf("the whole object afterwards: status %04X", status)
 	}
 	if err := g.stop(); err != nil {
 		t.Fatal(err)
 	}
 	for _, b := range exported(t, g.config.Data, "--quarantine") {
-		if !bytes.Equal(b, o.data[:50<<10]) {
-			t.Errorf("%d bytes in quarantine, want the %d sent", len(b), 50<<10)
+		if !bytes.Equal(b, o.data) {
+			t.Errorf("%d bytes in quarantine, want the %d sent", len(b), len(o.data))
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 var (
 	errDuplicate   = errors.New("the same object came first")
+	errVersion     = errors.New("another object with this SOP Instance UID is stored, and the version policy is quarantine")
 	errBytesNeeded = errors.New("a blob that was thought stored is not")
 )
 
@@ -131,11 +132,12 @@ func (a *Archive) addInstance(tx halong.Tx, arr *arrival, digest halong.Digest) 
 	if err != nil {
 		return Added{}, err
 	}
-	return a.fileInstance(tx, arr, digest, seq, payload)
+	return a.fileInstance(tx, arr, digest, seq, payload, false)
 }
 
-// fileInstance adds the rows of an object whose record lies at payload.
-func (a *Archive) fileInstance(tx halong.Tx, arr *arrival, digest halong.Digest, seq uint64, payload Place) (Added, error) {
+// fileInstance adds the rows of an object whose record lies at payload. A replayed record was
+// accepted when it came, whatever the policy is now.
+func (a *Archive) fileInstance(tx halong.Tx, arr *arrival, digest halong.Digest, seq uint64, payload Place, replayed bool) (Added, error) {
 	r := &arr.rec
 	n := &NewInstance{
 		Instance: Instance{
@@ -148,9 +150,16 @@ func (a *Archive) fileInstance(tx halong.Tx, arr *arrival, digest halong.Digest,
 	if r.headApart() {
 		n.Head = Place{Length: r.Manifest.HeadLength}
 	}
-	added, err := a.index.AddInstance(tx, n, a.policy)
+	policy := a.policy
+	if policy == QuarantineVersions {
+		policy = ServeFirst
+	}
+	added, err := a.index.AddInstance(tx, n, policy)
 	if err != nil {
 		return added, err
+	}
+	if added.Outcome == Version && a.policy == QuarantineVersions && !replayed {
+		return added, errVersion
 	}
 	if added.Outcome == Duplicate {
 		return added, errDuplicate

@@ -102,6 +102,9 @@ type VersionPolicy string
 const (
 	ServeFirst VersionPolicy = "first" // the default
 	ServeLast  VersionPolicy = "last"
+	// QuarantineVersions takes no version but the first: others are refused and kept
+	// in quarantine. It is the archive's business; an index is never asked for it.
+	QuarantineVersions VersionPolicy = "quarantine"
 )
 
 // BlobRow is what the index knows of a shared bulk blob.

@@ -59,7 +59,7 @@ func (a *Archive) Replay(tx halong.Tx, rec Record, locate Locator, lost *Lost) e
 	if rec.Kind == RecordQuarantine {
 		return a.fileQuarantine(tx, arr, rec.Seq, rec.Place)
 	}
-	_, err = a.fileInstance(tx, arr, r.Manifest.Digest(), rec.Seq, rec.Place)
+	_, err = a.fileInstance(tx, arr, r.Manifest.Digest(), rec.Seq, rec.Place, true)
 	if errors.Is(err, errDuplicate) {
 		return nil
 	}

@@ -49,10 +49,14 @@ func (a *Archive) Store(ctx context.Context, in Inbound) (Receipt, error) {
 }
 
 func (a *Archive) keep(ctx context.Context, arr *arrival) (Receipt, error) {
-	if arr.bad != nil {
-		return a.quarantine(ctx, arr)
+	if arr.bad == nil {
+		rcpt, err := a.commit(ctx, arr)
+		if !errors.Is(err, errVersion) {
+			return rcpt, err
+		}
+		arr.refuse(errVersion)
 	}
-	return a.commit(ctx, arr)
+	return a.quarantine(ctx, arr)
 }
 
 // receive reads in.Body to its end. The arrival is never nil and must be closed.
@@ -152,10 +156,15 @@ func (arr *arrival) describe(in Inbound, ts *dicom.TransferSyntax, syntax error)
 		arr.bad = syntax
 	}
 	if arr.bad != nil {
-		r.Reason = arr.bad.Error()
-		r.Frames = nil
+		arr.refuse(arr.bad)
 	}
 	return nil
+}
+
+// refuse marks an object for the quarantine.
+func (arr *arrival) refuse(why error) {
+	arr.bad = why
+	arr.rec.Reason, arr.rec.Frames, arr.rec.Torn = why.Error(), nil, 0
 }
 
 // salvage lets an object be filed that was cut off on its medium after

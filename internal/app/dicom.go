@@ -1,6 +1,7 @@
 package app
 
 import (
+	"crypto/tls"
 	"net"
 	"time"
 
@@ -21,6 +22,8 @@ func (a *App) addDICOM() error {
 	}
 	s := scp.New(scp.Config{
 		Storer:          archive{a.data.Archive, a.metrics},
+		Archive:         a.data.Archive,
+		Destinations:    destinations(c.Destinations),
 		AE:              a.config.AE,
 		CheckCalledAE:   c.CheckCalledAE,
 		RejectUnknown:   c.UnknownSOPClasses == "reject",
@@ -39,6 +42,18 @@ func (a *App) addDICOM() error {
 		closed:   dimse.ErrServerClosed,
 	}, c.Listen)
 	return err
+}
+
+// destinations are what C-MOVE may send to. Over TLS the destination's certificate must be of an authority that this machine trusts.
+func destinations(list []config.Destination) (out []scp.Destination) {
+	for _, d := range list {
+		x := scp.Destination{AE: d.AE, Address: d.Address}
+		if d.TLS {
+			x.Dial = (&tls.Dialer{Config: &tls.Config{MinVersion: tls.VersionTLS12}}).DialContext
+		}
+		out = append(out, x)
+	}
+	return out
 }
 
 // associations counts what the DIMSE edge tells.

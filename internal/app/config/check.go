@@ -34,7 +34,7 @@ func (c *Config) checkWords() error {
 		{"dicom.unknown_sop_classes", c.DICOM.UnknownSOPClasses, []string{"accept", "reject"}},
 		{"storage.index", c.Storage.Index, []string{"sqlite"}},
 		{"storage.blobs", c.Storage.Blobs, []string{"disk"}},
-		{"storage.versions", c.Storage.Versions, []string{"first", "last"}},
+		{"storage.versions", c.Storage.Versions, []string{"first", "last", "quarantine"}},
 	} {
 		if !slices.Contains(w.allowed, w.value) {
 			errs = append(errs, fmt.Errorf("%s: %q is not served by this version; one of: %s", w.key, w.value, strings.Join(w.allowed, ", ")))

@@ -105,7 +105,7 @@ type Token struct {
 type Storage struct {
 	Index    string `yaml:"index"`    // sqlite
 	Blobs    string `yaml:"blobs"`    // disk
-	Versions string `yaml:"versions"` // first | last: which of several versions of a SOP Instance is served
+	Versions string `yaml:"versions"` // first | last | quarantine: which of several versions of a SOP Instance is served
 	Budget   Size   `yaml:"budget"`   // memory for objects being received
 }
 
