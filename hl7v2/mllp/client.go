@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 	"time"
 )
 
@@ -73,10 +74,14 @@ func until(ctx context.Context, set func(time.Time) error) (undo func()) {
 	return func() { stop() }
 }
 
-// cause prefers the context's reason.
+// cause prefers the context's reason. The connection's deadline is the context's,
+// and may pass a moment before the context says so.
 func cause(ctx context.Context, err error) error {
-	if err != nil && ctx.Err() != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
 		return ctx.Err()
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return context.DeadlineExceeded
 	}
 	return err
 }
