@@ -12,6 +12,7 @@ import (
 type session struct {
 	facility halong.Facility
 	source   halong.Source
+	scope    halong.Scope // what it may see
 }
 
 // admit is the access policy. AE titles are compared without spaces around
@@ -34,5 +35,7 @@ func (s *Server) admit(remote net.Addr, rq *pdu.AssociateRQ) (any, *pdu.Reject) 
 	if peer.Facility != "" {
 		x.facility = peer.Facility
 	}
+	// Where peers are known, each sees what is its facility's; without an allow-list nobody is told apart.
+	x.scope = halong.Scope{Own: x.facility, All: len(s.cfg.Peers) == 0}
 	return x, nil
 }

@@ -34,8 +34,10 @@ type Metrics interface {
 // Config says what is served, and to whom.
 type Config struct {
 	Storer        Storer
-	AE            string // our AE title
-	CheckCalledAE bool   // refuse Associations that ask for another title than AE
+	Archive       Archive       // answers queries and retrievals; nil for none
+	Destinations  []Destination // of C-MOVE
+	AE            string        // our AE title
+	CheckCalledAE bool          // refuse Associations that ask for another title than AE
 	// RejectUnknown refuses SOP Classes that are not in PS3.6 annex A; else they are taken as Storage.
 	RejectUnknown bool
 	Peers         access.Peers    // allow-list; empty lets everybody in
@@ -50,7 +52,7 @@ type Config struct {
 	Log     *slog.Logger // may be nil
 }
 
-// Server is a Storage SCP.
+// Server is a Storage and Query/Retrieve SCP.
 type Server struct {
 	cfg    Config
 	dimse  dimse.Server
@@ -85,9 +87,26 @@ func (s *Server) Shutdown(ctx context.Context) error { return s.dimse.Shutdown(c
 func (s *Server) mux() *dimse.Mux {
 	m := &dimse.Mux{}
 	m.Handle(dicom.VerificationSOPClass, dimse.Offer{Service: verification{}, Accepts: nativeSyntax})
-	store := dimse.Offer{Service: &storageService{storer: s.cfg.Storer, log: s.cfg.Log, serves: s.servesStorage}, Accepts: pixelSyntax}
+	store := dimse.Offer{Service: &storageService{storer: s.cfg.Storer, log: s.cfg.Log, serves: s.servesStorage}, Accepts: pixelSyntax, PeerSCP: s.cfg.Archive != nil}
 	m.HandleFunc(s.servesStorage, store)
+	if s.cfg.Archive != nil {
+		s.queryRetrieve(m)
+	}
 	return m
+}
+
+// queryRetrieve registers the Query/Retrieve SOP Classes.
+func (s *Server) queryRetrieve(m *dimse.Mux) {
+	c := &s.cfg
+	for i := range models {
+		x := &models[i]
+		offer := func(class dicom.UID, service dimse.Service) {
+			m.Handle(class, dimse.Offer{Service: service, Accepts: nativeSyntax, Extended: extended})
+		}
+		offer(x.find, &findService{c.Archive, x, c.AE, c.Log})
+		offer(x.get, &getService{c.Archive, x, c.Log})
+		offer(x.move, &moveService{c.Archive, x, c.AE, c.Destinations, c.Timeouts, c.Log})
+	}
 }
 
 // servesStorage tells whether objects of a SOP Class are taken: every Storage

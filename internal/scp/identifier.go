@@ -1,0 +1,220 @@
+package scp
+
+import (
+	"errors"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/halong-gateway/halong/dicom"
+	"github.com/halong-gateway/halong/dicom/dataset"
+	"github.com/halong-gateway/halong/dicom/dimse"
+	"github.com/halong-gateway/halong/dicom/query"
+	"github.com/halong-gateway/halong/dicom/tag"
+)
+
+const (
+	maxIdentifier = 1 << 20 // bytes of a request's identifier, which is taken into memory
+	maxKeys       = 1000    // attributes in it
+)
+
+// refused is a request that is answered with a failure.
+type refused struct {
+	status  dimse.Status
+	comment string // no values of the peer's
+	tag     dicom.Tag
+}
+
+// Error gives status and reason.
+func (r *refused) Error() string { return r.status.String() + ": " + r.comment }
+
+func mismatch(t dicom.Tag, why string) error {
+	return &refused{dimse.IdentifierDoesNotMatch, why, t}
+}
+
+// identifier is what a C-FIND, C-MOVE or C-GET asks for.
+type identifier struct {
+	model      *model
+	level      queryLevel
+	set        *dataset.Set // text in UTF-8
+	charset    []string     // Specific Character Set as it was sent
+	syntax     *dicom.TransferSyntax
+	relational bool
+	fuzzy      bool
+	keys       []query.Key // that restrict
+	wanted     []wanted    // attributes to return, sorted
+	ignored    bool        // there was a key that nothing is matched by
+}
+
+// wanted is an attribute of answers.
+type wanted struct {
+	tag   dicom.Tag
+	vr    dicom.VR
+	items *dataset.Set // what is wanted of the items of a sequence; nil for all
+}
+
+// readIdentifier reads the identifier of a request; the error is a *refused.
+func readIdentifier(rq *dimse.Request, m *model) (*identifier, error) {
+	if rq.Data == nil {
+		return nil, mismatch(0, "no identifier")
+	}
+	b, err := io.ReadAll(io.LimitReader(rq.Data, maxIdentifier+1))
+	if err != nil {
+		return nil, &refused{dimse.UnableToProcess, "identifier was cut off", 0}
+	}
+	if len(b) > maxIdentifier {
+		return nil, &refused{dimse.OutOfResources, "identifier is too long", 0}
+	}
+	ts, ok := dicom.LookupTransferSyntax(rq.Context.TransferSyntax)
+	if !ok {
+		return nil, &refused{dimse.UnableToProcess, "unknown transfer syntax", 0}
+	}
+	x := &identifier{model: m, syntax: ts}
+	if x.set, err = dataset.Parse(b, ts, dataset.Limits{Elements: maxKeys}); err != nil {
+		r := &refused{dimse.UnableToProcess, comment(strings.TrimPrefix(err.Error(), "dataset: ")), 0}
+		var syntax *dataset.SyntaxError
+		if errors.As(err, &syntax) {
+			r.tag = syntax.Tag
+		}
+		return nil, r
+	}
+	x.charset = x.set.Strings(tag.SpecificCharacterSet)
+	x.set.DecodeUTF8()
+	if x.level, ok = m.level(x.set.String(tag.QueryRetrieveLevel)); !ok {
+		return nil, mismatch(tag.QueryRetrieveLevel, "level is not one of the information model")
+	}
+	for _, e := range rq.Association.Peer().Extended {
+		if e.SOPClass == rq.Context.AbstractSyntax {
+			x.relational = set(e.Application, extRelational)
+			x.fuzzy = set(e.Application, extFuzzy)
+		}
+	}
+	return x, nil
+}
+
+func set(b []byte, i int) bool { return i < len(b) && b[i] == 1 }
+
+// above checks the hierarchical rule: without relational queries the unique keys of the levels above must be there
+// with a single value (PS3.4 C.4.1.2.1, C.4.2.2.1).
+func (x *identifier) above() error {
+	if x.relational {
+		return nil
+	}
+	for l := x.model.first; l < x.level; l++ {
+		if err := x.single(uniqueKeys[l]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (x *identifier) single(t dicom.Tag) error {
+	v := x.set.Strings(t)
+	if len(v) != 1 || v[0] == "" || strings.ContainsAny(v[0], "*?") {
+		return mismatch(t, "a single value is needed; relational queries were not negotiated")
+	}
+	return nil
+}
+
+// about tells whether an element says something of the identifier or the answer itself.
+func about(t dicom.Tag) bool {
+	switch t {
+	case tag.QueryRetrieveLevel, tag.SpecificCharacterSet, tag.RetrieveAETitle, tag.InstanceAvailability, tag.TimezoneOffsetFromUTC:
+		return true
+	}
+	return t.Element() == 0
+}
+
+// take sorts the elements into keys and wanted attributes.
+func (x *identifier) take() error {
+	for i := range x.set.Elements {
+		e := &x.set.Elements[i]
+		if about(e.Tag) {
+			continue
+		}
+		vr := e.VR
+		if known := dicom.VROf(e.Tag); known != dicom.UN && !e.Tag.IsPrivate() && (known == dicom.SQ) == (vr == dicom.SQ) {
+			vr = known
+		}
+		w := wanted{tag: e.Tag, vr: vr}
+		var keys []query.Key
+		var err error
+		if vr == dicom.SQ {
+			if len(e.Items) > 0 && len(e.Items[0].Elements) > 0 {
+				w.items = e.Items[0]
+			}
+			keys, err = sequenceKeys(nil, e)
+		} else {
+			keys, err = appendKey(nil, []dicom.Tag{e.Tag}, vr, x.set, e)
+		}
+		if err != nil {
+			return err
+		}
+		x.wanted = append(x.wanted, w)
+		if level, ok := levelOf(e.Tag); len(keys) > 0 && (!ok || level == patientLevel && e.Tag.Group() == 0x0020) {
+			x.ignored = true
+			continue
+		}
+		x.keys = append(x.keys, keys...)
+	}
+	return nil
+}
+
+// sequenceKeys gives the keys inside the one item of a sequence (PS3.4 C.2.2.2.6).
+func sequenceKeys(path []dicom.Tag, e *dataset.Element) (keys []query.Key, err error) {
+	if len(e.Items) == 0 {
+		return nil, nil
+	}
+	if len(e.Items) > 1 || len(path) > 8 {
+		return nil, mismatch(e.Tag, "a sequence key must have one item")
+	}
+	path = append(slices.Clone(path), e.Tag)
+	for i := range e.Items[0].Elements {
+		in := &e.Items[0].Elements[i]
+		var more []query.Key
+		if in.VR == dicom.SQ {
+			more, err = sequenceKeys(path, in)
+		} else {
+			more, err = appendKey(nil, append(slices.Clone(path), in.Tag), in.VR, e.Items[0], in)
+		}
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, more...)
+	}
+	return keys, nil
+}
+
+// appendKey adds a key unless it matches anything.
+func appendKey(keys []query.Key, path []dicom.Tag, vr dicom.VR, s *dataset.Set, e *dataset.Element) ([]query.Key, error) {
+	raw := string(e.Value)
+	switch vr {
+	case dicom.US, dicom.SS, dicom.UL, dicom.SL, dicom.UV, dicom.SV, dicom.FL, dicom.FD, dicom.AT:
+		raw = strings.Join(s.Strings(e.Tag), `\`)
+	case dicom.OB, dicom.OW, dicom.OF, dicom.OD, dicom.OL, dicom.OV, dicom.UN:
+		return keys, nil // cannot be matched by (PS3.4 C.2.2.2)
+	}
+	if strings.Trim(raw, "* \x00") == "" {
+		return keys, nil
+	}
+	k, err := query.Parse(path, vr, raw)
+	if err != nil && vr == dicom.UI { // UIDs that break PS3.5 9.1 are let through: objects bear them
+		k, err = query.Key{Path: path, VR: vr, Values: values(raw)}, nil
+	}
+	if err != nil {
+		return nil, mismatch(e.Tag, "value does not fit its value representation")
+	}
+	if k.Kind() == query.Universal {
+		return keys, nil
+	}
+	return append(keys, k), nil
+}
+
+func values(raw string) (list []string) {
+	for v := range strings.SplitSeq(raw, `\`) {
+		if v = strings.Trim(v, " \x00"); v != "" {
+			list = append(list, v)
+		}
+	}
+	return list
+}
