@@ -330,3 +330,48 @@ func TestCollectionCutOff(t *testing.T) {
 		}
 	}
 }
+
+// While an object with many bulk values is arriving, what of it is in place already is held by nobody. If
+// a collection or a compaction takes it, the sender is told to come again; nothing is acknowledged without its bytes.
+func TestReclaimBetweenPartsOfAnObject(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		o    object
+	}{{"files", manyBulk(814, 1, 8, 1500<<10)}, {"segments", manyBulk(814, 2, 60, 30<<10)}} {
+		for _, before := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, stored before %v", c.name, before), func(t *testing.T) {
+				d := openImpatient(t, t.TempDir())
+				defer closeData(t, d)
+				if before {
+					put(t, d, &c.o)
+					drop(t, d, &c.o)
+				}
+				half, on := make(chan struct{}), make(chan struct{})
+				body := &meeting{
+					Reader: bytes.NewReader(c.o.data), left: len(c.o.data) * 9 / 10, all: on,
+					arrived: sync.OnceFunc(func() { close(half) }),
+				}
+				result := make(chan error, 1)
+				go func() {
+					_, err := d.Archive.Store(context.Background(), storage.Inbound{
+						Facility: halong.DefaultFacility, Source: halong.Source{Protocol: "import"},
+						TransferSyntax: dicom.ExplicitVRLittleEndian, Body: body,
+					})
+					result <- err
+				}()
+				<-half
+				r := reclaim(t, d)
+				close(on)
+				err := <-result
+				t.Logf("%+v, then %v", r, err)
+				if err != nil && halong.KindOf(err) != halong.Transient {
+					t.Errorf("error %v, want none or one of kind transient", err)
+				}
+				intact(t, d, []object{c.o}, map[dicom.UID]bool{c.o.sop: err != nil})
+				put(t, d, &c.o)
+				reclaim(t, d)
+				intact(t, d, []object{c.o}, nil)
+			})
+		}
+	}
+}

@@ -204,6 +204,7 @@ func TestCommandLine(t *testing.T) {
 		{[]string{"delete", "--data", t.TempDir(), "--reason", "test"}, 2, "--study"},
 		{[]string{"verify", "--data", t.TempDir()}, 0, "0 damaged"},
 		{[]string{"reindex", "--data", t.TempDir()}, 0, "0 records"},
+		{[]string{"compact", "--data", t.TempDir()}, 0, "0 blobs"},
 		{[]string{"quarantine", "list", "--data", t.TempDir()}, 0, ""},
 		{[]string{"echo", "127.0.0.1:1"}, 1, "refused"},
 		{[]string{"token"}, 0, "sha256: "},
