@@ -40,6 +40,9 @@ type cli struct {
 	Delete     deleteCmd     `cmd:"" help:"Delete a study, series or instance, with a reason that is kept."`
 	Echo       echoCmd       `cmd:"" help:"C-ECHO to an Application Entity."`
 	Send       sendCmd       `cmd:"" help:"C-STORE files to an Application Entity, as they are."`
+	Find       findCmd       `cmd:"" help:"C-FIND: ask an Application Entity what it has."`
+	Get        getCmd        `cmd:"" help:"C-GET: fetch objects from an Application Entity into a folder."`
+	Move       moveCmd       `cmd:"" help:"C-MOVE: let an Application Entity send objects to another one."`
 	Token      tokenCmd      `cmd:"" help:"Make a bearer token and print what the configuration needs."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 }

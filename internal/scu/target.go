@@ -21,7 +21,12 @@ type Target struct {
 }
 
 func (t *Target) associate(ctx context.Context, contexts []pdu.ProposedContext) (*dimse.Association, error) {
-	o := dimse.Options{CallingAE: t.CallingAE, CalledAE: t.CalledAE, Contexts: contexts, Timeouts: t.Timeouts, Dial: t.Dial}
+	return t.dial(ctx, dimse.Options{Contexts: contexts})
+}
+
+// dial requests an Association with the target.
+func (t *Target) dial(ctx context.Context, o dimse.Options) (*dimse.Association, error) {
+	o.CallingAE, o.CalledAE, o.Timeouts, o.Dial = t.CallingAE, t.CalledAE, t.Timeouts, t.Dial
 	if o.Timeouts.ARTIM == 0 {
 		o.Timeouts.ARTIM = 5 * time.Second // a command line does not wait longer for a peer to hang up
 	}
