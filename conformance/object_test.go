@@ -105,6 +105,7 @@ func sendOne(t testing.TB, addr string, o object) uint16 {
 	resp, err := a.Store(ctx, ctImageStorage, o.sop, dicom.ExplicitVRLittleEndian, bytes.NewReader(o.data))
 	if resp == nil {
 		t.Fatal(err)
+		return 0
 	}
 	if err := a.Release(); err != nil {
 		t.Error(err)

@@ -29,6 +29,6 @@ func (u UID) Valid() bool {
 // Implementation Class UID and Implementation Version Name identify this toolkit
 // in associations and in files it writes (PS3.7 D.3.3.2, PS3.10 7.1).
 const (
-	ImplementationClassUID    UID = "2.25.302719361285417046350172849912630577144"
-	ImplementationVersionName     = "HALONG"
+	ImplementationClassUID    UID    = "2.25.302719361285417046350172849912630577144"
+	ImplementationVersionName string = "HALONG"
 )

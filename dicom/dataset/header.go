@@ -298,6 +298,3 @@ func (r *Reader) hole(t *Token, n int64) (int64, error) {
 	}
 	return 0, nil
 }
-
-// end ends the data set and gives io.EOF, or what went wrong.
-func (r *Reader) end() error { return r.finish() }

@@ -13,9 +13,7 @@ import (
 
 // pieces records what goes to several sinks, in order. Its sinks hide or show io.ReaderFrom.
 type pieces struct {
-	all  []byte
-	want []int64 // offsets at which sinks were switched
-	got  []int64
+	all []byte
 }
 
 type plainSink struct{ p *pieces }
