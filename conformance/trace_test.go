@@ -268,8 +268,12 @@ func checkCalls(t *testing.T, trace string) {
 	}
 	at := func(s string) int { return slices.Index(order, s) }
 	for _, pair := range [][2]string{
-		{"write segment", "synced segment"}, {"write journal", "synced journal"}, {"synced segment", "synced index"}, {"synced journal", "synced index"},
-		{"write index", "synced index"}, {"synced index", "write socket"},
+		{"write segment", "synced segment"},
+		{"write journal", "synced journal"},
+		{"synced segment", "synced index"},
+		{"synced journal", "synced index"},
+		{"write index", "synced index"},
+		{"synced index", "write socket"},
 	} {
 		if x, y := at(pair[0]), at(pair[1]); x < 0 || y < 0 || x > y {
 			t.Errorf("%q is not before %q in %q", pair[0], pair[1], order)

@@ -48,7 +48,8 @@ type Object interface {
 func FromStorage[O Object](a interface {
 	Catalog
 	Open(ctx context.Context, i *storage.Instance) (O, error)
-}) Archive {
+},
+) Archive {
 	return opener[O]{a, a.Open}
 }
 

@@ -86,7 +86,8 @@ func (q *request) sendBulk(a accept, in *storage.Instance, obj Object, v *bulkVa
 	if err := w.Part(
 		multipart.Field{Name: "Content-Type", Value: o.mediaType},
 		multipart.Field{Name: "Content-Length", Value: strconv.FormatInt(v.length, 10)},
-		multipart.Field{Name: "Content-Location", Value: q.base + q.path()}); err != nil {
+		multipart.Field{Name: "Content-Location", Value: q.base + q.path()},
+	); err != nil {
 		return err
 	}
 	if err := copyExactly(w.W, content, v.length); err != nil {

@@ -175,12 +175,14 @@ func (o *memoryObject) Size() int64                 { return int64(len(o.data)) 
 func (o *memoryObject) Reader(opts ...dataset.Option) *dataset.Reader {
 	return dataset.NewReader(bytes.NewReader(o.data), o.TransferSyntax(), opts...)
 }
+
 func (o *memoryObject) FrameTable() (*dataset.FrameTable, error) {
 	if o.Frames == nil {
 		return nil, halong.E("memory.FrameTable", halong.NotExist, string(o.SOP), nil)
 	}
 	return dataset.ParseFrameTable(o.Frames)
 }
+
 func (o *memoryObject) Frame(i int) (io.Reader, int64, error) {
 	t, err := o.FrameTable()
 	if err != nil {
@@ -204,16 +206,19 @@ func (o *memoryObject) Frame(i int) (io.Reader, int64, error) {
 	}
 	return io.MultiReader(all...), n, nil
 }
+
 func (o *memoryObject) Bulk(offset, length int64) (*io.SectionReader, error) {
 	if offset < 0 || offset+length > int64(len(o.flat)) {
 		return nil, halong.E("memory.Bulk", halong.NotExist, string(o.SOP), nil)
 	}
 	return io.NewSectionReader(bytes.NewReader(o.flat), offset, length), nil
 }
+
 func (o *memoryObject) TransferSyntax() *dicom.TransferSyntax {
 	ts, _ := dicom.LookupTransferSyntax(o.Manifest.TransferSyntax)
 	return ts
 }
+
 func (o *memoryObject) Close() error {
 	o.m.mu.Lock()
 	defer o.m.mu.Unlock()

@@ -123,7 +123,8 @@ func (q *request) sendFrameParts(src *frameSource, in *storage.Instance, list []
 		err := w.Part(
 			multipart.Field{Name: "Content-Type", Value: frameType(o)},
 			multipart.Field{Name: "Content-Length", Value: strconv.FormatInt(size, 10)},
-			multipart.Field{Name: "Content-Location", Value: url + strconv.Itoa(n)})
+			multipart.Field{Name: "Content-Location", Value: url + strconv.Itoa(n)},
+		)
 		if err != nil {
 			return err
 		}

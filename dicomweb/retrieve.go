@@ -94,7 +94,8 @@ const bodyBuffer = 64 << 10
 func (q *request) writePart(w *multipart.Writer, in *storage.Instance, ts dicom.UID) error {
 	err := w.Part(
 		multipart.Field{Name: "Content-Type", Value: mediaDICOM + "; transfer-syntax=" + string(ts)},
-		multipart.Field{Name: "Content-Location", Value: resourceURL(q.base, in.Identity)})
+		multipart.Field{Name: "Content-Location", Value: resourceURL(q.base, in.Identity)},
+	)
 	if err != nil {
 		return err
 	}

@@ -194,7 +194,8 @@ func TestMetadata(t *testing.T) {
 	s := serve(t)
 	nested := func(s *dataset.Set) {
 		s.Put(dataset.Element{Tag: tag.WaveformSequence, VR: dicom.SQ, Items: []*dataset.Set{{}, {Elements: []dataset.Element{
-			{Tag: tag.WaveformData, VR: dicom.OW, Value: bytes.Repeat([]byte{1, 2}, 1000)}}}}})
+			{Tag: tag.WaveformData, VR: dicom.OW, Value: bytes.Repeat([]byte{1, 2}, 1000)},
+		}}}})
 	}
 	s.put(file("1.2.3.5", patient("A"), nested, pixels(2, 2, 8, 1, dicom.OB, []byte{1, 2, 3, 4})), file("1.2.3.6"))
 	w := s.get(series1+"/metadata", "Accept: application/dicom+json")
@@ -258,10 +259,15 @@ func TestEntityTags(t *testing.T) {
 	s.put(file("1.2.3.5", pixels(2, 2, 8, 1, dicom.OB, []byte{1, 2, 3, 4})))
 	seen := map[string]string{}
 	for _, tc := range []struct{ path, accept string }{
-		{study1, ""}, {instance1, "application/dicom"}, {instance1, `multipart/related; type="application/dicom"`},
-		{study1 + "/metadata", ""}, {instance1 + "/metadata", "application/json"},
-		{instance1 + "/frames/1", ""}, {instance1 + "/frames/1", "application/octet-stream"},
-		{instance1 + "/bulkdata/7FE00010", ""}, {instance1 + "/bulkdata/7FE00010", "multipart/related"},
+		{study1, ""},
+		{instance1, "application/dicom"},
+		{instance1, `multipart/related; type="application/dicom"`},
+		{study1 + "/metadata", ""},
+		{instance1 + "/metadata", "application/json"},
+		{instance1 + "/frames/1", ""},
+		{instance1 + "/frames/1", "application/octet-stream"},
+		{instance1 + "/bulkdata/7FE00010", ""},
+		{instance1 + "/bulkdata/7FE00010", "multipart/related"},
 	} {
 		var h []string
 		if tc.accept != "" {

@@ -54,7 +54,8 @@ func patient(name string) func(*dataset.Set) {
 		s.PutString(0x00091001, dicom.LO, "private value")
 		s.PutString(0x00090010, dicom.LO, "CREATOR")
 		s.Put(dataset.Element{Tag: tag.RequestAttributesSequence, VR: dicom.SQ, Items: []*dataset.Set{{Elements: []dataset.Element{
-			{Tag: tag.ScheduledProcedureStepID, VR: dicom.SH, Value: []byte("S7")}}}}})
+			{Tag: tag.ScheduledProcedureStepID, VR: dicom.SH, Value: []byte("S7")},
+		}}}})
 	}
 }
 

@@ -94,9 +94,11 @@ func TestBatch(t *testing.T) {
 		"PID|1\r" + one:              {Messages: [][]byte{[]byte("PID|1\r" + one)}},
 		"MSH|^~\\&|A\rOBX|MSH|MSH\r": {Messages: [][]byte{[]byte("MSH|^~\\&|A\rOBX|MSH|MSH\r")}},
 		"FHS|^~\\&\rBHS|^~\\&\r" + one + two + "BTS|2\rFTS|1\r": {
-			Header: []byte("FHS|^~\\&\rBHS|^~\\&\r"), Messages: [][]byte{[]byte(one), []byte(two)}, Trailer: []byte("BTS|2\rFTS|1\r")},
+			Header: []byte("FHS|^~\\&\rBHS|^~\\&\r"), Messages: [][]byte{[]byte(one), []byte(two)}, Trailer: []byte("BTS|2\rFTS|1\r"),
+		},
 		"BHS|^~\\&\n" + "MSH|^~\\&|A\nPID|1\n" + "BTS\n": {
-			Header: []byte("BHS|^~\\&\n"), Messages: [][]byte{[]byte("MSH|^~\\&|A\nPID|1\n")}, Trailer: []byte("BTS\n")},
+			Header: []byte("BHS|^~\\&\n"), Messages: [][]byte{[]byte("MSH|^~\\&|A\nPID|1\n")}, Trailer: []byte("BTS\n"),
+		},
 	} {
 		if d := cmp.Diff(want, SplitBatch([]byte(in))); d != "" {
 			t.Errorf("%q: %s", in, d)

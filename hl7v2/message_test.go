@@ -145,9 +145,20 @@ func TestParseErrors(t *testing.T) {
 func TestSet(t *testing.T) {
 	m := New(Standard, Lenient)
 	for _, step := range [][2]string{
-		{"MSH-3", "HALONG"}, {"MSH-9.1", "ORU"}, {"MSH-9.2", "R01"}, {"MSH-12", "2.5.1"},
-		{"+PID", ""}, {"PID-3.1", "1|2"}, {"PID-3.4.2", "a&b"}, {"PID-3[2].1", "x"}, {"PID-5.1", "Đặng"}, {"PID-3.1", "7"}, {"PID-8", "F"},
-		{"+OBX", ""}, {"OBX-5", "two\r\nlines"}, {"OBX-5[3]", "~"},
+		{"MSH-3", "HALONG"},
+		{"MSH-9.1", "ORU"},
+		{"MSH-9.2", "R01"},
+		{"MSH-12", "2.5.1"},
+		{"+PID", ""},
+		{"PID-3.1", "1|2"},
+		{"PID-3.4.2", "a&b"},
+		{"PID-3[2].1", "x"},
+		{"PID-5.1", "Đặng"},
+		{"PID-3.1", "7"},
+		{"PID-8", "F"},
+		{"+OBX", ""},
+		{"OBX-5", "two\r\nlines"},
+		{"OBX-5[3]", "~"},
 	} {
 		var err error
 		if name, ok := strings.CutPrefix(step[0], "+"); ok {

@@ -88,8 +88,10 @@ func farApart(a, b string) bool {
 
 // instant reads a time that hl7v2.Time.ISO wrote; without an offset it is taken as UTC.
 func instant(s string) (time.Time, bool) {
-	layouts := [...]string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02T15:04Z07:00", "2006-01-02T15:04",
-		"2006-01-02T15Z07:00", "2006-01-02T15", "2006-01-02", "2006-01", "2006"}
+	layouts := [...]string{
+		time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02T15:04Z07:00", "2006-01-02T15:04",
+		"2006-01-02T15Z07:00", "2006-01-02T15", "2006-01-02", "2006-01", "2006",
+	}
 	for _, l := range layouts {
 		if t, err := time.Parse(l, s); err == nil {
 			return t, true

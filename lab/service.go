@@ -29,8 +29,10 @@ func (s *Service) File(tx halong.Tx, f Filing, reports []*Report) ([]Head, error
 	known := map[string][]Head{} // by service
 	for i, r := range reports {
 		id := NewID(f.Message, f.From+i)
-		h := Head{ID: id, First: id, Number: 1, Patient: f.Patient, Facility: f.Facility,
-			Received: f.Received, Status: r.Status, Sent: r.Sent, Link: r.link()}
+		h := Head{
+			ID: id, First: id, Number: 1, Patient: f.Patient, Facility: f.Facility,
+			Received: f.Received, Status: r.Status, Sent: r.Sent, Link: r.link(),
+		}
 		if err := s.place(tx, &h, f, r.corrects(), known); err != nil {
 			return nil, err
 		}

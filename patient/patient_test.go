@@ -26,7 +26,8 @@ func TestFromPID(t *testing.T) {
 	}{
 		"usual": {"1||123^^^BV1&1.2.3&ISO^MR~001085012345^^^VNM^NI||Nguyễn^Ánh^Thị^^Bà||19850102|F", Patient{
 			Identifiers: []Identifier{{ID: "123", Authority: "BV1", Type: "MR"}, {ID: "001085012345", Authority: "VNM", Type: "NI", System: CitizenID}},
-			Name:        "Nguyễn^Ánh^Thị^Bà", Birth: "1985-01-02", Sex: "F"}},
+			Name:        "Nguyễn^Ánh^Thị^Bà", Birth: "1985-01-02", Sex: "F",
+		}},
 		"before 2.3":          {"1|12001||4~5|Jones^John", Patient{Identifiers: []Identifier{{ID: "12001"}, {ID: "4"}, {ID: "5"}}, Name: "Jones^John"}},
 		"authority is an OID": {"1||7^^^&1.2.3&ISO", Patient{Identifiers: []Identifier{{ID: "7", Authority: "1.2.3"}}}},
 		"number in PID-19":    {"1||7||||||||||||||||001085012345", Patient{Identifiers: []Identifier{{ID: "7"}, {ID: "001085012345", Type: "NI", System: CitizenID}}}},

@@ -78,8 +78,10 @@ func (a *Archive) some(ctx context.Context, scope halong.Scope, ref Ref, n int) 
 }
 
 func (a *Archive) deleteOne(tx halong.Tx, in *Instance, reason string, by halong.Source, at time.Time) error {
-	d := decision{Version: 1, Action: actionDelete, Facility: in.Facility, Study: in.Study, Series: in.Series, SOP: in.SOP,
-		Digest: in.Digest.String(), Reason: reason, By: by, At: at}
+	d := decision{
+		Version: 1, Action: actionDelete, Facility: in.Facility, Study: in.Study, Series: in.Series, SOP: in.SOP,
+		Digest: in.Digest.String(), Reason: reason, By: by, At: at,
+	}
 	b, err := json.Marshal(d)
 	if err != nil {
 		return halong.E("storage.Delete", halong.Internal, string(in.SOP), err)

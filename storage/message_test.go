@@ -12,8 +12,10 @@ import (
 
 func TestMessageRecord(t *testing.T) {
 	for _, m := range []Message{
-		{Facility: "BV1", Source: halong.Source{Protocol: "MLLP", Address: "10.1.2.3"}, Received: time.UnixMicro(1_700_000_000_123_456).UTC(),
-			Charset: "8859/1", Answers: [][]byte{[]byte("MSH|CA"), []byte("MSH|AA")}, Raw: []byte("MSH|^~\\&|")},
+		{
+			Facility: "BV1", Source: halong.Source{Protocol: "MLLP", Address: "10.1.2.3"}, Received: time.UnixMicro(1_700_000_000_123_456).UTC(),
+			Charset: "8859/1", Answers: [][]byte{[]byte("MSH|CA"), []byte("MSH|AA")}, Raw: []byte("MSH|^~\\&|"),
+		},
 		{Received: time.UnixMicro(0).UTC(), Reason: "no MSH", Raw: []byte{}},
 	} {
 		b := bytes.Join(m.Record(), nil)

@@ -46,8 +46,10 @@ func TestP1FileHeaders(t *testing.T) {
 		{"nothing, explicit", nil, body, FileHeader{TransferSyntax: explicit}},
 		{"nothing, implicit", nil, implicitBody, FileHeader{TransferSyntax: implicit}},
 		{"nothing, big endian", nil, bigBody, FileHeader{TransferSyntax: bigEnd}},
-		{"deflated", AppendFileHeader(nil, ctClass, "1.2.3", deflated, ""), deflatedBody,
-			FileHeader{Preamble: true, MetaPresent: true, TransferSyntax: deflated, SOPClass: ctClass, SOPInstance: "1.2.3"}},
+		{
+			"deflated", AppendFileHeader(nil, ctClass, "1.2.3", deflated, ""), deflatedBody,
+			FileHeader{Preamble: true, MetaPresent: true, TransferSyntax: deflated, SOPClass: ctClass, SOPInstance: "1.2.3"},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -81,23 +81,28 @@ func TestHardCases(t *testing.T) {
 			name: "P2 implicit said, explicit found", uid: implicit, used: explicit,
 			bytes: "0800 6000 'CS' 0200 'CT'",
 			want:  "DataElement (0008,0060) CS \"CT\"\n",
-		}, {
+		},
+		{
 			name: "P2 explicit said, implicit found", uid: explicit, used: implicit,
 			bytes: "0800 6000 02000000 'CT'",
 			want:  "DataElement (0008,0060) CS \"CT\"\n",
-		}, {
+		},
+		{
 			name: "P2 big endian said, little endian found", uid: bigEnd, used: explicit,
 			bytes: "0800 6000 'CS' 0200 'CT'",
 			want:  "DataElement (0008,0060) CS \"CT\"\n",
-		}, {
+		},
+		{
 			name: "P2 little endian said, big endian found", uid: explicit, used: bigEnd,
 			bytes: "0008 0060 'CS' 0002 'CT' 0028 0010 'US' 0002 0102",
 			want:  "DataElement (0008,0060) CS \"CT\"\nDataElement (0028,0010) US \"\\x02\\x01\"\n",
-		}, {
+		},
+		{
 			name: "P2 deflated said, plain found", uid: deflated, used: explicit,
 			bytes: "0800 6000 'CS' 0200 'CT'",
 			want:  "DataElement (0008,0060) CS \"CT\"\n",
-		}, {
+		},
+		{
 			name: "P3 undefined lengths, delimiters with lengths", uid: explicit,
 			bytes: `0800 4011 'SQ' 0000 FFFFFFFF
 				FEFF 00E0 FFFFFFFF 0800 6000 'CS' 0200 'CT' FEFF 0DE0 04000000
@@ -113,7 +118,8 @@ ItemEnd (FFFE,E00D)
 SequenceEnd (0008,1140) SQ
 DataElement (0010,0020) LO "X "
 `,
-		}, {
+		},
+		{
 			name: "P3 nested, implicit", uid: implicit,
 			bytes: `0800 4011 FFFFFFFF
 				FEFF 00E0 FFFFFFFF 0800 9911 FFFFFFFF FEFF DDE0 00000000
@@ -127,7 +133,8 @@ ItemStart (FFFE,E000)
 ItemEnd (FFFE,E00D)
 SequenceEnd (0008,1140) SQ
 `,
-		}, {
+		},
+		{
 			name: "P3 sequence delimiter ends the item too", uid: explicit,
 			bytes: `0800 4011 'SQ' 0000 FFFFFFFF FEFF 00E0 FFFFFFFF 0800 6000 'CS' 0200 'CT' FEFF DDE0 00000000`,
 			want: `SequenceStart (0008,1140) SQ
@@ -136,7 +143,8 @@ ItemStart (FFFE,E000)
 ItemEnd (FFFE,E00D)
 SequenceEnd (0008,1140) SQ
 `,
-		}, {
+		},
+		{
 			name: "P3 delimiters inside defined lengths", uid: explicit,
 			bytes: `0800 4011 'SQ' 0000 22000000 FEFF 00E0 12000000 0800 6000 'CS' 0200 'CT' FEFF 0DE0 00000000 FEFF DDE0 00000000`,
 			want: `SequenceStart (0008,1140) SQ
@@ -145,7 +153,8 @@ ItemStart (FFFE,E000)
 ItemEnd (FFFE,E00D)
 SequenceEnd (0008,1140) SQ
 `,
-		}, {
+		},
+		{
 			name: "P3 item beyond its sequence's length, at the end of the file", uid: explicit,
 			bytes: `0800 4011 'SQ' 0000 10000000 FEFF 00E0 0C000000 0800 6000 'CS' 0200 'CT'`,
 			want: `SequenceStart (0008,1140) SQ
@@ -154,59 +163,72 @@ ItemStart (FFFE,E000)
 ItemEnd (FFFE,E00D)
 SequenceEnd (0008,1140) SQ
 `,
-		}, {
+		},
+		{
 			name: "P3 element beyond its item", uid: explicit,
 			bytes: `0800 4011 'SQ' 0000 FFFFFFFF FEFF 00E0 0A000000 0800 6000 'CS' 0400 'CTCT' FEFF DDE0 00000000`,
 			want: `SequenceStart (0008,1140) SQ
 ItemStart (FFFE,E000)
 `,
 			fails: "(0008,0060) in (0008,1140)[0] at offset 20: the length runs beyond",
-		}, {
+		},
+		{
 			name: "P3 no item in a sequence", uid: explicit,
 			bytes: `0800 4011 'SQ' 0000 FFFFFFFF 0800 6000 'CS' 0200 'CT'`,
 			want:  "SequenceStart (0008,1140) SQ\n",
 			fails: "expected an item",
-		}, {
+		},
+		{
 			name: "P5 unknown letters, 32-bit length", uid: explicit,
 			bytes: "0800 6000 'CS' 0200 'CT' 0900 0010 'ZZ' 0000 04000000 'ABCD' 1000 2000 'LO' 0200 'X '",
 			want:  "DataElement (0008,0060) CS \"CT\"\nDataElement (0009,1000) UN \"ABCD\"\nDataElement (0010,0020) LO \"X \"\n",
-		}, {
+		},
+		{
 			name: "P5 unknown letters, 16-bit length", uid: explicit,
 			bytes: "0800 6000 'CS' 0200 'CT' 0900 0010 'ZZ' 0400 'ABCD' 1000 2000 'LO' 0200 'X '",
 			want:  "DataElement (0008,0060) CS \"CT\"\nDataElement (0009,1000) UN \"ABCD\"\nDataElement (0010,0020) LO \"X \"\n",
-		}, {
+		},
+		{
 			name: "P5 unknown letters, empty, 16-bit length", uid: explicit,
 			bytes: "0800 6000 'CS' 0200 'CT' 0900 0010 'ZZ' 0000 1000 2000 'LO' 0200 'X '",
 			want:  "DataElement (0008,0060) CS \"CT\"\nDataElement (0009,1000) UN \"\"\nDataElement (0010,0020) LO \"X \"\n",
-		}, {
+		},
+		{
 			name: "P5 VR of zero bytes, 16-bit length", uid: explicit,
 			bytes: "0800 6000 'CS' 0200 'CT' 0800 7000 0000 0400 'ABCD' 1000 2000 'LO' 0200 'X '",
 			want:  "DataElement (0008,0060) CS \"CT\"\nDataElement (0008,0070) LO \"ABCD\"\nDataElement (0010,0020) LO \"X \"\n",
-		}, {
+		},
+		{
 			name: "P5 VR of zero bytes, 32-bit length", uid: explicit,
 			bytes: "0800 6000 'CS' 0200 'CT' 0800 7000 0000 0000 04000000 'ABCD' 1000 2000 'LO' 0200 'X '",
 			want:  "DataElement (0008,0060) CS \"CT\"\nDataElement (0008,0070) LO \"ABCD\"\nDataElement (0010,0020) LO \"X \"\n",
-		}, {
+		},
+		{
 			name: "P5 VR of zero bytes, empty", uid: explicit,
 			bytes: "0800 6000 'CS' 0200 'CT' 0800 7000 0000 0000 1000 2000 'LO' 0200 'X '",
 			want:  "DataElement (0008,0060) CS \"CT\"\nDataElement (0008,0070) LO \"\"\nDataElement (0010,0020) LO \"X \"\n",
-		}, {
+		},
+		{
 			name: "P5 an implicit element in an explicit data set", uid: explicit,
 			bytes: "0800 6000 'CS' 0200 'CT' 0800 7000 04000000 'ABCD' 1000 2000 'LO' 0200 'X '",
 			want:  "DataElement (0008,0060) CS \"CT\"\nDataElement (0008,0070) LO \"ABCD\"\nDataElement (0010,0020) LO \"X \"\n",
-		}, {
+		},
+		{
 			name: "P5 short VR with 32-bit length", uid: explicit,
 			bytes: "0800 6000 'CS' 0200 'CT' 0800 7000 'LO' 0000 04000000 'ABCD' 1000 2000 'LO' 0200 'X '",
 			want:  "DataElement (0008,0060) CS \"CT\"\nDataElement (0008,0070) LO \"ABCD\"\nDataElement (0010,0020) LO \"X \"\n",
-		}, {
+		},
+		{
 			name: "P5 short VR, empty", uid: explicit,
 			bytes: "0800 6000 'CS' 0000 0800 7000 'LO' 0000",
 			want:  "DataElement (0008,0060) CS \"\"\nDataElement (0008,0070) LO \"\"\n",
-		}, {
+		},
+		{
 			name: "P5 long VR with 16-bit length", uid: explicit,
 			bytes: "0800 6000 'CS' 0200 'CT' 0900 0110 'UN' 0400 'ABCD' 1000 2000 'LO' 0200 'X '",
 			want:  "DataElement (0008,0060) CS \"CT\"\nDataElement (0009,1001) UN \"ABCD\"\nDataElement (0010,0020) LO \"X \"\n",
-		}, {
+		},
+		{
 			name: "P7 fragments: empty offset table, zero-length and odd fragments", uid: "1.2.840.10008.1.2.4.50",
 			bytes: `E07F 1000 'OB' 0000 FFFFFFFF FEFF 00E0 00000000 FEFF 00E0 00000000 FEFF 00E0 03000000 010203 FEFF DDE0 00000000
 				FCFF FCFF 'OB' 0000 02000000 0000`,
@@ -217,24 +239,28 @@ Fragment (FFFE,E000) "\x01\x02\x03"
 FragmentsEnd (7FE0,0010)
 DataElement (FFFC,FFFC) OB "\x00\x00"
 `,
-		}, {
+		},
+		{
 			name: "P7 no delimiter after fragments", uid: "1.2.840.10008.1.2.4.50",
 			bytes: `E07F 1000 'OB' 0000 FFFFFFFF FEFF 00E0 00000000`,
 			want:  "FragmentsStart (7FE0,0010) OB\nFragment (FFFE,E000) \"\"\n",
 			fails: "cut off",
-		}, {
+		},
+		{
 			name: "P9 length FEFDFEFD", uid: explicit,
 			bytes: "0800 6000 'CS' 0200 'CT' E07F 1000 'OB' 0000 FDFEFDFE 00000000",
 			want:  "DataElement (0008,0060) CS \"CT\"\nDataElement (7FE0,0010) OB",
 			fails: "(7FE0,0010) at offset 22: the value is longer than 67108864 bytes",
-		}, {
+		},
+		{
 			name: "P11 big endian: words by VR", uid: bigEnd,
 			bytes: `0008 0060 'CS' 0002 'CT' 0028 0009 'AT' 0004 0018 1063 0040 0200 'OB' 0000 00000002 0102
 				0066 0016 'OF' 0000 00000004 01020304 0070 0022 'FD' 0008 0102030405060708 7FE0 0010 'OW' 0000 00000004 01020304`,
 			want: "DataElement (0008,0060) CS \"CT\"\nDataElement (0028,0009) AT \"\\x18\\x00c\\x10\"\nDataElement (0040,0200) OB \"\\x01\\x02\"\n" +
 				"DataElement (0066,0016) OF \"\\x04\\x03\\x02\\x01\"\nDataElement (0070,0022) FD \"\\b\\a\\x06\\x05\\x04\\x03\\x02\\x01\"\n" +
 				"DataElement (7FE0,0010) OW \"\\x02\\x01\\x04\\x03\"\n",
-		}, {
+		},
+		{
 			name: "J5 UN of undefined length is an implicit sequence", uid: explicit,
 			bytes: `0900 0110 'UN' 0000 FFFFFFFF FEFF 00E0 FFFFFFFF 0800 6000 02000000 'CT' 0800 4011 00000000
 				FEFF 0DE0 00000000 FEFF DDE0 00000000 1000 2000 'LO' 0200 'X '`,
@@ -247,7 +273,8 @@ ItemEnd (FFFE,E00D)
 SequenceEnd (0009,1001) SQ
 DataElement (0010,0020) LO "X "
 `,
-		}, {
+		},
+		{
 			name: "J5 UN of undefined length in big endian is little endian inside", uid: bigEnd,
 			bytes: `0008 0060 'CS' 0002 'CT' 0009 1001 'UN' 0000 FFFFFFFF FEFF 00E0 FFFFFFFF 2800 1000 02000000 0200
 				FEFF 0DE0 00000000 FEFF DDE0 00000000 0010 0020 'LO' 0002 'X '`,
@@ -259,7 +286,8 @@ ItemEnd (FFFE,E00D)
 SequenceEnd (0009,1001) SQ
 DataElement (0010,0020) LO "X "
 `,
-		}, {
+		},
+		{
 			name: "J5 UN of undefined length, explicit inside all the same", uid: explicit,
 			bytes: `0900 0110 'UN' 0000 FFFFFFFF FEFF 00E0 FFFFFFFF 0800 6000 'CS' 0200 'CT'
 				FEFF 0DE0 00000000 FEFF DDE0 00000000`,
@@ -269,7 +297,8 @@ ItemStart (FFFE,E000)
 ItemEnd (FFFE,E00D)
 SequenceEnd (0009,1001) SQ
 `,
-		}, {
+		},
+		{
 			name: "P15 implicit: private creators, private and group length elements", uid: implicit,
 			bytes: `0800 0000 04000000 0A000000 0900 1000 02000000 'A ' 0900 1100 02000000 'B ' 0900 0110 02000000 0102
 				0900 0111 02000000 0304 0900 0120 02000000 0506`,
@@ -280,7 +309,8 @@ DataElement (0009,1001) UN "\x01\x02"
 DataElement (0009,1101) UN "\x03\x04"
 DataElement (0009,2001) UN "\x05\x06"
 `,
-		}, {
+		},
+		{
 			name: "P15 implicit: private sequence", uid: implicit,
 			bytes: `0900 0110 FFFFFFFF FEFF 00E0 00000000 FEFF DDE0 00000000`,
 			want: `SequenceStart (0009,1001) SQ
@@ -288,23 +318,27 @@ ItemStart (FFFE,E000)
 ItemEnd (FFFE,E00D)
 SequenceEnd (0009,1001) SQ
 `,
-		}, {
+		},
+		{
 			name: "US or SS by Pixel Representation", uid: implicit,
 			bytes: `2800 0301 02000000 0100 2800 0601 02000000 FFFF 2800 1000 02000000 0100`,
 			want: `DataElement (0028,0103) US "\x01\x00"
 DataElement (0028,0106) SS "\xff\xff"
 DataElement (0028,0010) US "\x01\x00"
 `,
-		}, {
+		},
+		{
 			name: "text of undefined length", uid: explicit,
 			bytes: "0800 6000 'CS' 0200 'CT' 1000 2000 'UT' 0000 FFFFFFFF 'AB'",
 			want:  "DataElement (0008,0060) CS \"CT\"\n",
 			fails: "undefined length, which VR UT does not allow",
-		}, {
+		},
+		{
 			name: "zero padding after the last element", uid: explicit,
 			bytes: "0800 6000 'CS' 0200 'CT' 00000000000000000000000000",
 			want:  "DataElement (0008,0060) CS \"CT\"\n",
-		}, {
+		},
+		{
 			name: "fewer than 8 bytes after the last element", uid: explicit,
 			bytes: "0800 6000 'CS' 0200 'CT' 0D0A",
 			want:  "DataElement (0008,0060) CS \"CT\"\n",

@@ -130,8 +130,10 @@ func (b *builder) item(t Token) error {
 
 func (b *builder) charge(t Token, n int64) error {
 	if b.left -= n; b.left < 0 {
-		return &SyntaxError{Offset: t.Offset, Tag: t.Tag, Path: b.r.path(), Err: ErrLimit,
-			Reason: fmt.Sprintf("the data set needs more than %d bytes of memory", b.r.limits.Value)}
+		return &SyntaxError{
+			Offset: t.Offset, Tag: t.Tag, Path: b.r.path(), Err: ErrLimit,
+			Reason: fmt.Sprintf("the data set needs more than %d bytes of memory", b.r.limits.Value),
+		}
 	}
 	return nil
 }

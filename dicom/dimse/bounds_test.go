@@ -14,8 +14,10 @@ import (
 
 // hostile are streams that claim much more than they hold.
 func hostile() map[string][]byte {
-	rq := (&pdu.AssociateRQ{ProtocolVersion: 1, CalledAE: "A", CallingAE: "B", ApplicationContext: pdu.ApplicationContext,
-		Contexts: []pdu.ProposedContext{{ID: 1, AbstractSyntax: ctStorage, TransferSyntaxes: []dicom.UID{implicit}}}}).Append(nil)
+	rq := (&pdu.AssociateRQ{
+		ProtocolVersion: 1, CalledAE: "A", CallingAE: "B", ApplicationContext: pdu.ApplicationContext,
+		Contexts: []pdu.ProposedContext{{ID: 1, AbstractSyntax: ctStorage, TransferSyntaxes: []dicom.UID{implicit}}},
+	}).Append(nil)
 	claim := func(b []byte, at int, n uint32) []byte {
 		b = append([]byte(nil), b...)
 		binary.BigEndian.PutUint32(b[at:], n)

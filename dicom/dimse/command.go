@@ -86,8 +86,11 @@ var mandatory = [...]struct {
 	bit  uint8
 	elem uint16
 }{
-	{hasField, elemField}, {hasMessageID, elemMessageID}, {hasRespondedTo, elemRespondedTo},
-	{hasDataSetType, elemDataSetType}, {hasStatus, elemStatus},
+	{hasField, elemField},
+	{hasMessageID, elemMessageID},
+	{hasRespondedTo, elemRespondedTo},
+	{hasDataSetType, elemDataSetType},
+	{hasStatus, elemStatus},
 }
 
 // validate tells whether the elements are there that a Command Set of its kind

@@ -57,8 +57,10 @@ func (*canned) SetWriteDeadline(time.Time) error { return nil }
 // FuzzAssociation: a server survives any stream of bytes, answers with whole
 // PDUs, and comes to an end.
 func FuzzAssociation(f *testing.F) {
-	rq := (&pdu.AssociateRQ{ProtocolVersion: 1, CalledAE: "A", CallingAE: "B", ApplicationContext: pdu.ApplicationContext,
-		Contexts: []pdu.ProposedContext{{ID: 1, AbstractSyntax: "1.2", TransferSyntaxes: []dicom.UID{dicom.ImplicitVRLittleEndian}}}}).Append(nil)
+	rq := (&pdu.AssociateRQ{
+		ProtocolVersion: 1, CalledAE: "A", CallingAE: "B", ApplicationContext: pdu.ApplicationContext,
+		Contexts: []pdu.ProposedContext{{ID: 1, AbstractSyntax: "1.2", TransferSyntaxes: []dicom.UID{dicom.ImplicitVRLittleEndian}}},
+	}).Append(nil)
 	fragment := func(command, last bool, b []byte) []byte {
 		return append(pdu.AppendData(nil, pdu.PDV{Context: 1, Command: command, Last: last, Length: uint32(len(b))}), b...)
 	}

@@ -50,8 +50,12 @@ func TestN5Negotiate(t *testing.T) {
 		rq.Contexts = append(rq.Contexts, pdu.ProposedContext{ID: uint8(2*i + 1), AbstractSyntax: c.class, TransferSyntaxes: c.ts})
 	}
 	want := []pdu.ContextResult{
-		{ID: 1, TransferSyntax: explicit}, {ID: 3, TransferSyntax: jpegBase}, {ID: 5, TransferSyntax: explicit},
-		{ID: 7, TransferSyntax: implicit}, {ID: 9, TransferSyntax: implicit}, {ID: 11, TransferSyntax: deflated},
+		{ID: 1, TransferSyntax: explicit},
+		{ID: 3, TransferSyntax: jpegBase},
+		{ID: 5, TransferSyntax: explicit},
+		{ID: 7, TransferSyntax: implicit},
+		{ID: 9, TransferSyntax: implicit},
+		{ID: 11, TransferSyntax: deflated},
 		{ID: 13, Result: pdu.TransferSyntaxesNotSupported, TransferSyntax: privateTS},
 		{ID: 15, Result: pdu.TransferSyntaxesNotSupported, TransferSyntax: implicit},
 		{ID: 17, Result: pdu.AbstractSyntaxNotSupported, TransferSyntax: implicit},
@@ -67,8 +71,10 @@ func TestN5Negotiate(t *testing.T) {
 func TestN11Roles(t *testing.T) {
 	got := testMux(nil).negotiateUser(&pdu.UserInformation{
 		Roles: []pdu.RoleSelection{
-			{SOPClass: getStorage, SCU: false, SCP: true}, {SOPClass: getStorage, SCU: true, SCP: false},
-			{SOPClass: ctStorage, SCU: true, SCP: true}, {SOPClass: notServed, SCU: true, SCP: true},
+			{SOPClass: getStorage, SCU: false, SCP: true},
+			{SOPClass: getStorage, SCU: true, SCP: false},
+			{SOPClass: ctStorage, SCU: true, SCP: true},
+			{SOPClass: notServed, SCU: true, SCP: true},
 		},
 		Extended: []pdu.ExtendedNegotiation{{SOPClass: getStorage, Application: []byte{1}}, {SOPClass: ctStorage, Application: []byte{2}}},
 	})

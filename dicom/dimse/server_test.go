@@ -210,7 +210,8 @@ func raw(t *testing.T, addr string) net.Conn {
 	t.Cleanup(func() { conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
 	rq := pdu.AssociateRQ{ProtocolVersion: 1, CalledAE: "A", CallingAE: "B", ApplicationContext: pdu.ApplicationContext, Contexts: []pdu.ProposedContext{
-		{ID: 1, AbstractSyntax: ctStorage, TransferSyntaxes: []dicom.UID{explicit}}, {ID: 3, AbstractSyntax: getStorage, TransferSyntaxes: []dicom.UID{explicit}}}}
+		{ID: 1, AbstractSyntax: ctStorage, TransferSyntaxes: []dicom.UID{explicit}}, {ID: 3, AbstractSyntax: getStorage, TransferSyntaxes: []dicom.UID{explicit}},
+	}}
 	if _, err := conn.Write(rq.Append(nil)); err != nil {
 		t.Fatal(err)
 	}

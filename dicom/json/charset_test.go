@@ -42,7 +42,8 @@ func TestNestedCharset(t *testing.T) {
 	data := join(
 		bytesOf(0x00080005, dicom.CS, "ISO_IR 100"),
 		bytesOf(0x00081115, dicom.SQ, item(bytesOf(0x00080005, dicom.CS, "ISO_IR 126"), bytesOf(0x00100020, dicom.LO, "\xc4"))+item(bytesOf(0x00100020, dicom.LO, "\xc4"))),
-		bytesOf(0x00100020, dicom.LO, "\xc4"))
+		bytesOf(0x00100020, dicom.LO, "\xc4"),
+	)
 	want := `{"00080005":{"vr":"CS","Value":["ISO_IR 192"]},"00081115":{"vr":"SQ","Value":[` +
 		`{"00080005":{"vr":"CS","Value":["ISO_IR 192"]},"00100020":{"vr":"LO","Value":["Δ"]}},{"00100020":{"vr":"LO","Value":["Ä"]}}]},"00100020":{"vr":"LO","Value":["Ä"]}}`
 	if got := encode(t, data, dicom.ExplicitVRLittleEndian, dicomjson.Options{}); got != want {

@@ -69,36 +69,55 @@ func TestAppend(t *testing.T) {
 		want string
 	}{
 		{"nothing", nil, `{}`},
-		{"J1 groups", join(utf8, bytesOf(tag.PatientName, dicom.PN, "Wang^XiaoDong=王^小東=")),
-			`{"00080005":{"vr":"CS","Value":["ISO_IR 192"]},"00100010":{"vr":"PN","Value":[{"Alphabetic":"Wang^XiaoDong","Ideographic":"王^小東"}]}}`},
-		{"J1 only ideographic", join(utf8, bytesOf(tag.PatientName, dicom.PN, "=王^小東")),
-			`{"00080005":{"vr":"CS","Value":["ISO_IR 192"]},"00100010":{"vr":"PN","Value":[{"Ideographic":"王^小東"}]}}`},
-		{"J1 empty groups", bytesOf(tag.PatientName, dicom.PN, `==\A==B`),
-			`{"00100010":{"vr":"PN","Value":[null,{"Alphabetic":"A","Phonetic":"B"}]}}`},
+		{
+			"J1 groups", join(utf8, bytesOf(tag.PatientName, dicom.PN, "Wang^XiaoDong=王^小東=")),
+			`{"00080005":{"vr":"CS","Value":["ISO_IR 192"]},"00100010":{"vr":"PN","Value":[{"Alphabetic":"Wang^XiaoDong","Ideographic":"王^小東"}]}}`,
+		},
+		{
+			"J1 only ideographic", join(utf8, bytesOf(tag.PatientName, dicom.PN, "=王^小東")),
+			`{"00080005":{"vr":"CS","Value":["ISO_IR 192"]},"00100010":{"vr":"PN","Value":[{"Ideographic":"王^小東"}]}}`,
+		},
+		{
+			"J1 empty groups", bytesOf(tag.PatientName, dicom.PN, `==\A==B`),
+			`{"00100010":{"vr":"PN","Value":[null,{"Alphabetic":"A","Phonetic":"B"}]}}`,
+		},
 		{"J2 empty", bytesOf(tag.PatientName, dicom.PN, ""), `{"00100010":{"vr":"PN"}}`},
 		{"J2 only padding", bytesOf(tag.PatientID, dicom.LO, "  "), `{"00100020":{"vr":"LO"}}`},
 		{"J2 null in a list", bytesOf(tag.ImageType, dicom.CS, `A\\B\`), `{"00080008":{"vr":"CS","Value":["A",null,"B",null]}}`},
 		{"J4 AT", bytesOf(tag.FrameIncrementPointer, dicom.AT, "\x18\x00\x63\x10"), `{"00280009":{"vr":"AT","Value":["00181063"]}}`},
 		{"J4 OB", bytesOf(tag.ICCProfile, dicom.OB, "\x01\x02\x03"), `{"00282000":{"vr":"OB","InlineBinary":"AQIDAA=="}}`},
 		{"OB empty", bytesOf(tag.ICCProfile, dicom.OB, ""), `{"00282000":{"vr":"OB"}}`},
-		{"J5 private", join(bytesOf(0x00090010, dicom.LO, "ACME"), bytesOf(0x00091001, dicom.UN, "ab")),
-			`{"00090010":{"vr":"LO","Value":["ACME"]},"00091001":{"vr":"UN","InlineBinary":"YWI="}}`},
-		{"J8 group length and Latin 1", join(bytesOf(0x00080000, dicom.UL, "\x01\x00\x00\x00"), bytesOf(tag.SpecificCharacterSet, dicom.CS, "ISO_IR 100"), bytesOf(tag.PatientName, dicom.PN, "J\xe9r\xf4me")),
-			`{"00080005":{"vr":"CS","Value":["ISO_IR 192"]},"00100010":{"vr":"PN","Value":[{"Alphabetic":"Jérôme"}]}}`},
-		{"numbers", join(bytesOf(tag.Rows, dicom.US, "\xff\xff"), bytesOf(tag.PixelPaddingValue, dicom.SS, "\xff\xff")),
-			`{"00280010":{"vr":"US","Value":[65535]},"00280120":{"vr":"SS","Value":[-1]}}`},
+		{
+			"J5 private", join(bytesOf(0x00090010, dicom.LO, "ACME"), bytesOf(0x00091001, dicom.UN, "ab")),
+			`{"00090010":{"vr":"LO","Value":["ACME"]},"00091001":{"vr":"UN","InlineBinary":"YWI="}}`,
+		},
+		{
+			"J8 group length and Latin 1", join(bytesOf(0x00080000, dicom.UL, "\x01\x00\x00\x00"), bytesOf(tag.SpecificCharacterSet, dicom.CS, "ISO_IR 100"), bytesOf(tag.PatientName, dicom.PN, "J\xe9r\xf4me")),
+			`{"00080005":{"vr":"CS","Value":["ISO_IR 192"]},"00100010":{"vr":"PN","Value":[{"Alphabetic":"Jérôme"}]}}`,
+		},
+		{
+			"numbers", join(bytesOf(tag.Rows, dicom.US, "\xff\xff"), bytesOf(tag.PixelPaddingValue, dicom.SS, "\xff\xff")),
+			`{"00280010":{"vr":"US","Value":[65535]},"00280120":{"vr":"SS","Value":[-1]}}`,
+		},
 		{"not a number", bytesOf(tag.RealWorldValueIntercept, dicom.FD, floats), `{"00409224":{"vr":"FD","Value":["NaN","-inf"]}}`},
-		{"large whole number", bytesOf(tag.EncapsulatedPixelDataValueTotalLength, dicom.UV, "\xff\xff\xff\xff\xff\xff\xff\xff"),
-			`{"7FE00003":{"vr":"UV","Value":["18446744073709551615"]}}`},
-		{"decimal strings", bytesOf(tag.PixelSpacing, dicom.DS, `0.50\+1\-.5\007\1.2E+05\ 3 \1.\x\1e\0`),
-			`{"00280030":{"vr":"DS","Value":[0.50,1,-0.5,7,1.2E+05,3,1,"x","1e",0]}}`},
+		{
+			"large whole number", bytesOf(tag.EncapsulatedPixelDataValueTotalLength, dicom.UV, "\xff\xff\xff\xff\xff\xff\xff\xff"),
+			`{"7FE00003":{"vr":"UV","Value":["18446744073709551615"]}}`,
+		},
+		{
+			"decimal strings", bytesOf(tag.PixelSpacing, dicom.DS, `0.50\+1\-.5\007\1.2E+05\ 3 \1.\x\1e\0`),
+			`{"00280030":{"vr":"DS","Value":[0.50,1,-0.5,7,1.2E+05,3,1,"x","1e",0]}}`,
+		},
 		{"backslash in text", bytesOf(tag.ImageComments, dicom.LT, `a\b "c"`+"\r\n\x01"), `{"00204000":{"vr":"LT","Value":["a\\b \"c\"\r\n\u0001"]}}`},
 		{"UID", bytesOf(tag.SOPInstanceUID, dicom.UI, "1.2.3"), `{"00080018":{"vr":"UI","Value":["1.2.3"]}}`},
-		{"sequences", join(
-			bytesOf(tag.ReferencedStudySequence, dicom.SQ, ""),
-			bytesOf(tag.ReferencedSeriesSequence, dicom.SQ, item()+item(bytesOf(tag.SeriesInstanceUID, dicom.UI, "1.2"), bytesOf(tag.ReferencedInstanceSequence, dicom.SQ, item()))),
-			bytesOf(tag.PatientID, dicom.LO, "x")),
-			`{"00081110":{"vr":"SQ"},"00081115":{"vr":"SQ","Value":[{},{"0020000E":{"vr":"UI","Value":["1.2"]},"0008114A":{"vr":"SQ","Value":[{}]}}]},"00100020":{"vr":"LO","Value":["x"]}}`},
+		{
+			"sequences", join(
+				bytesOf(tag.ReferencedStudySequence, dicom.SQ, ""),
+				bytesOf(tag.ReferencedSeriesSequence, dicom.SQ, item()+item(bytesOf(tag.SeriesInstanceUID, dicom.UI, "1.2"), bytesOf(tag.ReferencedInstanceSequence, dicom.SQ, item()))),
+				bytesOf(tag.PatientID, dicom.LO, "x"),
+			),
+			`{"00081110":{"vr":"SQ"},"00081115":{"vr":"SQ","Value":[{},{"0020000E":{"vr":"UI","Value":["1.2"]},"0008114A":{"vr":"SQ","Value":[{}]}}]},"00100020":{"vr":"LO","Value":["x"]}}`,
+		},
 	} {
 		got := encode(t, c.data, dicom.ExplicitVRLittleEndian, dicomjson.Options{})
 		// the sequence case is out of order on purpose: order of the stream
@@ -151,7 +170,8 @@ func TestAppendBigEndian(t *testing.T) {
 func TestBulkURI(t *testing.T) {
 	data := join(
 		bytesOf(tag.WaveformSequence, dicom.SQ, item()+item(bytesOf(tag.WaveformData, dicom.OW, string(make([]byte, 2000))), bytesOf(tag.WaveformPaddingValue, dicom.OW, "ab"))),
-		[]byte("\xe0\x7f\x10\x00OB\x00\x00\xff\xff\xff\xff"+item()+item([]byte("abcd"))+"\xfe\xff\xdd\xe0\x00\x00\x00\x00"))
+		[]byte("\xe0\x7f\x10\x00OB\x00\x00\xff\xff\xff\xff"+item()+item([]byte("abcd"))+"\xfe\xff\xdd\xe0\x00\x00\x00\x00"),
+	)
 	var places []any
 	got := encode(t, data, dicom.UID("1.2.840.10008.1.2.4.50"), dicomjson.Options{BulkURI: func(path []dicomjson.Step, tk dataset.Token) string {
 		places = append(places, append([]dicomjson.Step{}, path...), tk.Tag)

@@ -34,8 +34,10 @@ const (
 	maxTransferSyntaxesPerContext        = 1024
 )
 
-var resultNames = [resultCount]string{"acceptance", "user rejection", "no reason (provider rejection)",
-	"abstract syntax not supported", "transfer syntaxes not supported"}
+var resultNames = [resultCount]string{
+	"acceptance", "user rejection", "no reason (provider rejection)",
+	"abstract syntax not supported", "transfer syntaxes not supported",
+}
 
 // String gives the standard's words.
 func (r Result) String() string {

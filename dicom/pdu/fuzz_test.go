@@ -10,8 +10,10 @@ import (
 // decoded again is the same.
 func FuzzPDU(f *testing.F) {
 	f.Add(unhex(f, requestHex))
-	f.Add((&AssociateAC{ProtocolVersion: 1, CalledAE: "A", CallingAE: "B", ApplicationContext: ApplicationContext,
-		Contexts: []ContextResult{{1, Acceptance, "1.2"}}, User: UserInformation{HasMaxLength: true, IdentityResponse: &UserIdentityResponse{}}}).Append(nil))
+	f.Add((&AssociateAC{
+		ProtocolVersion: 1, CalledAE: "A", CallingAE: "B", ApplicationContext: ApplicationContext,
+		Contexts: []ContextResult{{1, Acceptance, "1.2"}}, User: UserInformation{HasMaxLength: true, IdentityResponse: &UserIdentityResponse{}},
+	}).Append(nil))
 	f.Add(RejectCallingAE.clone().Append(nil))
 	f.Add((&Abort{AbortByProvider, InvalidParameterValue}).Append(nil))
 	f.Add(AppendReleaseRQ(nil))

@@ -59,11 +59,28 @@ func TestParseErrors(t *testing.T) {
 		vr  dicom.VR
 		raw string
 	}{
-		{dicom.DA, "2020"}, {dicom.DA, "20201301"}, {dicom.DA, "20200230"}, {dicom.DA, "-"}, {dicom.DA, "2020-01-01"},
-		{dicom.DA, "20200102-20200101"}, {dicom.DA, "20200101-x"}, {dicom.DA, "today"},
-		{dicom.TM, "25"}, {dicom.TM, "1"}, {dicom.TM, "10.5"}, {dicom.TM, "101010.1234567"}, {dicom.TM, "101010."}, {dicom.TM, "1061"},
-		{dicom.DT, "202"}, {dicom.DT, "20200101+9999"}, {dicom.DT, "20201"}, {dicom.DT, "202013"},
-		{dicom.UI, "1.2.x"}, {dicom.UI, "1..2"}, {dicom.IS, "x"}, {dicom.SQ, "x"},
+		{dicom.DA, "2020"},
+		{dicom.DA, "20201301"},
+		{dicom.DA, "20200230"},
+		{dicom.DA, "-"},
+		{dicom.DA, "2020-01-01"},
+		{dicom.DA, "20200102-20200101"},
+		{dicom.DA, "20200101-x"},
+		{dicom.DA, "today"},
+		{dicom.TM, "25"},
+		{dicom.TM, "1"},
+		{dicom.TM, "10.5"},
+		{dicom.TM, "101010.1234567"},
+		{dicom.TM, "101010."},
+		{dicom.TM, "1061"},
+		{dicom.DT, "202"},
+		{dicom.DT, "20200101+9999"},
+		{dicom.DT, "20201"},
+		{dicom.DT, "202013"},
+		{dicom.UI, "1.2.x"},
+		{dicom.UI, "1..2"},
+		{dicom.IS, "x"},
+		{dicom.SQ, "x"},
 	} {
 		_, err := query.Parse([]dicom.Tag{tag.StudyDate}, c.vr, c.raw)
 		var se *query.SyntaxError
@@ -114,10 +131,25 @@ func TestPatterns(t *testing.T) {
 		pattern, value string
 		want           bool
 	}{
-		{"", "", true}, {"", "a", false}, {"a", "", false}, {"*", "", true}, {"?", "", false}, {"?", "Đ", true},
-		{"a*", "abc", true}, {"*c", "abc", true}, {"a?c", "abc", true}, {"a?c", "ac", false}, {"*b*", "abc", true},
-		{"a*b*c", "aXbXbXc", true}, {"a*b*c", "aXbXbX", false}, {"**", "x", true}, {"A", "a", false}, {"Đ?c", "Đức", true},
-		{"ab", "abc", false}, {"*é", "café", true}, {"*\xa9", "é", false},
+		{"", "", true},
+		{"", "a", false},
+		{"a", "", false},
+		{"*", "", true},
+		{"?", "", false},
+		{"?", "Đ", true},
+		{"a*", "abc", true},
+		{"*c", "abc", true},
+		{"a?c", "abc", true},
+		{"a?c", "ac", false},
+		{"*b*", "abc", true},
+		{"a*b*c", "aXbXbXc", true},
+		{"a*b*c", "aXbXbX", false},
+		{"**", "x", true},
+		{"A", "a", false},
+		{"Đ?c", "Đức", true},
+		{"ab", "abc", false},
+		{"*é", "café", true},
+		{"*\xa9", "é", false},
 	} {
 		if got := query.MatchPattern(c.pattern, c.value); got != c.want {
 			t.Errorf("%q, %q: %t", c.pattern, c.value, got)

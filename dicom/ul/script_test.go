@@ -114,8 +114,10 @@ func exampleRQ() *pdu.AssociateRQ {
 
 // acceptAll accepts every context with its first transfer syntax.
 func acceptAll(rq *pdu.AssociateRQ) (*pdu.AssociateAC, *pdu.Reject) {
-	ac := &pdu.AssociateAC{ProtocolVersion: pdu.ProtocolVersion1, CalledAE: rq.CalledAE, CallingAE: rq.CallingAE,
-		ApplicationContext: rq.ApplicationContext, User: pdu.UserInformation{HasMaxLength: true, MaxLength: 16384}}
+	ac := &pdu.AssociateAC{
+		ProtocolVersion: pdu.ProtocolVersion1, CalledAE: rq.CalledAE, CallingAE: rq.CallingAE,
+		ApplicationContext: rq.ApplicationContext, User: pdu.UserInformation{HasMaxLength: true, MaxLength: 16384},
+	}
 	for _, c := range rq.Contexts {
 		ac.Contexts = append(ac.Contexts, pdu.ContextResult{ID: c.ID, TransferSyntax: c.TransferSyntaxes[0]})
 	}

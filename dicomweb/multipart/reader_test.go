@@ -55,49 +55,87 @@ func TestReader(t *testing.T) {
 		limits               Limits
 		want                 result
 	}{
-		{name: "one part", boundary: "B", body: crlf("--B", "Content-Type: application/dicom", "", "abc", "--B--", ""),
-			want: result{Parts: []string{"application/dicom|abc"}}},
-		{name: "W2 no CRLF before the first boundary, none after the last", boundary: "B", body: crlf("--B", "A: b", "", "abc", "--B--"),
-			want: result{Parts: []string{"|abc"}}},
-		{name: "W2 CRLF before the first boundary", boundary: "B", body: crlf("", "--B", "A: b", "", "abc", "--B--"),
-			want: result{Parts: []string{"|abc"}}},
-		{name: "W2 preamble and epilogue", boundary: "B", body: crlf("This is MIME", "--Bx", "--B", "", "1", "--B", "", "2", "--B--", "epilogue", "--B", "", "3"),
-			want: result{Parts: []string{"|1", "|2"}}},
-		{name: "W2 LF only, body ends with CR", boundary: "B", body: "--B\nContent-Type: x/y\n\nabc\r\n--B\n\nd\n--B--\n",
-			want: result{Parts: []string{"x/y|abc\r", "|d"}}},
-		{name: "W2 CRLF, body ends with LF and CR", boundary: "B", body: "--B\r\n\r\nabc\n\r\r\n--B--",
-			want: result{Parts: []string{"|abc\n\r"}}},
-		{name: "W2 folded header in odd case", boundary: "B", body: crlf("--B", "cOnTeNt-TyPe:application/dicom;", "\ttransfer-syntax=1.2", "X: y", "", "1", "--B--"),
-			want: result{Parts: []string{"application/dicom; transfer-syntax=1.2|1"}}},
-		{name: "white space after the boundary", boundary: "B", body: "--B \t\r\n\r\n1\r\n--B  \r\n\r\n2\r\n--B--  \r\n",
-			want: result{Parts: []string{"|1", "|2"}}},
-		{name: "boundary is the beginning of a line of the body", boundary: "B", body: crlf("--B", "", "x", "--Bar", "--B-", "--B -", "--B--"),
-			want: result{Parts: []string{"|x\r\n--Bar\r\n--B-\r\n--B -"}}},
-		{name: "empty bodies", boundary: "B", body: crlf("--B", "A: 1", "", "--B", "A: 2", "--B", "", "", "--B--"),
-			want: result{Parts: []string{"|", "|", "|"}}},
+		{
+			name: "one part", boundary: "B", body: crlf("--B", "Content-Type: application/dicom", "", "abc", "--B--", ""),
+			want: result{Parts: []string{"application/dicom|abc"}},
+		},
+		{
+			name: "W2 no CRLF before the first boundary, none after the last", boundary: "B", body: crlf("--B", "A: b", "", "abc", "--B--"),
+			want: result{Parts: []string{"|abc"}},
+		},
+		{
+			name: "W2 CRLF before the first boundary", boundary: "B", body: crlf("", "--B", "A: b", "", "abc", "--B--"),
+			want: result{Parts: []string{"|abc"}},
+		},
+		{
+			name: "W2 preamble and epilogue", boundary: "B", body: crlf("This is MIME", "--Bx", "--B", "", "1", "--B", "", "2", "--B--", "epilogue", "--B", "", "3"),
+			want: result{Parts: []string{"|1", "|2"}},
+		},
+		{
+			name: "W2 LF only, body ends with CR", boundary: "B", body: "--B\nContent-Type: x/y\n\nabc\r\n--B\n\nd\n--B--\n",
+			want: result{Parts: []string{"x/y|abc\r", "|d"}},
+		},
+		{
+			name: "W2 CRLF, body ends with LF and CR", boundary: "B", body: "--B\r\n\r\nabc\n\r\r\n--B--",
+			want: result{Parts: []string{"|abc\n\r"}},
+		},
+		{
+			name: "W2 folded header in odd case", boundary: "B", body: crlf("--B", "cOnTeNt-TyPe:application/dicom;", "\ttransfer-syntax=1.2", "X: y", "", "1", "--B--"),
+			want: result{Parts: []string{"application/dicom; transfer-syntax=1.2|1"}},
+		},
+		{
+			name: "white space after the boundary", boundary: "B", body: "--B \t\r\n\r\n1\r\n--B  \r\n\r\n2\r\n--B--  \r\n",
+			want: result{Parts: []string{"|1", "|2"}},
+		},
+		{
+			name: "boundary is the beginning of a line of the body", boundary: "B", body: crlf("--B", "", "x", "--Bar", "--B-", "--B -", "--B--"),
+			want: result{Parts: []string{"|x\r\n--Bar\r\n--B-\r\n--B -"}},
+		},
+		{
+			name: "empty bodies", boundary: "B", body: crlf("--B", "A: 1", "", "--B", "A: 2", "--B", "", "", "--B--"),
+			want: result{Parts: []string{"|", "|", "|"}},
+		},
 		{name: "no parts", boundary: "B", body: "--B--", want: result{}},
-		{name: "boundary with spaces and punctuation", boundary: "a b:'()+_,-./=?", body: crlf("--a b:'()+_,-./=?", "", "1", "--a b:'()+_,-./=?--"),
-			want: result{Parts: []string{"|1"}}},
-		{name: "truncated body", boundary: "B", body: crlf("--B", "", "1", "--B", "", "23"),
-			want: result{Parts: []string{"|1", "|23|" + ErrTruncated.Error()}, Err: ErrTruncated.Error()}},
-		{name: "truncated delimiter is body", boundary: "B", body: crlf("--B", "", "1", "--B"),
-			want: result{Parts: []string{"|1\r\n--B|" + ErrTruncated.Error()}, Err: ErrTruncated.Error()}},
+		{
+			name: "boundary with spaces and punctuation", boundary: "a b:'()+_,-./=?", body: crlf("--a b:'()+_,-./=?", "", "1", "--a b:'()+_,-./=?--"),
+			want: result{Parts: []string{"|1"}},
+		},
+		{
+			name: "truncated body", boundary: "B", body: crlf("--B", "", "1", "--B", "", "23"),
+			want: result{Parts: []string{"|1", "|23|" + ErrTruncated.Error()}, Err: ErrTruncated.Error()},
+		},
+		{
+			name: "truncated delimiter is body", boundary: "B", body: crlf("--B", "", "1", "--B"),
+			want: result{Parts: []string{"|1\r\n--B|" + ErrTruncated.Error()}, Err: ErrTruncated.Error()},
+		},
 		{name: "truncated header", boundary: "B", body: crlf("--B", "A: b"), want: result{Err: ErrTruncated.Error()}},
 		{name: "empty", boundary: "B", body: "", want: result{Err: ErrNoPart.Error()}},
 		{name: "other boundary", boundary: "B", body: crlf("--C", "", "1", "--C--"), want: result{Err: ErrNoPart.Error()}},
 		{name: "no boundary", body: "--", want: result{Err: ErrBoundary.Error()}},
-		{name: "W23 bad header spoils no neighbour", boundary: "B", body: crlf("--B", "", "1", "--B", "no colon", "", "2", "--B", "", "3", "--B--"),
-			want: result{Parts: []string{"|1", "bad header: a line is no header field", "|3"}}},
-		{name: "header too large", boundary: "B", body: crlf("--B", "A: "+strings.Repeat("x", 200), "B: c", "", "2", "--B", "", "3", "--B--"), limits: Limits{Header: 100},
-			want: result{Parts: []string{"bad header: too large", "|3"}}},
-		{name: "header line without end", boundary: "B", body: "--B\r\n" + strings.Repeat("x", 70_000) + "\r\n--B\r\n\r\n3\r\n--B--",
-			want: result{Parts: []string{"bad header: too large", "|3"}}},
-		{name: "too many parts", boundary: "B", body: crlf("--B", "", "1", "--B", "", "2", "--B--"), limits: Limits{Parts: 1},
-			want: result{Parts: []string{"|1"}, Err: ErrParts.Error()}},
-		{name: "part too large spoils no neighbour", boundary: "B", body: crlf("--B", "", "12345", "--B", "", "3", "--B--"), limits: Limits{Part: 4},
-			want: result{Parts: []string{"||" + ErrPartSize.Error(), "|3"}}},
-		{name: "endless preamble", boundary: "B", body: strings.Repeat("x", 1000) + "\r\n--B\r\n\r\n1\r\n--B--", limits: Limits{Preamble: 100},
-			want: result{Err: ErrNoPart.Error()}},
+		{
+			name: "W23 bad header spoils no neighbour", boundary: "B", body: crlf("--B", "", "1", "--B", "no colon", "", "2", "--B", "", "3", "--B--"),
+			want: result{Parts: []string{"|1", "bad header: a line is no header field", "|3"}},
+		},
+		{
+			name: "header too large", boundary: "B", body: crlf("--B", "A: "+strings.Repeat("x", 200), "B: c", "", "2", "--B", "", "3", "--B--"), limits: Limits{Header: 100},
+			want: result{Parts: []string{"bad header: too large", "|3"}},
+		},
+		{
+			name: "header line without end", boundary: "B", body: "--B\r\n" + strings.Repeat("x", 70_000) + "\r\n--B\r\n\r\n3\r\n--B--",
+			want: result{Parts: []string{"bad header: too large", "|3"}},
+		},
+		{
+			name: "too many parts", boundary: "B", body: crlf("--B", "", "1", "--B", "", "2", "--B--"), limits: Limits{Parts: 1},
+			want: result{Parts: []string{"|1"}, Err: ErrParts.Error()},
+		},
+		{
+			name: "part too large spoils no neighbour", boundary: "B", body: crlf("--B", "", "12345", "--B", "", "3", "--B--"), limits: Limits{Part: 4},
+			want: result{Parts: []string{"||" + ErrPartSize.Error(), "|3"}},
+		},
+		{
+			name: "endless preamble", boundary: "B", body: strings.Repeat("x", 1000) + "\r\n--B\r\n\r\n1\r\n--B--", limits: Limits{Preamble: 100},
+			want: result{Err: ErrNoPart.Error()},
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			for name, r := range map[string]io.Reader{
@@ -149,7 +187,8 @@ func TestRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		boundary := rapid.StringMatching(`[a-z]{1,3}`).Draw(t, "boundary")
 		piece := rapid.OneOf(rapid.SliceOf(rapid.Byte()), rapid.SampledFrom([][]byte{
-			[]byte("\r"), []byte("\n"), []byte("\r\n--"), []byte("--"), []byte("\r\n--" + boundary + "x"), make([]byte, bufferSize-7)}))
+			[]byte("\r"), []byte("\n"), []byte("\r\n--"), []byte("--"), []byte("\r\n--" + boundary + "x"), make([]byte, bufferSize-7),
+		}))
 		bodies := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) []byte {
 			return bytes.Join(rapid.SliceOfN(piece, 0, 6).Draw(t, "pieces"), nil)
 		}), 0, 4).Draw(t, "bodies")

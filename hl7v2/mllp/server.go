@@ -67,8 +67,10 @@ func NewServer(c Config) *Server {
 	orDefault(&c.IdleTimeout, 10*time.Minute)
 	orDefault(&c.MessageTimeout, 2*time.Minute)
 	orDefault(&c.WriteTimeout, 30*time.Second)
-	s := &Server{cfg: c, large: make(chan struct{}, c.MaxLarge), conns: map[*serverConn]struct{}{},
-		peers: map[netip.Addr]int{}, lis: map[net.Listener]struct{}{}}
+	s := &Server{
+		cfg: c, large: make(chan struct{}, c.MaxLarge), conns: map[*serverConn]struct{}{},
+		peers: map[netip.Addr]int{}, lis: map[net.Listener]struct{}{},
+	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	return s
 }

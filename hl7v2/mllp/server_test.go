@@ -149,8 +149,10 @@ func TestIdle(t *testing.T) {
 func TestLimits(t *testing.T) {
 	var mu sync.Mutex
 	refused, most := 0, 0
-	_, addr := serve(t, Config{Handler: &echo{}, MaxConns: 3, MaxPeerConns: 2,
-		OnRefused: func(Peer) { mu.Lock(); refused++; mu.Unlock() }, OnConn: func(n int) { most = max(most, n) }})
+	_, addr := serve(t, Config{
+		Handler: &echo{}, MaxConns: 3, MaxPeerConns: 2,
+		OnRefused: func(Peer) { mu.Lock(); refused++; mu.Unlock() }, OnConn: func(n int) { most = max(most, n) },
+	})
 	one, two := dial(t, addr), dial(t, addr)
 	for _, c := range []net.Conn{one, two} {
 		fmt.Fprint(c, block("x"))

@@ -98,8 +98,10 @@ func TestSend(t *testing.T) {
 	if err := os.WriteFile(text, []byte("not DICOM at all, just text"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	files := []string{write(t, dir, "a", "2.25.1", "1.1"), write(t, dir, "b", "2.25.1", "1.2"), write(t, dir, "c", "2.25.2", "1.3"),
-		write(t, dir, "d", "2.25.9", "1.4"), text, filepath.Join(dir, "missing"), write(t, dir, "e", "2.25.1", "1.5")}
+	files := []string{
+		write(t, dir, "a", "2.25.1", "1.1"), write(t, dir, "b", "2.25.1", "1.2"), write(t, dir, "c", "2.25.2", "1.3"),
+		write(t, dir, "d", "2.25.9", "1.4"), text, filepath.Join(dir, "missing"), write(t, dir, "e", "2.25.1", "1.5"),
+	}
 	var results []Result
 	sum, err := Send(t.Context(), Target{Address: addr, CalledAE: "X", CallingAE: "Y"}, files, collect(&results))
 	if err != nil || sum != (Summary{Sent: 3, Failed: 4}) {

@@ -29,7 +29,7 @@ func TestAnyOperationFails(t *testing.T) {
 func failAt(t *testing.T, n int, lasting bool) (done bool) {
 	t.Helper()
 	ops, armed, failed := 0, false, false
-	var hook = make(chan struct{}, 1) // operations come from several goroutines
+	hook := make(chan struct{}, 1) // operations come from several goroutines
 	hook <- struct{}{}
 	w, err := newWorld(5, func(op disktest.Op) error {
 		<-hook

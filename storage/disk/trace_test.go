@@ -82,7 +82,9 @@ func TestOrderOfWriteSyncCommitAnswer(t *testing.T) {
 	for _, pair := range [][2]string{
 		{"write bulk/00000001.seg 16384+8192", "fdatasync bulk/00000001.seg"},
 		{"write journal/00000002.seg 384+128", "fdatasync journal/00000002.seg"},
-		{"fdatasync bulk/00000001.seg", "index commit"}, {"fdatasync journal/00000002.seg", "index commit"}, {"index commit", "answer"},
+		{"fdatasync bulk/00000001.seg", "index commit"},
+		{"fdatasync journal/00000002.seg", "index commit"},
+		{"index commit", "answer"},
 	} {
 		if a, b := slices.Index(together, pair[0]), slices.Index(together, pair[1]); a < 0 || b < a {
 			t.Errorf("%q is not before %q in %q", pair[0], pair[1], together)

@@ -107,8 +107,10 @@ const maxContent = 1 << 30
 
 func scanHead(row scanner, h *lab.Head, more ...any) error {
 	var received int64
-	dst := append([]any{&h.ID, &h.First, &h.Number, &h.Late, &h.Patient, &received, &h.Status, &h.Sent,
-		&h.Service, &h.Filler, &h.Placer, &h.Accession, &h.Observed}, more...)
+	dst := append([]any{
+		&h.ID, &h.First, &h.Number, &h.Late, &h.Patient, &received, &h.Status, &h.Sent,
+		&h.Service, &h.Filler, &h.Placer, &h.Accession, &h.Observed,
+	}, more...)
 	err := row.Scan(dst...)
 	h.Received = time.UnixMicro(received).UTC()
 	return err

@@ -54,7 +54,8 @@ func TestPlans(t *testing.T) {
 		{"patient", one, storage.LevelStudy, []query.Key{single(tag.PatientID, dicom.LO, o.ID)}, []string{"SEARCH s USING INDEX study_patient (patient=?)"}, ""},
 		{"patient prefix", one, storage.LevelStudy, []query.Key{single(tag.PatientID, dicom.LO, "VN*")}, []string{
 			"CO-ROUTINE (subquery-1); SEARCH study USING COVERING INDEX study_patient (patient>? AND patient<?); SCAN (subquery-1)",
-			"SEARCH s USING INDEX study_patient (patient>? AND patient<?); USE TEMP B-TREE FOR ORDER BY"}, ""},
+			"SEARCH s USING INDEX study_patient (patient>? AND patient<?); USE TEMP B-TREE FOR ORDER BY",
+		}, ""},
 		{"accession", one, storage.LevelStudy, []query.Key{single(tag.AccessionNumber, dicom.SH, o.Accession)}, []string{"SEARCH s USING INDEX study_accession (accession=?); USE TEMP B-TREE FOR ORDER BY"}, ""},
 		{"study", one, storage.LevelStudy, []query.Key{study}, []string{"SEARCH s USING INDEX study_uid (uid=? AND facility=?)"}, ""},
 		{"series of study", one, storage.LevelSeries, []query.Key{study}, []string{"SEARCH s USING INDEX study_uid (uid=? AND facility=?)", "SEARCH e USING INDEX series_order (study=?)"}, ""},

@@ -23,12 +23,26 @@ func Index(t *testing.T, open func(t testing.TB) storage.Index) {
 		name string
 		run  func(*testing.T, storage.Index)
 	}{
-		{"update", indexUpdate}, {"events", indexEvents},
-		{"add", indexAdd}, {"versions", indexVersions}, {"delete", indexDelete}, {"fill", indexFill},
-		{"retrieve", indexRetrieve}, {"many", indexMany},
-		{"find", indexFind}, {"find below", indexFindBelow}, {"order", indexOrder}, {"scope", indexScope}, {"merge", indexMerge},
-		{"blobs", indexBlobs}, {"references", indexReferences}, {"collection", indexCollection},
-		{"revival", indexRevival}, {"moves", indexMoves}, {"generation", indexGeneration}, {"quarantine", indexQuarantine},
+		{"update", indexUpdate},
+		{"events", indexEvents},
+		{"add", indexAdd},
+		{"versions", indexVersions},
+		{"delete", indexDelete},
+		{"fill", indexFill},
+		{"retrieve", indexRetrieve},
+		{"many", indexMany},
+		{"find", indexFind},
+		{"find below", indexFindBelow},
+		{"order", indexOrder},
+		{"scope", indexScope},
+		{"merge", indexMerge},
+		{"blobs", indexBlobs},
+		{"references", indexReferences},
+		{"collection", indexCollection},
+		{"revival", indexRevival},
+		{"moves", indexMoves},
+		{"generation", indexGeneration},
+		{"quarantine", indexQuarantine},
 	} {
 		t.Run(s.name, func(t *testing.T) { s.run(t, open(t)) })
 	}
@@ -86,17 +100,26 @@ func (o Object) Instance() *storage.NewInstance {
 	}
 	n.Digest = n.Manifest.Digest()
 	n.StudyAttributes = attributes([]attribute{
-		{tag.StudyDate, dicom.DA, o.Date}, {tag.StudyTime, dicom.TM, o.Time}, {tag.AccessionNumber, dicom.SH, o.Accession},
-		{tag.ReferringPhysicianName, dicom.PN, o.Referring}, {tag.StudyDescription, dicom.LO, o.Description},
-		{tag.PatientName, dicom.PN, o.Name}, {tag.PatientID, dicom.LO, o.ID}, {tag.PatientBirthDate, dicom.DA, o.Birth},
+		{tag.StudyDate, dicom.DA, o.Date},
+		{tag.StudyTime, dicom.TM, o.Time},
+		{tag.AccessionNumber, dicom.SH, o.Accession},
+		{tag.ReferringPhysicianName, dicom.PN, o.Referring},
+		{tag.StudyDescription, dicom.LO, o.Description},
+		{tag.PatientName, dicom.PN, o.Name},
+		{tag.PatientID, dicom.LO, o.ID},
+		{tag.PatientBirthDate, dicom.DA, o.Birth},
 		{tag.StudyInstanceUID, dicom.UI, o.Study},
 	})
 	n.SeriesAttributes = attributes([]attribute{
-		{tag.Modality, dicom.CS, o.Modality}, {tag.SeriesDescription, dicom.LO, o.SeriesText},
-		{tag.SeriesInstanceUID, dicom.UI, o.Series}, {tag.SeriesNumber, dicom.IS, o.SeriesNumber},
+		{tag.Modality, dicom.CS, o.Modality},
+		{tag.SeriesDescription, dicom.LO, o.SeriesText},
+		{tag.SeriesInstanceUID, dicom.UI, o.Series},
+		{tag.SeriesNumber, dicom.IS, o.SeriesNumber},
 	})
 	n.InstanceAttributes = attributes([]attribute{
-		{tag.SOPClassUID, dicom.UI, string(ctStorage)}, {tag.SOPInstanceUID, dicom.UI, o.SOP}, {tag.InstanceNumber, dicom.IS, o.Number},
+		{tag.SOPClassUID, dicom.UI, string(ctStorage)},
+		{tag.SOPInstanceUID, dicom.UI, o.SOP},
+		{tag.InstanceNumber, dicom.IS, o.Number},
 		{tag.ContentDescription, dicom.LO, o.Content},
 	})
 	return n

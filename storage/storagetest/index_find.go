@@ -12,7 +12,8 @@ import (
 )
 
 func indexFind(t *testing.T, x storage.Index) {
-	add(t, x, storage.ServeFirst,
+	add(
+		t, x, storage.ServeFirst,
 		Object{Study: "1.2.1", Series: "1.2.1.1", SOP: "1.2.1.1.1", Date: "20260105", Time: "101500", ID: "VN001", Name: "Nguyễn^Văn Đức", Accession: "A-1", Birth: "19700101", Modality: "CT", Description: "CT Chest", Referring: "Trần^Bình"},
 		Object{Study: "1.2.2", Series: "1.2.2.1", SOP: "1.2.2.1.1", Date: "20260110", Time: "233000", ID: "VN002", Name: "NGUYEN^VAN AN", Accession: "A-2", Modality: "MR", Description: "100% sure_thing"},
 		Object{Study: "1.2.2", Series: "1.2.2.2", SOP: "1.2.2.2.1", Date: "20260110", Modality: "SR"},
@@ -138,8 +139,10 @@ func indexFindBelow(t *testing.T, x storage.Index) {
 		}
 	}
 	a := rows(t, x, halong.Everything(), instances, "SOPInstanceUID=1.2.1.2.2")[0].Attributes
-	got := []string{a.String(tag.PatientID), a.String(tag.SeriesDescription), a.String(tag.InstanceNumber), a.String(tag.NumberOfStudyRelatedSeries),
-		a.String(tag.NumberOfStudyRelatedInstances), a.String(tag.NumberOfSeriesRelatedInstances), a.String(tag.InstanceAvailability), a.String(tag.StudyInstanceUID)}
+	got := []string{
+		a.String(tag.PatientID), a.String(tag.SeriesDescription), a.String(tag.InstanceNumber), a.String(tag.NumberOfStudyRelatedSeries),
+		a.String(tag.NumberOfStudyRelatedInstances), a.String(tag.NumberOfSeriesRelatedInstances), a.String(tag.InstanceAvailability), a.String(tag.StudyInstanceUID),
+	}
 	if diff := cmp.Diff([]string{"ID1", "series 2", "2", "2", "4", "2", "ONLINE", "1.2.1"}, got); diff != "" {
 		t.Error(diff)
 	}

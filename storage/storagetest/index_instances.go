@@ -50,8 +50,10 @@ func indexAdd(t *testing.T, x storage.Index) {
 		t.Fatal(diff)
 	}
 	for _, other := range []Object{
-		{Study: "1.2.1", Series: "1.2.1.1", SOP: "1.2.1.1.1", Content: "b"}, {Study: "1.2.1", Series: "1.2.1.1", SOP: "1.2.1.1.2", Content: "a"},
-		{Study: "1.2.1", Series: "1.2.1.2", SOP: "1.2.1.1.1", Content: "a"}, {Study: "1.2.2", Series: "1.2.1.1", SOP: "1.2.1.1.1", Content: "a"},
+		{Study: "1.2.1", Series: "1.2.1.1", SOP: "1.2.1.1.1", Content: "b"},
+		{Study: "1.2.1", Series: "1.2.1.1", SOP: "1.2.1.1.2", Content: "a"},
+		{Study: "1.2.1", Series: "1.2.1.2", SOP: "1.2.1.1.1", Content: "a"},
+		{Study: "1.2.2", Series: "1.2.1.1", SOP: "1.2.1.1.1", Content: "a"},
 		{Facility: "BV1", Study: "1.2.1", Series: "1.2.1.1", SOP: "1.2.1.1.1", Content: "a"},
 	} {
 		if has(t, x, other) {
@@ -221,9 +223,15 @@ func indexRetrieve(t *testing.T, x storage.Index) {
 		ref  storage.Ref
 		want int
 	}{
-		{storage.Ref{}, 3}, {storage.Ref{Study: "1.2.1"}, 3}, {storage.Ref{Series: "1.2.1.1"}, 3}, {storage.Ref{SOP: "1.2.1.1.2"}, 1},
-		{storage.Ref{Study: "1.2.1", SOP: "1.2.1.1.2"}, 1}, {storage.Ref{Study: "1.2.1", Series: "1.2.1.1", SOP: "1.2.1.1.2"}, 1},
-		{storage.Ref{Study: "1.2"}, 0}, {storage.Ref{Study: "1.2.1", Series: "1.2.1.2"}, 0}, {storage.Ref{Facility: "BV1"}, 0},
+		{storage.Ref{}, 3},
+		{storage.Ref{Study: "1.2.1"}, 3},
+		{storage.Ref{Series: "1.2.1.1"}, 3},
+		{storage.Ref{SOP: "1.2.1.1.2"}, 1},
+		{storage.Ref{Study: "1.2.1", SOP: "1.2.1.1.2"}, 1},
+		{storage.Ref{Study: "1.2.1", Series: "1.2.1.1", SOP: "1.2.1.1.2"}, 1},
+		{storage.Ref{Study: "1.2"}, 0},
+		{storage.Ref{Study: "1.2.1", Series: "1.2.1.2"}, 0},
+		{storage.Ref{Facility: "BV1"}, 0},
 		{storage.Ref{Facility: halong.DefaultFacility}, 3},
 	} {
 		if got := len(retrieve(t, x, halong.Everything(), c.ref)); got != c.want {

@@ -44,8 +44,10 @@ func indexScope(t *testing.T, x storage.Index) {
 // indexMerge: two hospitals hold parts of one study under different headers.
 func indexMerge(t *testing.T, x storage.Index) {
 	object := func(f halong.Facility, id, series, sop, number, modality string) Object {
-		return Object{Facility: f, Study: "1.2.1", Series: "1.2.1." + series, SOP: "1.2.1." + series + "." + sop, ID: id, Name: "A^B",
-			Date: map[halong.Facility]string{"BV1": "20260101", "BV2": "20260105"}[f], Modality: modality, SeriesNumber: series, Number: number}
+		return Object{
+			Facility: f, Study: "1.2.1", Series: "1.2.1." + series, SOP: "1.2.1." + series + "." + sop, ID: id, Name: "A^B",
+			Date: map[halong.Facility]string{"BV1": "20260101", "BV2": "20260105"}[f], Modality: modality, SeriesNumber: series, Number: number,
+		}
 	}
 	add(t, x, storage.ServeFirst,
 		object("BV1", "ID1", "1", "1", "1", "CT"), object("BV1", "ID1", "1", "2", "2", "CT"), object("BV1", "ID1", "2", "1", "1", "SR"),
