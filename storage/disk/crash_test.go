@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -153,11 +154,14 @@ func TestEverySyncIsNeeded(t *testing.T) {
 		"fsync of folder data/blobs", "fsync of folder data/blobs/ab",
 		"fdatasync of a file in journal", "fdatasync of a file in bulk", "fdatasync of a file in tmp",
 	}
+	var mu sync.Mutex // segments are synced beside one another
 	seen := map[string]bool{}
 	for _, kind := range kinds {
 		w, err := newWorld(3, func(op disktest.Op) error {
 			k := syncKind(op)
+			mu.Lock()
 			seen[k] = true
+			mu.Unlock()
 			if k == kind {
 				return disktest.ErrSkip
 			}
@@ -200,13 +204,13 @@ func TestEverySyncOfRestartIsNeeded(t *testing.T) {
 		failed := false
 		for kill, done := int64(1), false; !done && !failed; kill++ {
 			var err error
-			restarting := true
+			var started atomic.Bool
 			done, err = killAndCut(1, kill, func(op disktest.Op) bool {
 				k := syncKind(op)
 				if op.Kind == disktest.Create && strings.Contains(op.Name, ".seg") || op.Kind == disktest.Write {
-					restarting = false
+					started.Store(true)
 				}
-				return restarting && k == kind
+				return !started.Load() && k == kind
 			})
 			failed = err != nil
 		}
