@@ -53,31 +53,13 @@ func ParseAssociateRQ(body []byte) (*AssociateRQ, error) {
 	rq := &AssociateRQ{}
 	r := reader{pdu: TypeAssociateRQ, b: body, at: HeaderLength}
 	rq.ProtocolVersion, rq.CalledAE, rq.CallingAE = r.fixed()
-	var seen seenIDs
-	users := 0
-	for r.more() {
-		typ, _, it := r.item()
-		switch typ {
-		case itemApplicationContext:
-			rq.ApplicationContext = it.uidRest()
-		case itemContextRQ:
-			at := it.at
-			c := it.proposedContext()
-			if it.err == nil && seen.add(c.ID) {
-				it.at = at
-				it.fail(InvalidParameterValue, "presentation context ID is not unique")
-			}
-			rq.Contexts = append(rq.Contexts, c)
-		case itemUser:
-			if users++; users > 1 {
-				it.fail(UnexpectedParameter, "second user information item")
-			}
-			it.userInformation(&rq.User)
-		}
-		r.adopt(&it)
-	}
-	if r.err != nil {
-		return nil, r.err
+	err := r.associate(&rq.ApplicationContext, &rq.User, itemContextRQ, func(it *reader) uint8 {
+		c := it.proposedContext()
+		rq.Contexts = append(rq.Contexts, c)
+		return c.ID
+	})
+	if err != nil {
+		return nil, err
 	}
 	return rq, nil
 }
@@ -87,33 +69,43 @@ func ParseAssociateAC(body []byte) (*AssociateAC, error) {
 	ac := &AssociateAC{}
 	r := reader{pdu: TypeAssociateAC, b: body, at: HeaderLength}
 	ac.ProtocolVersion, ac.CalledAE, ac.CallingAE = r.fixed()
+	err := r.associate(&ac.ApplicationContext, &ac.User, itemContextAC, func(it *reader) uint8 {
+		c := it.contextResult()
+		ac.Contexts = append(ac.Contexts, c)
+		return c.ID
+	})
+	if err != nil {
+		return nil, err
+	}
+	return ac, nil
+}
+
+// associate reads the variable items, which both PDUs have in common but for
+// their presentation contexts (PS3.8 9.3.2, 9.3.3): context reads one and gives its ID.
+func (r *reader) associate(application *dicom.UID, user *UserInformation, contextItem byte, context func(*reader) uint8) error {
 	var seen seenIDs
 	users := 0
 	for r.more() {
 		typ, _, it := r.item()
 		switch typ {
 		case itemApplicationContext:
-			ac.ApplicationContext = it.uidRest()
-		case itemContextAC:
+			*application = it.uidRest()
+		case contextItem:
 			at := it.at
-			c := it.contextResult()
-			if it.err == nil && seen.add(c.ID) {
+			id := context(&it)
+			if it.err == nil && seen.add(id) {
 				it.at = at
 				it.fail(InvalidParameterValue, "presentation context ID is not unique")
 			}
-			ac.Contexts = append(ac.Contexts, c)
 		case itemUser:
 			if users++; users > 1 {
 				it.fail(UnexpectedParameter, "second user information item")
 			}
-			it.userInformation(&ac.User)
+			it.userInformation(user)
 		}
 		r.adopt(&it)
 	}
-	if r.err != nil {
-		return nil, r.err
-	}
-	return ac, nil
+	return r.err
 }
 
 // fixed takes the fields before the variable items.
