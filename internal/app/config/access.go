@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/hl7v2"
 	"github.com/halong-gateway/halong/internal/access"
 )
 
@@ -12,14 +13,14 @@ func (c *Config) DICOMPeers() (access.Peers, error) {
 	var out access.Peers
 	for i, p := range c.DICOM.Peers {
 		if p.AE == "" && p.Address == "" {
-			return nil, fmt.Errorf("dicom.peers[%d]: ae, address or both are needed", i)
+			return nil, wrong(fmt.Sprintf("dicom.peers[%d]", i), "ae, address or both are needed")
 		}
 		if p.AE != "" && !validAE(p.AE) {
-			return nil, fmt.Errorf("dicom.peers[%d]: %q is not an AE title", i, p.AE)
+			return nil, wrong(fmt.Sprintf("dicom.peers[%d].ae", i), "%q is not an AE title", p.AE)
 		}
 		peer, err := c.peer(p.Address, p.Facility)
 		if err != nil {
-			return nil, fmt.Errorf("dicom.peers[%d]: %w", i, err)
+			return nil, wrong(fmt.Sprintf("dicom.peers[%d]", i), "%w", err)
 		}
 		peer.AE = p.AE
 		out = append(out, peer)
@@ -32,11 +33,14 @@ func (c *Config) HL7Peers() (access.Peers, error) {
 	var out access.Peers
 	for i, p := range c.HL7.Peers {
 		if p.Address == "" {
-			return nil, fmt.Errorf("hl7.peers[%d]: an address is needed", i)
+			return nil, wrong(fmt.Sprintf("hl7.peers[%d]", i), "an address is needed")
 		}
 		peer, err := c.peer(p.Address, p.Facility)
 		if err != nil {
-			return nil, fmt.Errorf("hl7.peers[%d]: %w", i, err)
+			return nil, wrong(fmt.Sprintf("hl7.peers[%d]", i), "%w", err)
+		}
+		if _, ok := hl7v2.LookupCharset(p.Charset); !ok && p.Charset != "" {
+			return nil, wrong(fmt.Sprintf("hl7.peers[%d].charset", i), "%q is not a character set of HL7 table 0211 that is read here (docs/hl7v2.md)", p.Charset)
 		}
 		peer.Charset = p.Charset
 		out = append(out, peer)
@@ -62,7 +66,7 @@ func (c *Config) Tokens() (access.Tokens, error) {
 	for i, t := range c.HTTP.Tokens {
 		sum, err := access.ParseSum(t.SHA256)
 		if err != nil {
-			return nil, fmt.Errorf("http.tokens[%d]: %w", i, err)
+			return nil, wrong(fmt.Sprintf("http.tokens[%d]", i), "%w", err)
 		}
 		name := t.Name
 		if name == "" {
@@ -70,7 +74,7 @@ func (c *Config) Tokens() (access.Tokens, error) {
 		}
 		p, err := c.grant(name, t.Facility, t.Facilities)
 		if err != nil {
-			return nil, fmt.Errorf("http.tokens[%d]: %w", i, err)
+			return nil, wrong(fmt.Sprintf("http.tokens[%d]", i), "%w", err)
 		}
 		out = append(out, access.Token{Sum: sum, Principal: p})
 	}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
+	"path"
 	"slices"
 	"strings"
 
@@ -37,23 +39,33 @@ func (c *Config) checkWords() error {
 		{"storage.versions", c.Storage.Versions, []string{"first", "last", "quarantine"}},
 	} {
 		if !slices.Contains(w.allowed, w.value) {
-			errs = append(errs, fmt.Errorf("%s: %q is not served by this version; one of: %s", w.key, w.value, strings.Join(w.allowed, ", ")))
+			errs = append(errs, wrong(w.key, "%q is not served by this version; one of: %s", w.value, strings.Join(w.allowed, ", ")))
 		}
 	}
 	if !validAE(c.AE) {
-		errs = append(errs, fmt.Errorf("ae: %q is not an AE title (1 to 16 printable ASCII characters, no backslash)", c.AE))
+		errs = append(errs, wrong("ae", "%q is not an AE title (1 to 16 printable ASCII characters, no backslash)", c.AE))
 	}
 	if c.Data == "" {
-		errs = append(errs, errors.New("data: a folder is needed"))
+		errs = append(errs, wrong("data", "a folder is needed"))
 	}
 	if err := ValidFacility(c.Facility); err != nil {
-		errs = append(errs, fmt.Errorf("facility: %w", err))
+		errs = append(errs, wrong("facility", "%w", err))
 	}
 	if c.Storage.Budget < 4<<20 {
-		errs = append(errs, errors.New("storage.budget: at least 4MiB"))
+		errs = append(errs, wrong("storage.budget", "at least 4MiB"))
 	}
-	if c.DICOM.MaxAssociations < 1 || c.DICOM.MaxPerPeer < 1 {
-		errs = append(errs, errors.New("dicom.max_associations and dicom.max_associations_per_peer: at least 1"))
+	for _, n := range []struct {
+		key   string
+		value int64
+	}{
+		{"dicom.max_associations", int64(c.DICOM.MaxAssociations)},
+		{"dicom.max_associations_per_peer", int64(c.DICOM.MaxPerPeer)},
+		{"dicom.idle", int64(c.DICOM.Idle)},
+		{"hl7.idle", int64(c.HL7.Idle)},
+	} {
+		if n.value < 1 {
+			errs = append(errs, wrong(n.key, "must be more than 0"))
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -72,11 +84,16 @@ func (c *Config) checkListeners() error {
 			continue
 		}
 		if _, _, err := net.SplitHostPort(l.listen); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w (want HOST:PORT)", l.key, err))
+			errs = append(errs, wrong(l.key, "%w (want HOST:PORT)", err))
 		}
 	}
-	if !strings.HasPrefix(c.HTTP.Base, "/") {
-		errs = append(errs, fmt.Errorf("http.base: %q does not begin with /", c.HTTP.Base))
+	if !validBase(c.HTTP.Base) {
+		errs = append(errs, wrong("http.base", "%q is not a path such as /halong (letters, digits, - . _ ~)", c.HTTP.Base))
+	}
+	for i, o := range c.HTTP.Origins {
+		if !validOrigin(o) {
+			errs = append(errs, wrong(fmt.Sprintf("http.origins[%d]", i), "%q is not an origin such as https://viewer.example, nor *", o))
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -89,7 +106,7 @@ func (c *Config) checkExposure() error {
 	var errs []error
 	refuse := func(key, listen, need string) {
 		if listen != Off && !access.Loopback(listen) {
-			errs = append(errs, fmt.Errorf("%s: %s is reachable beyond this machine; set %s, or say --insecure", key, listen, need))
+			errs = append(errs, wrong(key, "%s is reachable beyond this machine; set %s, or say --insecure", listen, need))
 		}
 	}
 	if len(c.DICOM.Peers) == 0 {
@@ -108,11 +125,11 @@ func (c *Config) checkTLS() error {
 	t := c.HTTP.TLS
 	switch {
 	case (t.Cert == "") != (t.Key == ""):
-		return errors.New("http.tls: cert and key go together")
+		return wrong("http.tls", "cert and key go together")
 	case t.ClientCA != "" && t.Cert == "":
-		return errors.New("http.tls.client_ca: needs cert and key too")
+		return wrong("http.tls.client_ca", "needs cert and key too")
 	case len(t.Clients) > 0 && t.ClientCA == "":
-		return errors.New("http.tls.clients: needs client_ca")
+		return wrong("http.tls.clients", "needs client_ca")
 	}
 	return nil
 }
@@ -129,13 +146,17 @@ func (c *Config) checkLists() error {
 		errs = append(errs, err)
 	}
 	for i, d := range c.DICOM.Destinations {
+		key := fmt.Sprintf("dicom.destinations[%d]", i)
 		if _, _, err := net.SplitHostPort(d.Address); err != nil || !validAE(d.AE) {
-			errs = append(errs, fmt.Errorf("dicom.destinations[%d]: want an AE title and HOST:PORT", i))
+			errs = append(errs, wrong(key, "want an AE title and HOST:PORT"))
+		}
+		if slices.ContainsFunc(c.DICOM.Destinations[:i], func(o Destination) bool { return strings.TrimSpace(o.AE) == strings.TrimSpace(d.AE) }) {
+			errs = append(errs, wrong(key+".ae", "%q is there twice", d.AE))
 		}
 	}
 	for i, cl := range c.HTTP.TLS.Clients {
 		if cl.Name == "" {
-			errs = append(errs, fmt.Errorf("http.tls.clients[%d]: a name is needed", i))
+			errs = append(errs, wrong(fmt.Sprintf("http.tls.clients[%d]", i), "a name is needed"))
 		}
 	}
 	return errors.Join(errs...)
@@ -147,6 +168,20 @@ func validAE(s string) bool {
 		return false
 	}
 	return !strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r > 0x7e || r == '\\' })
+}
+
+// validBase tells whether s is a path that needs no escaping and means itself.
+func validBase(s string) bool {
+	odd := func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/-._~", r))
+	}
+	return strings.HasPrefix(s, "/") && !strings.ContainsFunc(s, odd) && path.Clean(s) == "/"+strings.Trim(s, "/")
+}
+
+// validOrigin tells whether s can be what a browser sends as Origin (RFC 6454 7.1), or stands for all.
+func validOrigin(s string) bool {
+	u, err := url.Parse(s)
+	return s == "*" || err == nil && u.Scheme != "" && u.Host != "" && s == u.Scheme+"://"+u.Host
 }
 
 // ValidFacility refuses names that could not stand in a URL or a folder's name.

@@ -77,8 +77,8 @@ func TestDecodeRefuses(t *testing.T) {
 		{"unknown key deeper", "dicom:\n  listen: 127.0.0.1:1\n  lisen: x\n", "[3:3]"},
 		{"unknown key of a token", "http:\n  tokens:\n    - {sha: x}\n", "sha"},
 		{"twice", "ae: X\nae: Y\n", "[2:1]"},
-		{"not a time", "ae: X\ndrain: soon\n", "20s"},
-		{"not a size", "storage:\n  budget: much\n", "64MiB"},
+		{"not a time", "ae: X\ndrain: soon\n", "[2:8] drain: not a time span"},
+		{"not a size", "storage:\n  budget: much\n", "[2:11] storage.budget: not a size"},
 		{"wrong type", "dicom: 7\n", "[1:"},
 		{"empty section", "ae: X\nhl7:\n", "[2:1]"},
 		{"second document", "ae: X\n---\nae: Y\n", "line 3"},
@@ -150,6 +150,37 @@ func TestPrecedence(t *testing.T) {
 	want.AE, want.Data, want.Facility, want.Drain = "FLAG", "/env", "FILE", Duration(time.Second)
 	if d := cmp.Diff(want, c); d != "" {
 		t.Error(d)
+	}
+}
+
+// A wrong value of the file is told with its line, one of a flag without.
+func TestFaultsNameTheLine(t *testing.T) {
+	str := func(s string) *string { return &s }
+	for _, c := range []struct {
+		name, doc, want string
+		flags           Flags
+	}{
+		{"word", "ae: X\nlog:\n  level: loud\n", "line 3: log.level: ", Flags{}},
+		{"list", "hl7:\n  peers:\n    - {address: 10.1.0.0/16}\n    - {address: 10.1.0.1/16}\n", "line 4: hl7.peers[1]: ", Flags{}},
+		{"character set", "hl7:\n  peers:\n    - address: 10.1.0.0/16\n      charset: FOO\n", "line 4: hl7.peers[0].charset: ", Flags{}},
+		{"token", "http:\n  tokens:\n    - secret\n", "line 3: http.tokens[0]: ", Flags{}},
+		{"origin", "http: {origins: [viewer.example/]}\n", "line 1: http.origins[0]: ", Flags{}},
+		{"base", "http:\n  base: /a b/{x}\n", "line 2: http.base: ", Flags{}},
+		{"no time", "\ndicom:\n  idle: 0s\n", "line 3: dicom.idle: ", Flags{}},
+		{"number", "dicom:\n  max_associations: 0\n", "line 2: dicom.max_associations: ", Flags{}},
+		{"twice", "dicom:\n  destinations:\n    - {ae: P, address: \"h:1\"}\n    - {ae: P, address: \"h:2\"}\n", "line 4: dicom.destinations[1].ae: ", Flags{}},
+		{"open", "ae: X\nhl7: {listen: \"0.0.0.0:2575\"}\n", "line 2: hl7.listen: ", Flags{}},
+		{"missing half", "http:\n  tls:\n    key: x\n", "line 2: http.tls: ", Flags{}},
+		{"flag over file", "ae: X\n", "\nae: ", Flags{AE: str("a\\b")}},
+	} {
+		file := filepath.Join(t.TempDir(), "halong.yaml")
+		if err := os.WriteFile(file, []byte(c.doc), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c.flags.Config = file
+		if _, err := c.flags.Resolve(); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %q does not say %q", c.name, err, c.want)
+		}
 	}
 }
 

@@ -33,46 +33,54 @@ type Flags struct {
 // and checks the whole.
 func (f *Flags) Resolve() (*Config, error) {
 	c := Default()
+	var at lines
 	if f.Config != "" {
 		var err error
-		if c, err = Load(f.Config); err != nil {
+		if c, at, err = load(f.Config); err != nil {
 			return nil, err
 		}
 	}
-	if err := f.apply(c); err != nil {
+	if err := f.apply(c, at); err != nil {
 		return nil, err
 	}
 	if err := c.Check(); err != nil {
+		at.locate(err)
+		if at != nil {
+			return nil, fmt.Errorf("configuration %s:\n%w", f.Config, err)
+		}
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
 	return c, nil
 }
 
-func (f *Flags) apply(c *Config) error {
+func (f *Flags) apply(c *Config, at lines) error {
 	for _, s := range []struct {
+		key  string
 		from *string
 		to   *string
 	}{
-		{f.Data, &c.Data},
-		{f.AE, &c.AE},
-		{f.DICOM, &c.DICOM.Listen},
-		{f.HTTP, &c.HTTP.Listen},
-		{f.HL7, &c.HL7.Listen},
-		{f.Index, &c.Storage.Index},
-		{f.Blobs, &c.Storage.Blobs},
-		{f.HTTPCert, &c.HTTP.TLS.Cert},
-		{f.HTTPKey, &c.HTTP.TLS.Key},
-		{f.HTTPClient, &c.HTTP.TLS.ClientCA},
-		{f.HTTPBase, &c.HTTP.Base},
-		{f.LogFormat, &c.Log.Format},
-		{f.LogLevel, &c.Log.Level},
+		{"data", f.Data, &c.Data},
+		{"ae", f.AE, &c.AE},
+		{"dicom.listen", f.DICOM, &c.DICOM.Listen},
+		{"http.listen", f.HTTP, &c.HTTP.Listen},
+		{"hl7.listen", f.HL7, &c.HL7.Listen},
+		{"storage.index", f.Index, &c.Storage.Index},
+		{"storage.blobs", f.Blobs, &c.Storage.Blobs},
+		{"http.tls.cert", f.HTTPCert, &c.HTTP.TLS.Cert},
+		{"http.tls.key", f.HTTPKey, &c.HTTP.TLS.Key},
+		{"http.tls.client_ca", f.HTTPClient, &c.HTTP.TLS.ClientCA},
+		{"http.base", f.HTTPBase, &c.HTTP.Base},
+		{"log.format", f.LogFormat, &c.Log.Format},
+		{"log.level", f.LogLevel, &c.Log.Level},
 	} {
 		if s.from != nil {
 			*s.to = *s.from
+			at.forget(s.key)
 		}
 	}
 	if f.Facility != nil {
 		c.Facility = halong.Facility(*f.Facility)
+		at.forget("facility")
 	}
 	if f.Insecure != nil {
 		c.Insecure = *f.Insecure
@@ -84,6 +92,7 @@ func (f *Flags) apply(c *Config) error {
 	}
 	if len(f.HTTPTokens) > 0 {
 		c.HTTP.Tokens = nil
+		at.forget("http.tokens")
 		for _, sum := range f.HTTPTokens {
 			c.HTTP.Tokens = append(c.HTTP.Tokens, Token{SHA256: sum})
 		}

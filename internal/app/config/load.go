@@ -14,22 +14,33 @@ import (
 // Load reads a file over the defaults. A key that does not exist is an error
 // which names its line.
 func Load(path string) (*Config, error) {
+	c, _, err := load(path)
+	return c, err
+}
+
+func load(path string) (*Config, lines, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("configuration: %w", err)
+		return nil, nil, fmt.Errorf("configuration: %w", err)
 	}
 	c := Default()
-	if err := Decode(b, c); err != nil {
-		return nil, fmt.Errorf("configuration %s: %w", path, err)
+	l, err := decode(b, c)
+	if err != nil {
+		return nil, nil, fmt.Errorf("configuration %s: %w", path, err)
 	}
-	return c, nil
+	return c, l, nil
 }
 
 // Decode reads YAML over c. An empty document changes nothing.
 func Decode(b []byte, c *Config) error {
+	_, err := decode(b, c)
+	return err
+}
+
+func decode(b []byte, c *Config) (lines, error) {
 	file, err := parser.ParseBytes(b, 0)
 	if err != nil {
-		return errors.New(yaml.FormatError(err, false, true))
+		return nil, errors.New(yaml.FormatError(err, false, true))
 	}
 	var body ast.Node
 	for _, d := range file.Docs {
@@ -37,22 +48,22 @@ func Decode(b []byte, c *Config) error {
 			continue
 		}
 		if body != nil {
-			return fmt.Errorf("line %d: a second document", d.Body.GetToken().Position.Line)
+			return nil, fmt.Errorf("line %d: a second document", d.Body.GetToken().Position.Line)
 		}
 		body = d.Body
 	}
 	if body == nil {
-		return nil
+		return nil, nil
 	}
 	nulls := emptyKeys{}
 	ast.Walk(&nulls, body)
 	if nulls.err != nil {
-		return nulls.err
+		return nil, nulls.err
 	}
 	if err := yaml.NewDecoder(bytes.NewReader(b), yaml.Strict()).Decode(c); err != nil {
-		return errors.New(yaml.FormatError(err, false, true))
+		return nil, errors.New(yaml.FormatError(err, false, true))
 	}
-	return nil
+	return linesOf(body), nil
 }
 
 // emptyKeys finds a key without a value: it would silently undo the defaults of

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/goccy/go-yaml/ast"
 )
 
 // Duration is a time span written as "20s" or "10m".
@@ -20,6 +22,18 @@ func (d *Duration) UnmarshalText(b []byte) error {
 		return fmt.Errorf("a time span cannot be negative: %q", b)
 	}
 	*d = Duration(v)
+	return nil
+}
+
+// UnmarshalYAML reads the text of a key, and says which key and where it is if that is none.
+func (d *Duration) UnmarshalYAML(n ast.Node) error { return located(n, d.UnmarshalText) }
+
+// located reads a plain value's text.
+func located(n ast.Node, read func([]byte) error) error {
+	if err := read([]byte(n.GetToken().Value)); err != nil {
+		at := n.GetToken().Position
+		return fmt.Errorf("[%d:%d] %s: %w", at.Line, at.Column, strings.TrimPrefix(n.GetPath(), "$."), err)
+	}
 	return nil
 }
 
@@ -51,6 +65,9 @@ func (s *Size) UnmarshalText(b []byte) error {
 	}
 	return fmt.Errorf("not a size such as 64MiB: %q", b)
 }
+
+// UnmarshalYAML is as Duration's.
+func (s *Size) UnmarshalYAML(n ast.Node) error { return located(n, s.UnmarshalText) }
 
 // UnmarshalYAML takes a token as a mapping, or as the plain SHA-256.
 func (t *Token) UnmarshalYAML(unmarshal func(any) error) error {
