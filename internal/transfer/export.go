@@ -65,11 +65,12 @@ func failed(n int) error {
 	return halong.E("transfer.Export", halong.Corrupt, "", fmt.Errorf("%d objects could not be written", n))
 }
 
-// name makes a file name of UIDs, or of the digest where they are not valid.
+// name makes a file name of UIDs, or of the digest where they are not valid: studies and
+// series without a folder of their own may hold the same SOP Instance UID.
 func (x *Export) name(in *storage.Instance) string {
 	digest := in.Digest.String()[len("sha256:"):]
 	sop := string(in.SOP)
-	if !in.SOP.Valid() {
+	if !in.SOP.Valid() || !in.Series.Valid() || !in.Study.Valid() {
 		sop = digest
 	}
 	if !in.Served {

@@ -240,3 +240,22 @@ func TestNames(t *testing.T) {
 		t.Error(name)
 	}
 }
+
+// Studies and series whose UIDs cannot name a folder share one; their objects do not share a file.
+func TestNamesDiffer(t *testing.T) {
+	x := Export{}
+	seen := map[string]bool{}
+	for i, id := range []storage.Identity{
+		{Study: "1.00", Series: "1.2", SOP: "1.3"},
+		{Study: "1.01", Series: "1.2", SOP: "1.3"},
+		{Study: "1.1", Series: "1.00", SOP: "1.3"},
+		{Study: "1.1", Series: "1.01", SOP: "1.3"},
+	} {
+		id.Facility = "BV1"
+		name := x.name(&storage.Instance{Identity: id, Digest: halong.Digest{byte(i)}, Served: true})
+		if seen[name] {
+			t.Errorf("%s twice", name)
+		}
+		seen[name] = true
+	}
+}
