@@ -23,7 +23,9 @@ func appendReport(b []byte, r *Report) []byte {
 	if s := r.Specimen; s != nil {
 		w.open("specimen", '{')
 		w.text("id", s.ID)
-		w.coded("type", &s.Type)
+		if s.Type != (Coded{}) {
+			w.coded("type", &s.Type)
+		}
 		w.close('}')
 	}
 	w.text("parentResult", r.ParentResult)

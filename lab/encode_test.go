@@ -58,9 +58,13 @@ func TestEncodeAll(t *testing.T) {
 	if d := cmp.Diff(standard(t, full), string(appendReport(nil, &full))); d != "" {
 		t.Error(d)
 	}
-	empty := Report{Observations: []Observation{}}
-	if d := cmp.Diff(standard(t, empty), string(appendReport(nil, &empty))); d != "" {
-		t.Error(d)
+	for _, r := range []Report{{Observations: []Observation{}}, {Observations: []Observation{}, Specimen: &Specimen{ID: "S1"}}} {
+		if d := cmp.Diff(standard(t, r), string(appendReport(nil, &r))); d != "" {
+			t.Error(d)
+		}
+		if bytes.Contains(appendReport(nil, &r), []byte(`"type"`)) {
+			t.Error("an empty specimen type was written")
+		}
 	}
 }
 

@@ -42,7 +42,7 @@ type Order struct {
 // Specimen is what was examined.
 type Specimen struct {
 	ID   string `json:"id,omitempty"`
-	Type Coded  `json:"type"`
+	Type Coded  `json:"type,omitzero"`
 }
 
 // Observation is one result (OBX).

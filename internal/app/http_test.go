@@ -196,9 +196,11 @@ func TestBase(t *testing.T) {
 	if !strings.HasSuffix(url, "/gateway") {
 		t.Fatal(url)
 	}
-	for _, p := range []string{"/", "/readyz", studies} {
-		if r := request(t, http.DefaultClient, "GET", url+p); r.StatusCode != 200 {
-			t.Errorf("%s: %d", p, r.StatusCode)
+	for _, p := range []string{"/", "/healthz", "/readyz", "/metrics", studies} {
+		for _, method := range []string{"GET", "HEAD"} {
+			if r := request(t, http.DefaultClient, method, url+p); r.StatusCode != 200 {
+				t.Errorf("%s %s: %d", method, p, r.StatusCode)
+			}
 		}
 	}
 }

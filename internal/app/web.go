@@ -59,10 +59,11 @@ func (a *App) addHTTP() error {
 func (a *App) routes() *echo.Echo {
 	e := a.newEcho()
 	g := e.Group(strings.TrimSuffix(a.base("/"), "/"))
-	g.GET("/", a.page)
-	g.GET("/healthz", a.healthy)
-	g.GET("/readyz", a.readiness)
-	g.GET("/metrics", echo.WrapHandler(a.metrics.handler()), a.gate.middleware)
+	read := []string{http.MethodGet, http.MethodHead} // load balancers ask with HEAD
+	g.Match(read, "/", a.page)
+	g.Match(read, "/healthz", a.healthy)
+	g.Match(read, "/readyz", a.readiness)
+	g.Match(read, "/metrics", echo.WrapHandler(a.metrics.handler()), a.gate.middleware)
 	dicomweb.Register(g.Group("/dicom-web", a.gate.middleware), dicomweb.Config{
 		Archive: dicomweb.FromStorage(archive{a.data.Archive, a.metrics}),
 		Scope:   scope,

@@ -49,11 +49,29 @@ type APIConfig struct {
 func RegisterAPI(g *echo.Group, cfg APIConfig) {
 	a := &api{cfg}
 	for _, g := range []*echo.Group{g, g.Group("/facilities/:facility")} {
-		g.GET("/patients/:id/results", a.handle(a.results))
-		g.GET("/results/unassigned", a.handle(a.unassigned))
-		if cfg.Blobs != nil {
-			g.GET("/messages/:id", a.handle(a.message))
+		get := func(path string, h func(echo.Context, halong.Scope) error) {
+			g.Any(path, read(a.handle(h)))
 		}
+		get("/patients/:id/results", a.results)
+		get("/results/unassigned", a.unassigned)
+		if cfg.Blobs != nil {
+			get("/messages/:id", a.message)
+		}
+	}
+}
+
+// read lets GET and HEAD through; OPTIONS asks which methods there are (RFC 9110 9.3.7).
+func read(h echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		switch c.Request().Method {
+		case http.MethodGet, http.MethodHead:
+			return h(c)
+		case http.MethodOptions:
+			c.Response().Header().Set(echo.HeaderAllow, "GET, HEAD, OPTIONS")
+			return c.NoContent(http.StatusNoContent)
+		}
+		c.Response().Header().Set(echo.HeaderAllow, "GET, HEAD, OPTIONS")
+		return echo.ErrMethodNotAllowed
 	}
 }
 

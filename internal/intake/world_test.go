@@ -127,16 +127,20 @@ func (w *world) listen(c mllp.Config) {
 	w.t.Cleanup(func() { s.Shutdown(context.Background()) })
 }
 
-// get asks the API; the status and the body.
 func (w *world) get(path string) (int, string) {
 	w.t.Helper()
+	r := w.ask(http.MethodGet, path)
+	return r.Code, r.Body.String()
+}
+
+func (w *world) ask(method, path string) *httptest.ResponseRecorder {
 	e := echo.New()
 	RegisterAPI(e.Group("/api"), APIConfig{Results: w.db, Blobs: w.disk, Scope: func(echo.Context) (halong.Scope, halong.Facility, error) {
 		return halong.Everything(), "", nil
 	}})
 	r := httptest.NewRecorder()
-	e.ServeHTTP(r, httptest.NewRequest(http.MethodGet, "/api"+path, nil))
-	return r.Code, r.Body.String()
+	e.ServeHTTP(r, httptest.NewRequest(method, "/api"+path, nil))
+	return r
 }
 
 type apiPatients struct {

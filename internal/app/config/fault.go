@@ -16,6 +16,7 @@ type Fault struct {
 	Err  error
 }
 
+// Error gives key and reason, and the line if it is known.
 func (f *Fault) Error() string {
 	if f.Line > 0 {
 		return fmt.Sprintf("line %d: %s: %v", f.Line, f.Key, f.Err)
@@ -23,6 +24,7 @@ func (f *Fault) Error() string {
 	return f.Key + ": " + f.Err.Error()
 }
 
+// Unwrap gives the reason.
 func (f *Fault) Unwrap() error { return f.Err }
 
 func wrong(key, format string, args ...any) error {
