@@ -181,6 +181,8 @@ func TestSearchErrors(t *testing.T) {
 		"?StudyDate=yesterday":             400,
 		"?PatientID=A&PatientID=B":         400,
 		"?PatientID=%zz":                   400,
+		"?PatientName=Nguy%EAn":            400, // Latin-1
+		"?PatientID=%00":                   400, // would match everything as padding
 		"?emptyvaluematching=true":         400,
 		"?RequestAttributesSequence.=1":    400,
 		"?charset=latin1":                  406,

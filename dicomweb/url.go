@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/halong-gateway/halong/dicomweb/multipart"
 	"github.com/halong-gateway/halong/storage"
@@ -95,7 +96,8 @@ func pathOf(base string) string {
 type param struct{ name, value string }
 
 // parseQuery splits a query string at '&'. Unlike net/url it keeps ';', which
-// media types in accept contain, and '+' in accept (application/dicom+json).
+// media types in accept contain, and '+' in accept (application/dicom+json). Text is
+// UTF-8 (PS3.18 8.3.3.2): other bytes, and NUL, would be left out in matching and find too much.
 func parseQuery(raw string) ([]param, error) {
 	var list []param
 	for raw != "" {
@@ -113,6 +115,9 @@ func parseQuery(raw string) ([]param, error) {
 		v, err2 := unescape(value)
 		if err1 != nil || err2 != nil {
 			return nil, fail(http.StatusBadRequest, "The query string is not properly percent-encoded.")
+		}
+		if !utf8.ValidString(n+v) || strings.IndexByte(v, 0) >= 0 {
+			return nil, fail(http.StatusBadRequest, "The query string is not text in UTF-8.")
 		}
 		list = append(list, param{n, v})
 	}
