@@ -53,7 +53,7 @@ func (i *importCmd) Run(e *env) error {
 			b.add(bytes)
 			if n.Err != nil && !i.Quiet {
 				b.clear()
-				e.printf("%s: %s: %v\n", n.Name, n.Result, n.Err)
+				e.printf("%s\n", n)
 			}
 		},
 	}

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"unicode"
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/storage"
@@ -33,6 +35,20 @@ type Note struct {
 	Name   string // of the file, for the operator's eyes: it is neither logged nor stored
 	Result Result
 	Err    error // the reason; nil where there is nothing to say
+}
+
+// String is the note as a line for a terminal: what a name, also one in a zip file,
+// could do to the terminal is escaped.
+func (n Note) String() string {
+	s := n.Name + ": " + string(n.Result)
+	if n.Err != nil {
+		s += ": " + n.Err.Error()
+	}
+	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		q := strconv.Quote(s)
+		s = q[1 : len(q)-1]
+	}
+	return s
 }
 
 // Summary counts results.

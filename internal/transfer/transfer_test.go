@@ -259,3 +259,16 @@ func TestNamesDiffer(t *testing.T) {
 		seen[name] = true
 	}
 }
+
+// Names in zip files are anybody's: they cannot move the cursor or forge a line.
+func TestNoteForTerminal(t *testing.T) {
+	for want, n := range map[string]Note{
+		"ảnh chụp.dcm: failed: broken":                    {Name: "ảnh chụp.dcm", Result: Failed, Err: errors.New("broken")},
+		`a\x1b[31m\nb: stored: failed: stat a\x1b[31m\nb`: {Name: "a\x1b[31m\nb: stored", Result: Failed, Err: errors.New("stat a\x1b[31m\nb")},
+		"x: stored": {Name: "x", Result: Stored},
+	} {
+		if got := n.String(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
