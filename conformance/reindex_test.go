@@ -169,3 +169,45 @@ func compare(t *testing.T, before, after map[string][]byte) {
 		t.Errorf("%s differs at %d:\n%.240s\nwas\n%.240s", path, at, got[from:], want[from:])
 	}
 }
+
+// What damage in the journal took away is told, and everything else is there again.
+func TestReindexTellsDamage(t *testing.T) {
+	dir := t.TempDir()
+	d := openData(t, dir)
+	var all []object
+	for n := range 5 {
+		all = append(all, newObject(701, n+1, 1000, "A"))
+		put(t, d, &all[n])
+	}
+	closeData(t, d)
+	flip(t, filepath.Join(dir, "store/journal/00000001.seg"), []byte(all[2].sop))
+	done, err := app.Reindex(context.Background(), onLoopback(dir), quiet())
+	if want := (app.Reindexed{Records: 4, Damaged: 1}); err != nil || done != want {
+		t.Errorf("reindex: %+v, %v, want %+v", done, err, want)
+	}
+	d = openData(t, dir)
+	defer closeData(t, d)
+	for i := range all {
+		b, err := fetch(d, &all[i])
+		if gone := i == 2; err != nil || bytes.Equal(b, all[i].data) == gone {
+			t.Errorf("object %d: %d bytes, error %v", i, len(b), err)
+		}
+	}
+}
+
+// flip changes one bit of the first place in a file that holds some bytes.
+func flip(t testing.TB, name string, at []byte) {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := bytes.Index(b, at)
+	if i < 0 {
+		t.Fatalf("%s does not hold %q", name, at)
+	}
+	b[i] ^= 1
+	if err := os.WriteFile(name, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

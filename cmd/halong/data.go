@@ -53,6 +53,9 @@ func (r *reindexCmd) Run(e *env) error {
 	if n.Lost > 0 {
 		return incomplete{fmt.Sprintf("%d records could not be replayed; the log tells which", n.Lost)}
 	}
+	if n.Damaged > 0 {
+		return incomplete{fmt.Sprintf("%d ranges of the journal hold no valid record; the log tells which", n.Damaged)}
+	}
 	return nil
 }
 

@@ -33,6 +33,7 @@ type Data struct {
 	parts   Parts
 	applied int     // journal records applied when it was opened
 	lost    []error // journal records that could not be
+	damaged int     // ranges of the journal, beyond what the index knew, without a valid record
 	log     *slog.Logger
 }
 

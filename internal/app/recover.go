@@ -62,7 +62,7 @@ func (d *Data) recover(ctx context.Context) error {
 	for _, err := range r.lost {
 		d.log.Error("index: a journal record could not be applied", "error", err)
 	}
-	d.applied, d.lost = r.applied, r.lost
+	d.applied, d.lost, d.damaged = r.applied, r.lost, len(tail.Damage())
 	return nil
 }
 

@@ -15,6 +15,7 @@ import (
 type Reindexed struct {
 	Records int // replayed
 	Lost    int // could not be: bytes they need are gone
+	Damaged int // ranges of the journal without a valid record: what they held is unknown
 }
 
 // The index file and those that SQLite keeps beside it.
@@ -32,7 +33,7 @@ func Reindex(ctx context.Context, c *config.Config, log *slog.Logger) (done Rein
 		return done, errors.Join(err, d.Close())
 	}
 	err = d.openIndex(ctx, c, path)
-	done = Reindexed{d.applied, len(d.lost)}
+	done = Reindexed{d.applied, len(d.lost), d.damaged}
 	if err = errors.Join(err, d.Close()); err != nil {
 		err = errors.Join(err, moveIndex(path+".old", path))
 	}
