@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,8 +27,8 @@ func (v *verifyCmd) Run(e *env) error {
 	for _, line := range report.Damage {
 		e.printf("%s\n", line)
 	}
-	e.printf("%d versions, %d quarantined objects, %d bytes read; %d damaged\n",
-		report.Instances, report.Quarantined, report.Bytes, len(report.Damage))
+	e.printf("%d versions, %d quarantined objects, %d messages, %d bytes read; %d damaged\n",
+		report.Instances, report.Quarantined, report.Messages, report.Bytes, len(report.Damage))
 	if err := errors.Join(err, d.Close()); err != nil {
 		return err
 	}
@@ -135,7 +136,7 @@ func (q *quarantineListCmd) print(e *env, l quarantined) error {
 	if q.JSON {
 		return json.NewEncoder(e.stdout).Encode(l)
 	}
-	e.printf("%d\t%s\t%s\t%s %s\t%d bytes\t%q\t%s\n", l.Entry, l.Received, l.Facility, l.Source.Protocol, l.Source.Peer, l.Bytes, l.Instance+l.Control, l.Reason)
+	e.printf("%d\t%s\t%s\t%s %s\t%d bytes\t%q\t%s\n", l.Entry, l.Received, l.Facility, l.Source.Protocol, cmp.Or(l.Source.Peer, l.Source.Address), l.Bytes, l.Instance+l.Control, l.Reason)
 	return nil
 }
 

@@ -2,8 +2,13 @@ package app
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
 	"fmt"
+	"io"
+	"iter"
 
+	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/storage"
 )
 
@@ -11,12 +16,13 @@ import (
 type Report struct {
 	Instances   int64 // versions of SOP Instances looked at
 	Quarantined int64
+	Messages    int64 // HL7v2 messages, taken and refused
 	Bytes       int64
 	Damage      []string // one line each, without patient data
 }
 
 // Verify reads every stored byte again: each record of each segment against its
-// checksum, each object against its digests.
+// checksum, each object against its digests, each message against its own.
 func (d *Data) Verify(ctx context.Context, progress func(done int64)) (Report, error) {
 	v, err := d.Archive.Verify(ctx, progress)
 	r := Report{Instances: v.Instances, Quarantined: v.Quarantined, Bytes: v.Bytes}
@@ -24,6 +30,9 @@ func (d *Data) Verify(ctx context.Context, progress func(done int64)) (Report, e
 		r.Damage = append(r.Damage, damageLine(x))
 	}
 	if err != nil {
+		return r, err
+	}
+	if err := d.verifyMessages(ctx, &r); err != nil {
 		return r, err
 	}
 	segments, err := d.Store.Scrub(ctx, nil)
@@ -34,6 +43,38 @@ func (d *Data) Verify(ctx context.Context, progress func(done int64)) (Report, e
 		r.Damage = append(r.Damage, fmt.Sprintf("journal: %v", err))
 	}
 	return r, err
+}
+
+// verifyMessages hashes the bytes of every message.
+func (d *Data) verifyMessages(ctx context.Context, r *Report) error {
+	everything := halong.Everything()
+	for _, all := range []iter.Seq2[*storage.Message, error]{d.Index.Messages(ctx, everything), d.Index.Refused(ctx, everything)} {
+		for m, err := range all {
+			if err != nil {
+				return err
+			}
+			r.Messages++
+			n, err := d.verifyMessage(m)
+			r.Bytes += n
+			if err != nil {
+				r.Damage = append(r.Damage, fmt.Sprintf("message %d of %s: %v", m.Seq, m.Facility, err))
+			}
+		}
+	}
+	return ctx.Err()
+}
+
+func (d *Data) verifyMessage(m *storage.Message) (int64, error) {
+	b, err := d.Store.Open(m.Digest, m.Place)
+	if err != nil {
+		return 0, err
+	}
+	h := sha256.New()
+	n, err := io.Copy(h, io.NewSectionReader(b, 0, b.Size()))
+	if err == nil && halong.Digest(h.Sum(nil)) != m.Digest {
+		err = halong.E("app.Verify", halong.Corrupt, m.Digest.String(), errors.New("the bytes are not those of the digest"))
+	}
+	return n, errors.Join(err, b.Close())
 }
 
 func damageLine(x storage.Damage) string {

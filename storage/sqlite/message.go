@@ -167,10 +167,19 @@ func (db *DB) Message(ctx context.Context, scope halong.Scope, seq uint64) (*sto
 
 // Refused gives the quarantine of messages in order of arrival.
 func (db *DB) Refused(ctx context.Context, scope halong.Scope) iter.Seq2[*storage.Message, error] {
+	return db.messages(ctx, "sqlite.Refused", selectRefused, scope)
+}
+
+// Messages gives the messages that were taken in order of arrival.
+func (db *DB) Messages(ctx context.Context, scope halong.Scope) iter.Seq2[*storage.Message, error] {
+	return db.messages(ctx, "sqlite.Messages", selectMessage, scope)
+}
+
+func (db *DB) messages(ctx context.Context, op, query string, scope halong.Scope) iter.Seq2[*storage.Message, error] {
 	return func(yield func(*storage.Message, error) bool) {
-		rows, err := db.reader.Query(ctx, selectRefused+` ORDER BY m.seq`)
+		rows, err := db.reader.Query(ctx, query+` ORDER BY m.seq`)
 		if err != nil {
-			yield(nil, fail("sqlite.Refused", "", err))
+			yield(nil, fail(op, "", err))
 			return
 		}
 		defer rows.Close()
@@ -179,12 +188,12 @@ func (db *DB) Refused(ctx context.Context, scope halong.Scope) iter.Seq2[*storag
 			if err == nil && !scope.Sees(m.Facility) {
 				continue
 			}
-			if !yield(m, fail("sqlite.Refused", "", err)) || err != nil {
+			if !yield(m, fail(op, "", err)) || err != nil {
 				return
 			}
 		}
 		if err := rows.Err(); err != nil {
-			yield(nil, fail("sqlite.Refused", "", err))
+			yield(nil, fail(op, "", err))
 		}
 	}
 }
