@@ -102,6 +102,9 @@ func (a *App) Serve(ctx context.Context) error {
 	wg.Go(func() { a.housekeep(background) })
 	a.ready.Store(true)
 	close(a.readied)
+	for _, w := range a.config.Warnings() {
+		a.log.Warn(w)
+	}
 	a.log.Info("ready", "version", Version(), "ae", a.config.AE, "dicom", a.addrs.DICOM, "hl7", a.addrs.HL7, "http", a.addrs.URL)
 
 	var failure error

@@ -156,10 +156,10 @@ func (a *arrival) quarantine(raw []byte, reason string) error {
 		m.Seq, m.Place = seq, m.RawPlace(payload)
 		return in.applyRefused(tx, &m)
 	})
-	level := slog.LevelWarn
 	if err != nil {
-		level = slog.LevelError
+		a.log(slog.LevelError, "message refused, and not stored", slog.String("reason", reason), slog.Int("bytes", len(raw)), slog.Any("error", err))
+		return err
 	}
-	a.log(level, "message refused", slog.String("reason", reason), slog.Int("bytes", len(raw)), slog.Any("error", err))
-	return err
+	a.log(slog.LevelWarn, "message refused", slog.String("reason", reason), slog.Int("bytes", len(raw)))
+	return nil
 }

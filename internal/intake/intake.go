@@ -129,7 +129,7 @@ func (a *arrival) block(b []byte) [][]byte {
 	if len(batch.Header) == 0 {
 		return answers
 	}
-	return batchAnswer(answers)
+	return batchAnswer(batch.Header, answers)
 }
 
 // log writes a line for operators: control IDs and record numbers, no patient data.

@@ -121,6 +121,26 @@ func (c *Config) checkExposure() error {
 	return errors.Join(errs...)
 }
 
+// Warnings tells what is allowed and still worth a line in the log at every start.
+func (c *Config) Warnings() (w []string) {
+	for _, l := range []struct {
+		key, listen string
+		open        bool
+	}{
+		{"dicom.listen", c.DICOM.Listen, len(c.DICOM.Peers) == 0},
+		{"hl7.listen", c.HL7.Listen, len(c.HL7.Peers) == 0},
+		{"http.listen", c.HTTP.Listen, len(c.HTTP.Tokens) == 0 && c.HTTP.TLS.ClientCA == ""},
+	} {
+		if l.open && l.listen != Off && !access.Loopback(l.listen) {
+			w = append(w, l.key+": everybody who reaches it is let in (insecure)")
+		}
+	}
+	if c.HTTP.TLS.Cert == "" && len(c.HTTP.Tokens) > 0 && !access.Loopback(c.HTTP.Listen) {
+		w = append(w, "http.listen: tokens and data travel in clear without http.tls")
+	}
+	return w
+}
+
 func (c *Config) checkTLS() error {
 	t := c.HTTP.TLS
 	switch {

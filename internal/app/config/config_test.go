@@ -184,6 +184,19 @@ func TestFaultsNameTheLine(t *testing.T) {
 	}
 }
 
+func TestWarnings(t *testing.T) {
+	c := Default()
+	if w := c.Warnings(); len(w) > 0 {
+		t.Errorf("zero configuration: %q", w)
+	}
+	c.HL7.Listen, c.DICOM.Listen, c.HTTP.Listen = "0.0.0.0:2575", Off, ":8080"
+	c.HTTP.Tokens = []Token{{}}
+	want := []string{"hl7.listen: everybody who reaches it is let in (insecure)", "http.listen: tokens and data travel in clear without http.tls"}
+	if d := cmp.Diff(want, c.Warnings()); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestClientPrincipal(t *testing.T) {
 	c := Default()
 	if p, ok := c.ClientPrincipal([]string{"any"}); !ok || !p.Scope.All {
