@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -28,6 +29,10 @@ func store(q *request) error {
 		return err
 	}
 	r := q.Request()
+	if e := r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") { // RFC 9110 15.5.16
+		q.Response().Header().Set("Accept-Encoding", "identity")
+		return fail(http.StatusUnsupportedMediaType, "A compressed body is not taken.")
+	}
 	if q.MaxBody > 0 {
 		if r.ContentLength > q.MaxBody {
 			return fail(http.StatusRequestEntityTooLarge, "The request is too large.")

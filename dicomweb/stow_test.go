@@ -141,6 +141,7 @@ func TestStoreRefused(t *testing.T) {
 		status  int
 	}{
 		{name: "no Content-Type", body: body(a), status: 415},
+		{name: "compressed", headers: []string{"Content-Type: application/dicom", "Content-Encoding: gzip"}, body: body(a), status: 415},
 		{name: "JSON", headers: []string{`Content-Type: multipart/related; type="application/dicom+json"; boundary=B`}, body: body(a), status: 415},
 		{name: "form", headers: []string{`Content-Type: multipart/form-data; boundary=B`}, body: body(a), status: 415},
 		{name: "no boundary", headers: []string{`Content-Type: multipart/related; type="application/dicom"`}, body: body(a), status: 400},
