@@ -26,6 +26,23 @@ func (u UID) Valid() bool {
 	return true
 }
 
+// Loggable gives u for a log line or an error text, or that it is malformed: what a peer
+// sends in the place of a UID may be a person's name, and of any length. Hexadecimal letters and
+// leading zeros, which real UIDs hold, are let through.
+func (u UID) Loggable() string {
+	if len(u) > 64 {
+		return malformedUID
+	}
+	for i := 0; i < len(u); i++ {
+		if c := u[i]; !(c == '.' || '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F') {
+			return malformedUID
+		}
+	}
+	return string(u)
+}
+
+const malformedUID = "(malformed UID)"
+
 // Implementation Class UID and Implementation Version Name identify this toolkit
 // in associations and in files it writes (PS3.7 D.3.3.2, PS3.10 7.1).
 const (

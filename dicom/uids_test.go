@@ -2,6 +2,7 @@ package dicom_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	suyashuid "github.com/suyashkumar/dicom/pkg/uid"
@@ -96,5 +97,22 @@ func TestSOPClasses(t *testing.T) {
 	}
 	if _, ok := dicom.LookupSOPClass("1.2.3"); ok {
 		t.Error("1.2.3 is found")
+	}
+}
+
+func TestLoggable(t *testing.T) {
+	long := dicom.UID(strings.Repeat("1", 65))
+	for u, want := range map[dicom.UID]string{
+		"":              "",
+		"1.2.840.10008": "1.2.840.10008",
+		"1.02.af":       "1.02.af",
+		"NGUYEN VAN AN": "(malformed UID)",
+		"1.2\n1.3":      "(malformed UID)",
+		"Lê":            "(malformed UID)",
+		long:            "(malformed UID)",
+	} {
+		if got := u.Loggable(); got != want {
+			t.Errorf("%q: got %q, want %q", u, got, want)
+		}
 	}
 }

@@ -50,7 +50,7 @@ func (a *Archive) quarantine(ctx context.Context, arr *arrival) (Receipt, error)
 	if err != nil {
 		return Receipt{}, err
 	}
-	return rcpt, halong.E("storage.Store", halong.Invalid, string(arr.identity.SOP), arr.bad)
+	return rcpt, halong.E("storage.Store", halong.Invalid, arr.identity.SOP.Loggable(), arr.bad)
 }
 
 // retry runs the transaction add until it commits or known finds that what it

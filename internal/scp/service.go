@@ -56,7 +56,7 @@ func (s *storageService) Serve(ctx context.Context, rq *dimse.Request) dimse.Res
 	resp := refusal(in, receipt, err)
 	if halong.KindOf(err) != halong.Conflict {
 		s.log.Warn("object not stored", "status", resp.Status.String(), "peer", peer.source.Peer,
-			"sop", string(c.AffectedSOPInstance), "error", err)
+			"sop", c.AffectedSOPInstance.Loggable(), "error", err)
 	}
 	return resp
 }
