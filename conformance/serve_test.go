@@ -189,6 +189,10 @@ func TestCommandLine(t *testing.T) {
 	if err := os.WriteFile(bad, []byte("ae: X\nport: 4242\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	empty, missing := t.TempDir(), filepath.Join(t.TempDir(), "mistyped")
+	if err := os.Mkdir(filepath.Join(empty, "store"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		args []string
 		code int
@@ -200,12 +204,16 @@ func TestCommandLine(t *testing.T) {
 		{[]string{"serve", "--config", bad}, 2, "[2:1]"},
 		{[]string{"serve", "--dicom", "0.0.0.0:11112"}, 2, "dicom.peers"},
 		{[]string{"export", "--data", t.TempDir(), "--out", t.TempDir(), "--study", "../x"}, 2, "not a UID"},
-		{[]string{"export", "--data", t.TempDir(), "--out", t.TempDir()}, 3, "nothing to export"},
+		{[]string{"export", "--data", empty, "--out", t.TempDir()}, 3, "nothing to export"},
 		{[]string{"delete", "--data", t.TempDir(), "--reason", "test"}, 2, "--study"},
-		{[]string{"verify", "--data", t.TempDir()}, 0, "0 damaged"},
-		{[]string{"reindex", "--data", t.TempDir()}, 0, "0 records"},
-		{[]string{"compact", "--data", t.TempDir()}, 0, "0 blobs"},
-		{[]string{"quarantine", "list", "--data", t.TempDir()}, 0, ""},
+		{[]string{"verify", "--data", empty}, 0, "0 damaged"},
+		{[]string{"reindex", "--data", empty}, 0, "0 records"},
+		{[]string{"compact", "--data", empty}, 0, "0 blobs"},
+		{[]string{"quarantine", "list", "--data", empty}, 0, ""},
+		{[]string{"verify", "--data", missing}, 2, "no data folder"},
+		{[]string{"reindex", "--data", missing}, 2, "no data folder"},
+		{[]string{"export", "--data", missing, "--out", t.TempDir()}, 2, "no data folder"},
+		{[]string{"quarantine", "list", "--data", missing}, 2, "no data folder"},
 		{[]string{"echo", "127.0.0.1:1"}, 1, "refused"},
 		{[]string{"token"}, 0, "sha256: "},
 	} {
@@ -213,6 +221,9 @@ func TestCommandLine(t *testing.T) {
 		if code != c.code || !strings.Contains(out, c.want) {
 			t.Errorf("halong %s: exit %d, want %d: %s", strings.Join(c.args, " "), code, c.code, out)
 		}
+	}
+	if _, err := os.Stat(missing); !os.IsNotExist(err) {
+		t.Errorf("a mistyped folder was made: %v", err)
 	}
 }
 

@@ -17,7 +17,7 @@ type verifyCmd struct{ dataFlags }
 
 // Run reads and hashes everything.
 func (v *verifyCmd) Run(e *env) error {
-	d, _, err := e.open(&v.dataFlags)
+	d, _, err := e.openExisting(&v.dataFlags)
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ type reindexCmd struct{ dataFlags }
 
 // Run makes the index again.
 func (r *reindexCmd) Run(e *env) error {
-	c, err := r.resolve()
+	c, err := r.existing()
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ type compactCmd struct{ dataFlags }
 
 // Run removes and compacts.
 func (x *compactCmd) Run(e *env) error {
-	d, _, err := e.open(&x.dataFlags)
+	d, _, err := e.openExisting(&x.dataFlags)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ type quarantined struct {
 
 // Run lists the quarantine.
 func (q *quarantineListCmd) Run(e *env) error {
-	d, _, err := e.open(&q.dataFlags)
+	d, _, err := e.openExisting(&q.dataFlags)
 	if err != nil {
 		return err
 	}
@@ -155,7 +155,7 @@ func (x *deleteCmd) Run(e *env) error {
 	if ref == (storage.Ref{Facility: ref.Facility}) {
 		return usage{errors.New("delete needs --study, --series or --instance")}
 	}
-	d, _, err := e.open(&x.dataFlags)
+	d, _, err := e.openExisting(&x.dataFlags)
 	if err != nil {
 		return err
 	}

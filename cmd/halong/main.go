@@ -16,6 +16,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/halong-gateway/halong/internal/app"
 	"github.com/halong-gateway/halong/internal/app/config"
 )
 
@@ -128,4 +129,13 @@ func (f *dataFlags) resolve() (*config.Config, error) {
 		return nil, usage{err}
 	}
 	return c, nil
+}
+
+// existing is resolve for commands that look at what is there: a mistyped folder must not be made, and found in order.
+func (f *dataFlags) existing() (*config.Config, error) {
+	c, err := f.resolve()
+	if err == nil && !app.HasStore(c) {
+		return nil, usage{fmt.Errorf("%s is no data folder of halong: set --data or --config", c.Data)}
+	}
+	return c, err
 }

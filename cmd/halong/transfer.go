@@ -15,7 +15,16 @@ import (
 
 // open opens the data folder of a command.
 func (e *env) open(f *dataFlags) (*app.Data, *config.Config, error) {
-	c, err := f.resolve()
+	return e.openAs(f.resolve)
+}
+
+// openExisting is open for commands that make no folder.
+func (e *env) openExisting(f *dataFlags) (*app.Data, *config.Config, error) {
+	return e.openAs(f.existing)
+}
+
+func (e *env) openAs(resolve func() (*config.Config, error)) (*app.Data, *config.Config, error) {
+	c, err := resolve()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -123,7 +132,7 @@ func (x *exportCmd) Run(e *env) error {
 		return err
 	}
 	ref.AllVersions = x.AllVersions
-	d, c, err := e.open(&x.dataFlags)
+	d, c, err := e.openExisting(&x.dataFlags)
 	if err != nil {
 		return err
 	}

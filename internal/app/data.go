@@ -59,6 +59,12 @@ func OpenData(ctx context.Context, c *config.Config, log *slog.Logger, parts ...
 	return d, nil
 }
 
+// HasStore tells whether the data folder holds a store.
+func HasStore(c *config.Config) bool {
+	info, err := os.Stat(filepath.Join(c.Data, storeFolder))
+	return err == nil && info.IsDir()
+}
+
 func indexPath(c *config.Config) string { return filepath.Join(c.Data, indexFile) }
 
 // openStore locks the folder and opens the blob store.
