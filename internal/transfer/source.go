@@ -35,11 +35,14 @@ func (v *volume) note(name string, what Result, err error) {
 }
 
 // volumes gives what one path of the command line stands for: itself, and zip
-// files inside a folder.
+// files inside a folder. A file called DICOMDIR stands for the medium that it is the directory of.
 func volumes(root string) (out []*volume, err error) {
 	info, err := os.Stat(root)
 	if err != nil {
 		return nil, err
+	}
+	if strings.EqualFold(filepath.Base(root), "DICOMDIR") && !info.IsDir() {
+		return volumes(filepath.Dir(root))
 	}
 	if !info.IsDir() {
 		v, err := single(root, info.Size())

@@ -272,3 +272,23 @@ func TestNoteForTerminal(t *testing.T) {
 		}
 	}
 }
+
+// The DICOMDIR of a medium stands for the medium.
+func TestDICOMDIRStandsForItsMedium(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"DICOMDIR", "IM000001", "IM000002"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("not looked at here"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, err := volumes(filepath.Join(dir, "DICOMDIR"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) != 1 || len(all[0].files) != 3 {
+		t.Errorf("%d volumes, want 1 with the 3 files of the medium", len(all))
+	}
+	if err := all[0].closeAll(); err != nil {
+		t.Error(err)
+	}
+}
