@@ -228,6 +228,7 @@ func (a *api) message(c echo.Context, scope halong.Scope) error {
 	}
 	defer r.Close()
 	h := c.Response().Header()
+	h.Set(echo.HeaderCacheControl, "no-store")
 	h.Set(echo.HeaderContentType, "x-application/hl7-v2+er7") // HAPI's "HL7 over HTTP"; nothing is registered
 	h.Set(echo.HeaderContentLength, strconv.FormatInt(r.Size(), 10))
 	h.Set(echo.HeaderContentDisposition, "attachment; filename=\""+strconv.FormatUint(seq, 10)+".hl7\"")

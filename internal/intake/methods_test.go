@@ -17,6 +17,9 @@ func TestMethods(t *testing.T) {
 				if r.Code != want {
 					t.Errorf("%s %s: %d, want %d", method, p, r.Code, want)
 				}
+				if c := r.Header().Get("Cache-Control"); want == http.StatusOK && c != "no-store" {
+					t.Errorf("%s %s: may be cached: %q", method, p, c)
+				}
 				if allow := r.Header().Get("Allow"); want == http.StatusMethodNotAllowed && allow != "GET, HEAD, OPTIONS" {
 					t.Errorf("%s %s: Allow is %q", method, p, allow)
 				}
