@@ -23,8 +23,9 @@ type Association struct {
 	Session any
 
 	observe Observer
-	in      []byte // the last Command Set received
-	out     []byte // the response being built
+	idle    func(context.Context, *Association) error // see Server.Idle; may be nil
+	in      []byte                                    // the last Command Set received
+	out     []byte                                    // the response being built
 	cmd     []byte
 	current *DataSet // of the message being served; nil when it has none
 	nextID  uint16

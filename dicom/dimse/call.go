@@ -41,7 +41,8 @@ func (e *DataError) Unwrap() error { return e.Err }
 // Call sends a request in a Presentation Context and waits for its final
 // response; pending ones are given to the function pending, if there is one. The Message ID
 // is filled in. While it waits, requests of the peer are served. A response of any status
-// is no error; after an error other than ErrUnread the Association cannot be used any more.
+// is no error; after an error other than ErrUnread the Association cannot be used any more. The error is
+// ul.ErrReleaseRequested when the peer released it before it answered.
 func (a *Association) Call(ctx context.Context, pc uint8, c *Command, data io.Reader, pending func(*Response) error) (*Response, error) {
 	if a.current.unread() {
 		return nil, ErrUnread
@@ -58,6 +59,9 @@ func (a *Association) Call(ctx context.Context, pc uint8, c *Command, data io.Re
 	defer func() { a.calls = a.calls[:len(a.calls)-1] }()
 	for err == nil && w.final == nil {
 		err = a.turn(ctx)
+	}
+	if errors.Is(err, ul.ErrReleaseRequested) {
+		err = errors.Join(err, a.ul.RespondRelease()) // the peer does not wait for what we ask
 	}
 	if err != nil {
 		return nil, errors.Join(ctx.Err(), err, a.ul.Close())

@@ -20,7 +20,9 @@ type serving struct {
 // when it was released in order.
 func (a *Association) serve(ctx context.Context) error {
 	for {
-		a.idleSince.Store(time.Now().UnixNano())
+		if over, err := a.rest(ctx); over || err != nil {
+			return errors.Join(err, a.ul.Close())
+		}
 		m, err := a.receive(a.t.Idle)
 		switch {
 		case errors.Is(err, ul.ErrReleaseRequested):

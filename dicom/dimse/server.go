@@ -24,6 +24,10 @@ type Server struct {
 	// rejected as transient. Defaults 256 and 64.
 	MaxAssociations, MaxPerPeer int
 	Observe                     Observer // may be nil
+	// Idle, if not nil, is called each time before an Association waits for a request, by the goroutine that serves it: it
+	// may Call the peer, and Wait until there is a reason to. An error aborts the Association, unless it is ul.ErrReleaseRequested
+	// from a Call.
+	Idle func(ctx context.Context, a *Association) error
 
 	mu       sync.Mutex
 	wg       sync.WaitGroup
@@ -186,7 +190,7 @@ func (s *Server) serveConn(conn net.Conn, peer string) {
 		return
 	}
 	a := newAssociation(u, s.Mux, s.Timeouts)
-	a.Session, a.observe = session, s.Observe
+	a.Session, a.observe, a.idle = session, s.Observe, s.Idle
 	s.run(conn, a)
 }
 

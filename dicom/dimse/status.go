@@ -20,6 +20,7 @@ const (
 	MissingAttribute       Status = 0x0120
 	MissingAttributeValue  Status = 0x0121
 	SOPClassNotSupported   Status = 0x0122
+	NoSuchActionType       Status = 0x0123
 	NotAuthorized          Status = 0x0124
 	DuplicateInvocation    Status = 0x0210
 	UnrecognizedOperation  Status = 0x0211

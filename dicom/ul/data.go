@@ -126,3 +126,6 @@ func (a *Association) SkipFragment() error {
 	}
 	return nil
 }
+
+// Partial tells whether a part of the last PDU is still unread: then Watch would do nothing.
+func (a *Association) Partial() bool { return a.pduLeft > 0 || a.pdvLeft > 0 }

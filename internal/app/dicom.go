@@ -23,6 +23,8 @@ func (a *App) addDICOM() error {
 	s := scp.New(scp.Config{
 		Storer:          archive{a.data.Archive, a.metrics},
 		Archive:         a.data.Archive,
+		Commitments:     a.data.Index,
+		Committed:       func(outcome string) { a.metrics.commitments.WithLabelValues(outcome).Inc() },
 		Destinations:    destinations(c.Destinations),
 		AE:              a.config.AE,
 		CheckCalledAE:   c.CheckCalledAE,
@@ -44,7 +46,7 @@ func (a *App) addDICOM() error {
 	return err
 }
 
-// destinations are what C-MOVE may send to. Over TLS the destination's certificate must be of an authority that this machine trusts.
+// destinations are what C-MOVE may send to, and Storage Commitment may report to. Over TLS the destination's certificate must be of an authority that this machine trusts.
 func destinations(list []config.Destination) (out []scp.Destination) {
 	for _, d := range list {
 		x := scp.Destination{AE: d.AE, Address: d.Address}

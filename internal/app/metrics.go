@@ -26,6 +26,7 @@ type metrics struct {
 	refused      *prometheus.CounterVec   // protocol
 	dimse        *prometheus.CounterVec   // operation, status
 	dimseTime    *prometheus.HistogramVec // operation
+	commitments  *prometheus.CounterVec   // outcome
 	connections  prometheus.Gauge
 	requests     *prometheus.CounterVec   // method, route, status
 	requestTime  *prometheus.HistogramVec // route
@@ -61,6 +62,7 @@ func newMetrics(version string, queue func() int) *metrics {
 	m.refused = counter("halong_refused_total", "Connections and associations refused, by protocol.", "protocol")
 	m.dimse = counter("halong_dimse_responses_total", "DIMSE requests answered, by operation and status (hexadecimal).", "operation", "status")
 	m.dimseTime = histogram("halong_dimse_seconds", "Time to answer a DIMSE request, from its whole command set on.", "operation")
+	m.commitments = counter("halong_storage_commitments_total", "Storage commitments: checked (complete, failures), and told to the peer or given up (reported, unreported).", "outcome")
 	m.connections = gauge("halong_mllp_connections", "Open MLLP connections.").WithLabelValues()
 	m.requests = counter("halong_http_requests_total", "HTTP requests by route.", "method", "route", "status")
 	m.requestTime = histogram("halong_http_seconds", "Time to answer an HTTP request, by route.", "route")

@@ -22,6 +22,8 @@ type Archive interface {
 	Find(ctx context.Context, scope halong.Scope, q storage.Query) iter.Seq2[storage.Row, error]
 	Instances(ctx context.Context, scope halong.Scope, ref storage.Ref) iter.Seq2[*storage.Instance, error]
 	Open(ctx context.Context, in *storage.Instance) (*storage.Object, error)
+	// Check reads all bytes again and compares digests.
+	Check(ctx context.Context, in *storage.Instance) error
 }
 
 const (

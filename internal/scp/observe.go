@@ -16,6 +16,7 @@ import (
 type observer struct {
 	metrics Metrics
 	log     *slog.Logger
+	closed  func(*dimse.Association) // may be nil
 }
 
 // Opened implements dimse.Observer.
@@ -29,6 +30,9 @@ func (o *observer) Opened(a *dimse.Association) {
 
 // Closed implements dimse.Observer.
 func (o *observer) Closed(a *dimse.Association, err error) {
+	if o.closed != nil {
+		o.closed(a)
+	}
 	if err != nil {
 		o.log.Info("association ended without release", "calling", a.CallingAE(), "address", a.RemoteAddr().String(), "error", err)
 	}

@@ -13,6 +13,11 @@ type session struct {
 	facility halong.Facility
 	source   halong.Source
 	scope    halong.Scope // what it may see
+
+	// Storage Commitment, used by the goroutine that serves the Association.
+	looked, mayCommit bool    // whether that was negotiated was looked up, and whether it was
+	commitments       []int64 // asked for on this Association and not reported yet
+	caughtUp          bool    // reports of earlier Associations were given
 }
 
 // admit is the access policy. AE titles are compared without spaces around

@@ -34,10 +34,11 @@ type Metrics interface {
 // Config says what is served, and to whom.
 type Config struct {
 	Storer        Storer
-	Archive       Archive       // answers queries and retrievals; nil for none
-	Destinations  []Destination // of C-MOVE
-	AE            string        // our AE title
-	CheckCalledAE bool          // refuse Associations that ask for another title than AE
+	Archive       Archive                 // answers queries and retrievals; nil for none
+	Commitments   storage.CommitmentIndex // keeps Storage Commitments, with Archive; nil for none
+	Destinations  []Destination           // of C-MOVE, and of Storage Commitment's reports
+	AE            string                  // our AE title
+	CheckCalledAE bool                    // refuse Associations that ask for another title than AE
 	// RejectUnknown refuses SOP Classes that are not in PS3.6 annex A; else they are taken as Storage.
 	RejectUnknown bool
 	Peers         access.Peers    // allow-list; empty lets everybody in
@@ -48,13 +49,17 @@ type Config struct {
 	MaxPerPeer      int    // by IP address; default 64
 	Timeouts        dimse.Timeouts
 
-	Metrics Metrics      // may be nil
-	Log     *slog.Logger // may be nil
+	Metrics Metrics // may be nil
+	// Committed, if not nil, is told of Storage Commitments: "complete" or "failures" when one was checked, "reported" or
+	// "unreported" when the peer knows or was given up.
+	Committed func(outcome string)
+	Log       *slog.Logger // may be nil
 }
 
-// Server is a Storage and Query/Retrieve SCP.
+// Server is a Storage, Query/Retrieve and Storage Commitment SCP.
 type Server struct {
 	cfg    Config
+	commit *committer // nil for none
 	dimse  dimse.Server
 	facade observer
 }
@@ -69,15 +74,28 @@ func New(cfg Config) *Server {
 	}
 	s := &Server{cfg: cfg}
 	s.facade = observer{metrics: cfg.Metrics, log: cfg.Log}
-	s.dimse = dimse.Server{
-		Mux: s.mux(), Policy: s.admit, MaxLength: cfg.MaxLength, Timeouts: cfg.Timeouts,
-		MaxAssociations: cfg.MaxAssociations, MaxPerPeer: cfg.MaxPerPeer, Observe: &s.facade,
+	if cfg.Commitments != nil && cfg.Archive != nil {
+		s.commit = newCommitter(&s.cfg)
+		s.facade.closed = s.commit.left
+		s.dimse.Idle = s.commit.idle
 	}
+	s.dimse.Mux, s.dimse.Policy, s.dimse.Observe = s.mux(), s.admit, &s.facade
+	s.dimse.MaxLength, s.dimse.Timeouts = cfg.MaxLength, cfg.Timeouts
+	s.dimse.MaxAssociations, s.dimse.MaxPerPeer = cfg.MaxAssociations, cfg.MaxPerPeer
 	return s
 }
 
-// Serve accepts Associations until Shutdown, then gives dimse.ErrServerClosed.
-func (s *Server) Serve(l net.Listener) error { return s.dimse.Serve(l) }
+// Serve accepts Associations until Shutdown, then gives dimse.ErrServerClosed. It is called once. Meanwhile
+// Storage Commitments are worked on, also those from before.
+func (s *Server) Serve(l net.Listener) error {
+	if s.commit != nil {
+		ctx, stop := context.WithCancel(context.Background())
+		done := make(chan struct{})
+		go func() { defer close(done); s.commit.run(ctx) }()
+		defer func() { stop(); <-done }()
+	}
+	return s.dimse.Serve(l)
+}
 
 // Shutdown takes no new Associations and waits for running ones; when ctx ends
 // they are aborted.
@@ -91,6 +109,9 @@ func (s *Server) mux() *dimse.Mux {
 	m.HandleFunc(s.servesStorage, store)
 	if s.cfg.Archive != nil {
 		s.queryRetrieve(m)
+	}
+	if s.commit != nil {
+		m.Handle(commitmentClass, dimse.Offer{Service: &commitService{s.commit}, Accepts: nativeSyntax})
 	}
 	return m
 }
