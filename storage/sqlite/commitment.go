@@ -137,6 +137,11 @@ func (db *DB) OpenCommitments(ctx context.Context) ([]storage.Commitment, error)
 // ForgetCommitments implements storage.CommitmentIndex.
 func (db *DB) ForgetCommitments(ctx context.Context, before time.Time) error {
 	const op = "sqlite.ForgetCommitments"
+	var old bool // as a rule there is none, and nothing is to be synced for that
+	err := db.reader.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM commitment WHERE received < ?)`, before.UnixMicro()).Scan(&old)
+	if err != nil || !old {
+		return fail(op, "", err)
+	}
 	return fail(op, "", db.Update(ctx, func(t halong.Tx) error {
 		tx, err := db.tx(op, t)
 		if err != nil {
