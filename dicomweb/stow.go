@@ -41,7 +41,7 @@ func store(q *request) error {
 	}
 	in := &intake{q: q, slots: make(chan struct{}, pipeline)}
 	if m.Type == mediaDICOM {
-		in.part(r.Body, r.ContentLength)
+		in.part(r.Body)
 	} else if err := in.parts(r.Body, m.Get("boundary")); err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func (in *intake) parts(body io.Reader, boundary string) error {
 			in.refused(halong.E("dicomweb.store", halong.Unsupported, "", errors.New("part is not application/dicom")))
 			continue
 		default:
-			in.part(p, 0)
+			in.part(p)
 			continue
 		}
 		break
@@ -157,7 +157,7 @@ func (in *intake) refused(err error) {
 
 // part hands one part to the archive and returns when its bytes are read, while
 // the archive may still be busy making them durable.
-func (in *intake) part(body io.Reader, size int64) {
+func (in *intake) part(body io.Reader) {
 	it := &item{done: make(chan struct{})}
 	in.items = append(in.items, it)
 	read := &handover{r: body, ended: make(chan struct{})}
@@ -170,7 +170,7 @@ func (in *intake) part(body io.Reader, size int64) {
 			<-in.slots
 			close(it.done)
 		}()
-		it.receipt, it.err = in.q.Archive.Store(in.q.ctx, in.inbound(read, size))
+		it.receipt, it.err = in.q.Archive.Store(in.q.ctx, in.inbound(read))
 	}()
 	select {
 	case <-read.ended:
@@ -178,13 +178,12 @@ func (in *intake) part(body io.Reader, size int64) {
 	}
 }
 
-func (in *intake) inbound(body io.Reader, size int64) storage.Inbound {
+func (in *intake) inbound(body io.Reader) storage.Inbound {
 	return storage.Inbound{
 		Facility: in.q.own,
 		Source:   halong.Source{Protocol: "STOW-RS", Peer: in.q.Peer(in.q.Context), Address: in.q.RealIP()},
 		Part10:   true,
 		Study:    in.q.uid("study"),
-		Size:     max(size, 0),
 		Body:     body,
 	}
 }

@@ -25,7 +25,6 @@ type Inbound struct {
 	SOPClass    dicom.UID
 	SOPInstance dicom.UID
 	Study       dicom.UID
-	Size        int64 // expected length of Body in bytes, 0 if unknown; a hint
 	Body        io.Reader
 }
 

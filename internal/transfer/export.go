@@ -138,16 +138,21 @@ func (x *Export) Quarantine(ctx context.Context) (int, error) {
 		digest := e.Manifest.Digest().String()[len("sha256:"):]
 		name := filepath.Join(folder(e.Facility), "quarantine", fmt.Sprintf("%08d-%s.dcm", e.Seq, digest[:16]))
 		size, err := x.quarantined(ctx, e, filepath.Join(x.Out, name))
-		if x.Done != nil {
-			x.Done(name, size, err)
-		}
-		if err != nil {
+		if x.told(name, size, err) {
+			n++
+		} else {
 			failures++
-			continue
 		}
-		n++
 	}
 	return n, failed(failures)
+}
+
+// told tells of one file and whether it was written.
+func (x *Export) told(name string, size int64, err error) bool {
+	if x.Done != nil {
+		x.Done(name, size, err)
+	}
+	return err == nil
 }
 
 func (x *Export) quarantined(ctx context.Context, e *storage.QuarantineEntry, name string) (int64, error) {

@@ -190,7 +190,7 @@ func (r *importRun) file(ctx context.Context, f *file, stop context.CancelCauseF
 	}
 	receipt, err := r.Archive.Store(ctx, storage.Inbound{
 		Facility: r.Facility, Source: halong.Source{Protocol: "import"},
-		Part10: true, Size: f.size, Body: p,
+		Part10: true, Body: p,
 	})
 	if cerr := p.Close(); err == nil {
 		err = cerr

@@ -33,14 +33,11 @@ func (x *Export) Messages(ctx context.Context, messages MessageSource, blobs Blo
 		digest := m.Digest.String()[len("sha256:"):]
 		name := filepath.Join(folder(m.Facility), "quarantine", fmt.Sprintf("%08d-%s.hl7", m.Seq, digest[:16]))
 		size, err := x.message(m, blobs, filepath.Join(x.Out, name))
-		if x.Done != nil {
-			x.Done(name, size, err)
-		}
-		if err != nil {
+		if x.told(name, size, err) {
+			n++
+		} else {
 			failures++
-			continue
 		}
-		n++
 	}
 	return n, failed(failures)
 }
