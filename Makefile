@@ -50,11 +50,11 @@ layers:
 	$(GO) test -count=1 ./internal/layers
 
 unit:
-	$(GO) test -timeout 20m ./...
+	$(GO) test -timeout 10m ./...
 
 # The race detector needs cgo and a C compiler.
 race:
-	CGO_ENABLED=1 $(GO) test -race -timeout 20m $(RACE)
+	CGO_ENABLED=1 $(GO) test -race -timeout 10m $(RACE)
 
 fuzz:
 	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" sh .ci/fuzz

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,23 +13,34 @@ import (
 	"github.com/halong-gateway/halong/dicom/ul"
 )
 
-type echoes struct{}
+// echoes counts what it answers.
+type echoes struct{ answered *atomic.Int32 }
 
-func (echoes) Serve(context.Context, *Request) Response { return Answer(Success) }
+func (e echoes) Serve(context.Context, *Request) Response {
+	e.answered.Add(1)
+	return Answer(Success)
+}
 
 // TestServerIdle: the server calls its peer while that is silent, is not in the way when the peer asks something, and lets it
 // release in order also while it calls.
 func TestServerIdle(t *testing.T) {
-	mux := &Mux{}
-	mux.Handle(dicom.VerificationSOPClass, Offer{Service: echoes{}, PeerSCP: true, Accepts: func(dicom.UID) bool { return true }})
-	done, results := make(chan struct{}), make(chan error, 8)
+	offer := func() (*Mux, *atomic.Int32) {
+		mux, n := &Mux{}, &atomic.Int32{}
+		mux.Handle(dicom.VerificationSOPClass, Offer{Service: echoes{n}, PeerSCP: true, Accepts: func(dicom.UID) bool { return true }})
+		return mux, n
+	}
+	mux, _ := offer()
+	done, calling, results := make(chan struct{}), make(chan struct{}, 1000), make(chan error, 1000)
 	s := &Server{Mux: mux, Idle: func(ctx context.Context, a *Association) error {
-		if !a.Wait(ctx, done) {
-			return nil
+		for a.Wait(ctx, done) {
+			calling <- struct{}{}
+			err := a.Echo(ctx)
+			results <- err
+			if err != nil {
+				return err
+			}
 		}
-		err := a.Echo(ctx)
-		results <- err
-		return err
+		return nil
 	}}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -44,6 +56,7 @@ func TestServerIdle(t *testing.T) {
 		}
 		<-ended
 	}()
+	mux, answered := offer()
 	a, err := Dial(t.Context(), l.Addr().String(), Options{
 		CallingAE: "A", CalledAE: "B", Mux: mux,
 		Contexts: []pdu.ProposedContext{{AbstractSyntax: dicom.VerificationSOPClass, TransferSyntaxes: []dicom.UID{dicom.ImplicitVRLittleEndian}}},
@@ -57,23 +70,23 @@ func TestServerIdle(t *testing.T) {
 		}
 	}
 	close(done)
-	for range 100 { // each lets calls of the server in
+	for answered.Load() == 0 { // each lets calls of the server in
 		if err := a.Echo(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if len(results) > 0 {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
 	}
-	for len(results) > 0 {
+	// Nobody answers any more: the server has one call more under way, or will have, than were answered.
+	n := int(answered.Load())
+	for range n + 1 {
+		<-calling
+	}
+	if err := a.Release(); err != nil {
+		t.Errorf("release: %v", err)
+	}
+	for range n {
 		if err := <-results; err != nil {
 			t.Fatal(err)
 		}
-	}
-	time.Sleep(50 * time.Millisecond) // the server calls again by now, and nobody will answer
-	if err := a.Release(); err != nil {
-		t.Errorf("release: %v", err)
 	}
 	if err := <-results; !errors.Is(err, ul.ErrReleaseRequested) {
 		t.Errorf("the call that the release crossed: %v", err)
