@@ -85,7 +85,14 @@ func TestN18ReportAfterKill(t *testing.T) {
 	case <-time.After(60 * time.Second):
 		t.Fatal("no N-EVENT-REPORT after the restart")
 	}
-	time.Sleep(500 * time.Millisecond) // the answer is saved
+	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) { // until that is saved
+		if _, m := get(t, p.HTTP+"/metrics", "*/*"); bytes.Contains(m, []byte(`halong_storage_commitments_total{outcome="reported"} 1`)) {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the report was not noted")
+		}
+	}
 	p.stop(t)
 	p = start(t, data, "--config", file)
 	time.Sleep(time.Second)

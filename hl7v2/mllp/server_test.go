@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -20,6 +21,7 @@ type echo struct {
 	mu    sync.Mutex
 	other []string
 	hold  chan struct{} // if set, messages wait for it
+	held  atomic.Int32  // messages that did
 }
 
 func (e *echo) Handle(_ context.Context, _ Peer, f Frame) [][]byte {
@@ -30,6 +32,7 @@ func (e *echo) Handle(_ context.Context, _ Peer, f Frame) [][]byte {
 		return nil
 	}
 	if e.hold != nil {
+		e.held.Add(1)
 		<-e.hold
 	}
 	switch string(f.Bytes) {
@@ -39,6 +42,30 @@ func (e *echo) Handle(_ context.Context, _ Peer, f Frame) [][]byte {
 		return [][]byte{[]byte("CA"), []byte("AA")}
 	}
 	return [][]byte{append([]byte("re:"), f.Bytes...)}
+}
+
+// await waits until something is so.
+func await(t *testing.T, so func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !so(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it never came to be")
+		}
+	}
+}
+
+// receiving counts the connections on which a message has begun to arrive.
+func (s *Server) receiving() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		c.mu.Lock()
+		if !c.began.IsZero() {
+			n++
+		}
+		c.mu.Unlock()
+	}
+	return n
 }
 
 func (e *echo) seen() string {
@@ -183,7 +210,7 @@ func TestShutdown(t *testing.T) {
 	idle, busy, half := dial(t, addr), dial(t, addr), dial(t, addr)
 	fmt.Fprint(busy, block("in hand"))
 	fmt.Fprint(half, vt+"beg")
-	time.Sleep(50 * time.Millisecond)
+	await(t, func() bool { return h.held.Load() == 1 && s.receiving() == 1 })
 	done := make(chan error, 1)
 	go func() { done <- s.Shutdown(context.Background()) }()
 	if _, err := io.ReadAll(idle); err != nil {
@@ -210,7 +237,7 @@ func TestShutdownPatience(t *testing.T) {
 	s, addr := serve(t, Config{Handler: h})
 	c := dial(t, addr)
 	fmt.Fprint(c, vt+"never ends")
-	time.Sleep(50 * time.Millisecond)
+	await(t, func() bool { return s.receiving() == 1 })
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
 	if err := s.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
