@@ -23,7 +23,7 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	code := m.Run()
+	code := settleInterop(m.Run())
 	if executable != "" {
 		_ = os.RemoveAll(filepath.Dir(executable)) // a temporary folder
 	}
