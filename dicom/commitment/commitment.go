@@ -116,3 +116,22 @@ const maxComment = 64
 func Context() pdu.ProposedContext {
 	return pdu.ProposedContext{AbstractSyntax: SOPClass, TransferSyntaxes: []dicom.UID{dicom.ExplicitVRLittleEndian, dicom.ImplicitVRLittleEndian}}
 }
+
+// Unsafe tells which of the SOP Instances that were asked for the report does not say to be safe, in the order asked: those
+// failed with their reason, those not mentioned with reason 0.
+func (r *Request) Unsafe(report *Report) (list []Failure) {
+	safe := make(map[Reference]bool, len(report.Committed))
+	for _, x := range report.Committed {
+		safe[x] = true
+	}
+	failed := make(map[dicom.UID]Reason, len(report.Failed))
+	for _, f := range report.Failed {
+		failed[f.SOPInstance] = f.Reason
+	}
+	for _, x := range r.References {
+		if reason, bad := failed[x.SOPInstance]; bad || !safe[x] {
+			list = append(list, Failure{x, reason})
+		}
+	}
+	return list
+}
