@@ -2,6 +2,7 @@ package dimse
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -22,6 +23,7 @@ type Association struct {
 	// Session is what the Server's Policy gave for this Association.
 	Session any
 
+	tls     *tls.ConnectionState // nil without TLS
 	observe Observer
 	idle    func(context.Context, *Association) error // see Server.Idle; may be nil
 	in      []byte                                    // the last Command Set received

@@ -2,6 +2,7 @@ package dimse
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/halong-gateway/halong/dicom"
@@ -48,6 +49,10 @@ type Offer struct {
 	PeerSCP bool
 	// Extended answers the SOP Class Extended Negotiation (PS3.7 D.3.3.5); nil: no answer.
 	Extended func(application []byte) []byte
+	// Concurrent lets Serve run beside that of other requests of the same Association, up to the negotiated Asynchronous Operations
+	// Window: the next request is received as soon as the Data Set of this one was read to its end. Such a Service must not
+	// Call on the Association. Others run alone, after all that is outstanding was answered.
+	Concurrent bool
 }
 
 // Mux is the registry of the SOP Classes that an Application Entity serves. It
@@ -74,6 +79,15 @@ func (m *Mux) Handle(class dicom.UID, o Offer) {
 // registered by itself; the first rule that matches decides.
 func (m *Mux) HandleFunc(match func(dicom.UID) bool, o Offer) {
 	m.rules = append(m.rules, rule{match, &o})
+}
+
+// Offered gives the SOP Classes that are registered by themselves, in the order of their UIDs.
+func (m *Mux) Offered(yield func(class dicom.UID, o *Offer) bool) {
+	for _, class := range slices.Sorted(maps.Keys(m.exact)) {
+		if !yield(class, m.exact[class]) {
+			return
+		}
+	}
 }
 
 // Lookup finds how an Abstract Syntax is served; nil when it is not. A nil Mux

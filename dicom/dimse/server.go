@@ -15,11 +15,14 @@ import (
 // Server accepts Associations and serves the SOP Classes of its Mux.
 type Server struct {
 	Mux *Mux
-	// Policy decides whether a peer may associate, after limits were checked, and gives
-	// what Association.Session holds. nil lets everybody in.
-	Policy    func(remote net.Addr, rq *pdu.AssociateRQ) (session any, reject *pdu.Reject)
+	// Policy decides whether a peer may associate, after limits were checked. nil lets everybody in. ctx ends after
+	// the time-out ARTIM, and when the Server is stopped at once.
+	Policy    func(ctx context.Context, p Peer, rq *pdu.AssociateRQ) (Admission, *pdu.Reject)
 	MaxLength uint32 // Maximum Length Received announced; DefaultMaxLength if 0
-	Timeouts  Timeouts
+	// AsyncOperations is the Asynchronous Operations Window (PS3.7 D.3.3.3) granted to requestors that propose one:
+	// how many of their requests may be outstanding. 1, which is no window, if 0.
+	AsyncOperations uint16
+	Timeouts        Timeouts
 	// MaxAssociations and MaxPerPeer (by IP address) bound Associations; more are
 	// rejected as transient. Defaults 256 and 64.
 	MaxAssociations, MaxPerPeer int
@@ -163,7 +166,8 @@ func (s *Server) forget(conn net.Conn, peer string) {
 }
 
 func (s *Server) serveConn(conn net.Conn, peer string) {
-	var session any
+	var admitted Admission
+	p := peerOf(conn)
 	var asked *pdu.AssociateRQ
 	counted := false
 	u, err := ul.Accept(conn, ul.Options{ARTIM: s.Timeouts.ARTIM, Timeout: s.Timeouts.Network},
@@ -174,11 +178,11 @@ func (s *Server) serveConn(conn net.Conn, peer string) {
 			}
 			counted = true
 			if s.Policy != nil {
-				if session, rj = s.Policy(conn.RemoteAddr(), rq); rj != nil {
+				if admitted, rj = s.admit(p, rq); rj != nil {
 					return nil, rj
 				}
 			}
-			return s.accept(rq), nil
+			return s.accept(rq, &admitted), nil
 		})
 	if counted {
 		defer s.unreserve(peer)
@@ -190,7 +194,7 @@ func (s *Server) serveConn(conn net.Conn, peer string) {
 		return
 	}
 	a := newAssociation(u, s.Mux, s.Timeouts)
-	a.Session, a.observe, a.idle = session, s.Observe, s.Idle
+	a.Session, a.tls, a.observe, a.idle = admitted.Session, p.TLS, s.Observe, s.Idle
 	s.run(conn, a)
 }
 
@@ -214,12 +218,15 @@ func (s *Server) setAssociation(conn net.Conn, a *Association) {
 }
 
 // accept makes the A-ASSOCIATE-AC.
-func (s *Server) accept(rq *pdu.AssociateRQ) *pdu.AssociateAC {
+func (s *Server) accept(rq *pdu.AssociateRQ, admitted *Admission) *pdu.AssociateAC {
 	ac := &pdu.AssociateAC{
 		ProtocolVersion: pdu.ProtocolVersion1, CalledAE: rq.CalledAE, CallingAE: rq.CallingAE,
 		ApplicationContext: pdu.ApplicationContext, Contexts: s.Mux.Negotiate(rq), User: s.Mux.negotiateUser(&rq.User),
 	}
 	ac.User.MaxLength = s.MaxLength
+	if id := rq.User.Identity; id != nil && id.ResponseWanted && admitted.Identity != nil {
+		ac.User.IdentityResponse = &pdu.UserIdentityResponse{Server: admitted.Identity}
+	}
 	ac.User.ImplementationClass, ac.User.ImplementationVersion = dicom.ImplementationClassUID, dicom.ImplementationVersionName
 	return ac
 }

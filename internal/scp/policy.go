@@ -1,9 +1,10 @@
 package scp
 
 import (
-	"net"
+	"context"
 
 	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/dicom/dimse"
 	"github.com/halong-gateway/halong/dicom/pdu"
 	"github.com/halong-gateway/halong/internal/access"
 )
@@ -22,16 +23,16 @@ type session struct {
 
 // admit is the access policy. AE titles are compared without spaces around
 // them, and with case (PS3.5 6.2).
-func (s *Server) admit(remote net.Addr, rq *pdu.AssociateRQ) (any, *pdu.Reject) {
+func (s *Server) admit(_ context.Context, from dimse.Peer, rq *pdu.AssociateRQ) (dimse.Admission, *pdu.Reject) {
 	if s.cfg.CheckCalledAE && rq.CalledAE != s.cfg.AE {
 		r := pdu.RejectCalledAE
-		return nil, &r
+		return dimse.Admission{}, &r
 	}
-	addr := access.Address(remote)
-	peer, ok := s.cfg.Peers.Match(rq.CallingAE, addr)
+	addr := access.Address(from.Addr)
+	peer, ok := s.cfg.Peers.Match(access.Caller{AE: rq.CallingAE, Addr: addr})
 	if !ok {
 		r := pdu.RejectCallingAE
-		return nil, &r
+		return dimse.Admission{}, &r
 	}
 	x := &session{facility: s.cfg.Facility, source: halong.Source{Protocol: "C-STORE", Peer: rq.CallingAE}}
 	if addr.IsValid() {
@@ -42,5 +43,5 @@ func (s *Server) admit(remote net.Addr, rq *pdu.AssociateRQ) (any, *pdu.Reject) 
 	}
 	// Where peers are known, each sees what is its facility's; without an allow-list nobody is told apart.
 	x.scope = halong.Scope{Own: x.facility, All: len(s.cfg.Peers) == 0}
-	return x, nil
+	return dimse.Admission{Session: x}, nil
 }

@@ -35,7 +35,7 @@ func (s *script) Serve(_ context.Context, rq *dimse.Request) dimse.Response {
 }
 
 // start serves every SOP Class of native transfer syntaxes.
-func start(t *testing.T, s *script, policy func(net.Addr, *pdu.AssociateRQ) (any, *pdu.Reject)) string {
+func start(t *testing.T, s *script, policy func(context.Context, dimse.Peer, *pdu.AssociateRQ) (dimse.Admission, *pdu.Reject)) string {
 	t.Helper()
 	m := &dimse.Mux{}
 	m.HandleFunc(func(u dicom.UID) bool { return u != "2.25.9" }, dimse.Offer{Service: s, Accepts: func(ts dicom.UID) bool {
@@ -128,7 +128,9 @@ func TestSend(t *testing.T) {
 // TestN6Rejected: an association that is refused, or without any context, gives each file its reason.
 func TestN6Rejected(t *testing.T) {
 	s := &script{reply: func(int, *dimse.Request) dimse.Response { return dimse.Answer(dimse.Success) }}
-	addr := start(t, s, func(net.Addr, *pdu.AssociateRQ) (any, *pdu.Reject) { return nil, &pdu.RejectCallingAE })
+	addr := start(t, s, func(context.Context, dimse.Peer, *pdu.AssociateRQ) (dimse.Admission, *pdu.Reject) {
+		return dimse.Admission{}, &pdu.RejectCallingAE
+	})
 	dir := t.TempDir()
 	files := []string{write(t, dir, "a", "2.25.1", "1.1"), write(t, dir, "b", "2.25.9", "1.2")}
 	var results []Result
