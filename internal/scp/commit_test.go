@@ -16,6 +16,7 @@ import (
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/dicom"
+	"github.com/halong-gateway/halong/dicom/commitment"
 	"github.com/halong-gateway/halong/dicom/dataset"
 	"github.com/halong-gateway/halong/dicom/dimse"
 	"github.com/halong-gateway/halong/dicom/pdu"
@@ -74,7 +75,7 @@ func newModality() *modality { return &modality{got: make(chan reported, 16)} }
 
 func (m *modality) mux() *dimse.Mux {
 	x := &dimse.Mux{}
-	x.Handle(commitmentClass, dimse.Offer{Service: m, Accepts: nativeSyntax, PeerSCP: true})
+	x.Handle(commitment.SOPClass, dimse.Offer{Service: m, Accepts: nativeSyntax, PeerSCP: true})
 	return x
 }
 
@@ -123,7 +124,7 @@ func (m *modality) associate(t *testing.T, addr string) *dimse.Association {
 	a, err := dimse.Dial(t.Context(), addr, dimse.Options{
 		CallingAE: "MODALITY", CalledAE: "HALONG", Mux: m.mux(),
 		Contexts: []pdu.ProposedContext{
-			{AbstractSyntax: commitmentClass, TransferSyntaxes: []dicom.UID{dicom.ImplicitVRLittleEndian}},
+			{AbstractSyntax: commitment.SOPClass, TransferSyntaxes: []dicom.UID{dicom.ImplicitVRLittleEndian}},
 			{AbstractSyntax: dicom.VerificationSOPClass, TransferSyntaxes: []dicom.UID{dicom.ImplicitVRLittleEndian}},
 		},
 	})
@@ -157,7 +158,7 @@ func (m *modality) listen(t *testing.T) string {
 // action asks for commitment of class, instance pairs.
 func action(t *testing.T, a *dimse.Association, transaction dicom.UID, pairs ...dicom.UID) dimse.Status {
 	t.Helper()
-	return act(t, a, &dimse.Command{RequestedSOPClass: commitmentClass, RequestedSOPInstance: commitmentInstance}, 1, references(transaction, pairs...))
+	return act(t, a, &dimse.Command{RequestedSOPClass: commitment.SOPClass, RequestedSOPInstance: commitment.SOPInstance}, 1, references(transaction, pairs...))
 }
 
 func references(transaction dicom.UID, pairs ...dicom.UID) *dataset.Set {
@@ -224,7 +225,7 @@ func TestN18Action(t *testing.T) {
 	a := m.associate(t, addr)
 	defer release(a)
 	proper := func() *dimse.Command {
-		return &dimse.Command{RequestedSOPClass: commitmentClass, RequestedSOPInstance: commitmentInstance}
+		return &dimse.Command{RequestedSOPClass: commitment.SOPClass, RequestedSOPInstance: commitment.SOPInstance}
 	}
 	missing := references("1.9", ctStorage, "1.2.3")
 	missing.Delete(tag.ReferencedSOPSequence)
@@ -244,8 +245,8 @@ func TestN18Action(t *testing.T) {
 		{"no transaction UID", proper(), 1, references("", ctStorage, "1.2.3"), dimse.InvalidArgumentValue},
 		{"no SOP Instance UID", proper(), 1, references("1.3", ctStorage, ""), dimse.InvalidArgumentValue},
 		{"action type", proper(), 2, references("1.4", ctStorage, "1.2.3"), dimse.NoSuchActionType},
-		{"instance", &dimse.Command{RequestedSOPClass: commitmentClass, RequestedSOPInstance: "1.2"}, 1, references("1.5", ctStorage, "1.2.3"), dimse.NoSuchSOPInstance},
-		{"class", &dimse.Command{RequestedSOPClass: ctStorage, RequestedSOPInstance: commitmentInstance}, 1, references("1.6", ctStorage, "1.2.3"), dimse.NoSuchSOPClass},
+		{"instance", &dimse.Command{RequestedSOPClass: commitment.SOPClass, RequestedSOPInstance: "1.2"}, 1, references("1.5", ctStorage, "1.2.3"), dimse.NoSuchSOPInstance},
+		{"class", &dimse.Command{RequestedSOPClass: ctStorage, RequestedSOPInstance: commitment.SOPInstance}, 1, references("1.6", ctStorage, "1.2.3"), dimse.NoSuchSOPClass},
 	} {
 		if got := act(t, a, c.command, c.id, c.set); got != c.want {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
@@ -265,19 +266,19 @@ func TestN18SameAssociation(t *testing.T) {
 	if s := action(t, a, "1.1", ctStorage, good, ctStorage, other); s != dimse.Success {
 		t.Fatal(s)
 	}
-	diff(t, listenFor(t, a, m), reported{event: 1, instance: commitmentInstance, transaction: "1.1", good: []dicom.UID{good, other}})
+	diff(t, listenFor(t, a, m), reported{event: 1, instance: commitment.SOPInstance, transaction: "1.1", good: []dicom.UID{good, other}})
 	const mrStorage = "1.2.840.10008.5.1.4.1.1.4"
 	if s := action(t, a, "1.2", ctStorage, good, mrStorage, other, ctStorage, "9.9", ctStorage, elsewhere); s != dimse.Success {
 		t.Fatal(s)
 	}
 	diff(t, listenFor(t, a, m), reported{
-		event: 2, instance: commitmentInstance, transaction: "1.2", good: []dicom.UID{good},
+		event: 2, instance: commitment.SOPInstance, transaction: "1.2", good: []dicom.UID{good},
 		bad: map[dicom.UID]int64{other: 0x0119, "9.9": 0x0112, elsewhere: 0x0112},
 	})
 	if s := action(t, a, "1.1", ctStorage, good, ctStorage, other); s != dimse.Success { // asked again
 		t.Fatal(s)
 	}
-	diff(t, listenFor(t, a, m), reported{event: 1, instance: commitmentInstance, transaction: "1.1", good: []dicom.UID{good, other}})
+	diff(t, listenFor(t, a, m), reported{event: 1, instance: commitment.SOPInstance, transaction: "1.1", good: []dicom.UID{good, other}})
 }
 
 // TestN18Corrupt: bytes that are not what they were are no success, and the others of the transaction are.
@@ -293,7 +294,7 @@ func TestN18Corrupt(t *testing.T) {
 		t.Fatal(s)
 	}
 	diff(t, listenFor(t, a, m), reported{
-		event: 2, instance: commitmentInstance, transaction: "1.1", good: []dicom.UID{good}, bad: map[dicom.UID]int64{bad: 0x0110},
+		event: 2, instance: commitment.SOPInstance, transaction: "1.1", good: []dicom.UID{good}, bad: map[dicom.UID]int64{bad: 0x0110},
 	})
 }
 
@@ -346,7 +347,7 @@ func TestN18NewAssociation(t *testing.T) {
 	}
 	listenFor(t, a, refusing) // refused by status 0110: it is tried again
 	release(a)
-	diff(t, m.next(t), reported{event: 1, instance: commitmentInstance, transaction: "1.1", good: []dicom.UID{good}})
+	diff(t, m.next(t), reported{event: 1, instance: commitment.SOPInstance, transaction: "1.1", good: []dicom.UID{good}})
 	waitDone(t, w)
 	if len(m.got) > 0 || dialled.Load() != 2 {
 		t.Errorf("%d more reports, dialled %d times", len(m.got), dialled.Load())
@@ -417,7 +418,7 @@ func TestN18NextAssociation(t *testing.T) {
 	a := m.associate(t, addr)
 	defer release(a)
 	time.Sleep(commitQuiet + commitQuiet/2) // the modality only waits
-	diff(t, listenFor(t, a, m), reported{event: 1, instance: commitmentInstance, transaction: "1.0", good: []dicom.UID{good}})
+	diff(t, listenFor(t, a, m), reported{event: 1, instance: commitment.SOPInstance, transaction: "1.0", good: []dicom.UID{good}})
 	open, err := w.index.OpenCommitments(t.Context())
 	for err == nil && len(open) == 2 { // the answer is being saved
 		open, err = w.index.OpenCommitments(t.Context())
@@ -432,7 +433,7 @@ func TestCommitmentRefusal(t *testing.T) {
 	for k, want := range map[halong.Kind]dimse.Status{
 		halong.Conflict: 0x0115, halong.Exhausted: 0x0213, halong.Transient: 0x0110, halong.Internal: 0x0110, halong.Corrupt: 0x0110,
 	} {
-		if got, _ := commitmentRefusal(halong.E("x", k, "", nil)); got != want {
+		if got := commitmentRefusal(halong.E("x", k, "", nil)).Status; got != want {
 			t.Errorf("%v: %v, want %v", k, got, want)
 		}
 	}

@@ -1,14 +1,13 @@
 package scp
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"slices"
 	"time"
 
 	"github.com/halong-gateway/halong"
-	"github.com/halong-gateway/halong/dicom"
+	"github.com/halong-gateway/halong/dicom/commitment"
 	"github.com/halong-gateway/halong/dicom/dimse"
 	"github.com/halong-gateway/halong/dicom/pdu"
 	"github.com/halong-gateway/halong/storage"
@@ -21,9 +20,6 @@ const commitQuiet = time.Second
 // reportTimeouts are those of Associations for reports.
 var reportTimeouts = dimse.Timeouts{ARTIM: 15 * time.Second, Network: 30 * time.Second, Response: time.Minute}
 
-// errRole says that the peer does not let us be the SCP on an Association that we requested.
-var errRole = errors.New("the peer does not accept the SCP role for storage commitment")
-
 // joinSave keeps the first error in front.
 func joinSave(err, save error) error { return errors.Join(err, save) }
 
@@ -32,49 +28,16 @@ func (x *committer) report(ctx context.Context, c *storage.Commitment) error {
 	d := x.destination(c.Peer)
 	a, err := dimse.Dial(ctx, d.Address, dimse.Options{
 		CallingAE: x.ae, CalledAE: c.Peer, Timeouts: reportTimeouts, Dial: d.Dial,
-		Contexts: []pdu.ProposedContext{{AbstractSyntax: commitmentClass, TransferSyntaxes: []dicom.UID{dicom.ExplicitVRLittleEndian, dicom.ImplicitVRLittleEndian}}},
-		User:     pdu.UserInformation{Roles: []pdu.RoleSelection{{SOPClass: commitmentClass, SCP: true}}},
+		Contexts: []pdu.ProposedContext{commitment.Context()},
+		User:     pdu.UserInformation{Roles: []pdu.RoleSelection{commitment.Reporter()}},
 	})
 	if err == nil {
-		err = mayReport(a)
-		if err == nil {
-			err = x.tell(ctx, a, c)
+		if err = commitment.MayTell(a); err == nil {
+			err = commitment.Tell(ctx, a, report(c, x.ae))
 		}
 		release(a)
 	}
 	return x.told(ctx, c, err)
-}
-
-// mayReport tells whether the peer took the role of the SCU. One that says nothing of roles is asked nevertheless: many
-// modalities do not answer the role selection, and take the report.
-func mayReport(a *dimse.Association) error {
-	for _, r := range a.Peer().Roles {
-		if r.SOPClass == commitmentClass && !r.SCP {
-			return errRole
-		}
-	}
-	return nil
-}
-
-// tell sends the N-EVENT-REPORT and waits for the answer, which must be success or warning.
-func (x *committer) tell(ctx context.Context, a *dimse.Association, c *storage.Commitment) error {
-	pc, ok := a.Find(commitmentClass, "")
-	if !ok {
-		return dimse.ErrNoContext
-	}
-	ts, ok := dicom.LookupTransferSyntax(pc.TransferSyntax)
-	if !ok {
-		return dimse.ErrNoContext
-	}
-	command, data := report(c, x.ae, ts)
-	resp, err := a.Call(ctx, pc.ID, command, bytes.NewReader(data), nil)
-	if err != nil {
-		return err
-	}
-	if !resp.Status.OK() {
-		return &dimse.StatusError{Field: resp.Field, Status: resp.Status, Comment: ""}
-	}
-	return nil
 }
 
 // told saves whether the peer knows.
@@ -114,11 +77,17 @@ func (x *committer) idle(ctx context.Context, a *dimse.Association) error {
 	return x.missed(ctx, a, peer)
 }
 
-// commits tells whether Storage Commitment was negotiated.
+// commits tells whether Storage Commitment was negotiated, with the peer as its SCU: one that proposed to be the SCP alone came
+// to report, not to be told.
 func (s *session) commits(a *dimse.Association) bool {
 	if !s.looked {
 		s.looked = true
-		_, s.mayCommit = a.Find(commitmentClass, "")
+		_, s.mayCommit = a.Find(commitment.SOPClass, "")
+		for _, r := range a.Peer().Roles {
+			if r.SOPClass == commitment.SOPClass && !r.SCU {
+				s.mayCommit = false
+			}
+		}
 	}
 	return s.mayCommit
 }
@@ -169,7 +138,7 @@ func (x *committer) tellOn(ctx context.Context, a *dimse.Association, id int64) 
 		}
 		return nil
 	}
-	said := x.tell(ctx, a, c)
+	said := commitment.Tell(ctx, a, report(c, x.ae))
 	var status *dimse.StatusError
 	if said != nil && !errors.As(said, &status) {
 		c.Attempts = 0

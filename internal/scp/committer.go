@@ -8,6 +8,7 @@ import (
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/dicom"
+	"github.com/halong-gateway/halong/dicom/commitment"
 	"github.com/halong-gateway/halong/storage"
 )
 
@@ -58,11 +59,15 @@ func newCommitter(c *Config) *committer {
 	return x
 }
 
-// add makes a request durable.
-func (x *committer) add(ctx context.Context, c *storage.Commitment) error {
-	c.Received = x.now().UTC().Truncate(time.Microsecond)
-	c.Due = c.Received
-	return x.index.AddCommitment(ctx, c)
+// add makes a peer's request durable.
+func (x *committer) add(ctx context.Context, r *commitment.Request, peer *session) (id int64, err error) {
+	now := x.now().UTC().Truncate(time.Microsecond)
+	c := &storage.Commitment{Facility: peer.facility, Peer: peer.source.Peer, Transaction: r.Transaction, Received: now, Due: now}
+	for _, ref := range r.References {
+		c.Items = append(c.Items, storage.CommitmentItem{SOPClass: ref.SOPClass, SOPInstance: ref.SOPInstance})
+	}
+	err = x.index.AddCommitment(ctx, c)
+	return c.ID, err
 }
 
 // poke makes the committer look what there is to do.
@@ -305,23 +310,23 @@ func (x *committer) judge(ctx context.Context, c *storage.Commitment) error {
 		item := &c.Items[i]
 		id, ok := found[item.SOPInstance]
 		if !ok {
-			item.Reason = reasonNoObject
+			item.Reason = uint16(commitment.NoSuchObjectInstance)
 			continue
 		}
-		if item.Reason, err = x.verdict(ctx, id, item.SOPClass); err != nil {
+		reason, err := x.verdict(ctx, id, item.SOPClass)
+		if err == nil && reason == commitment.ProcessingFailure { // once more: its bytes may have been moved between finding and reading
+			reason, err = x.verdict(ctx, id, item.SOPClass)
+		}
+		if err != nil {
 			return err
 		}
-		if item.Reason == reasonProcessing { // once more: its bytes may have been moved between finding and reading
-			if item.Reason, err = x.verdict(ctx, id, item.SOPClass); err != nil {
-				return err
-			}
-		}
+		item.Reason = uint16(reason)
 	}
 	return nil
 }
 
 // verdict reads an instance back: every version of the facility, since the peer may have sent any.
-func (x *committer) verdict(ctx context.Context, id storage.Identity, class dicom.UID) (uint16, error) {
+func (x *committer) verdict(ctx context.Context, id storage.Identity, class dicom.UID) (commitment.Reason, error) {
 	ref := storage.Ref{Study: id.Study, Series: id.Series, SOP: id.SOP, AllVersions: true, Facility: id.Facility}
 	seen, ofClass := 0, 0
 	for in, err := range x.archive.Instances(ctx, halong.Scope{Own: id.Facility}, ref) {
@@ -337,14 +342,14 @@ func (x *committer) verdict(ctx context.Context, id storage.Identity, class dico
 				return 0, err
 			}
 			x.log.Error("storage commitment: a stored object is damaged", "object", in.Digest.String(), "error", err)
-			return reasonProcessing, nil
+			return commitment.ProcessingFailure, nil
 		}
 	}
 	switch {
 	case seen == 0:
-		return reasonNoObject, nil
+		return commitment.NoSuchObjectInstance, nil
 	case ofClass == 0:
-		return reasonConflict, nil
+		return commitment.ClassInstanceConflict, nil
 	}
 	return 0, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/dicom"
+	"github.com/halong-gateway/halong/dicom/commitment"
 	"github.com/halong-gateway/halong/dicom/dimse"
 	"github.com/halong-gateway/halong/internal/access"
 	"github.com/halong-gateway/halong/storage"
@@ -36,6 +37,7 @@ type Config struct {
 	Storer        Storer
 	Archive       Archive                 // answers queries and retrievals; nil for none
 	Commitments   storage.CommitmentIndex // keeps Storage Commitments, with Archive; nil for none
+	Reports       dimse.Service           // takes N-EVENT-REPORTs of commitments that others were asked for; nil for none
 	Destinations  []Destination           // of C-MOVE, and of Storage Commitment's reports
 	AE            string                  // our AE title
 	CheckCalledAE bool                    // refuse Associations that ask for another title than AE
@@ -110,8 +112,8 @@ func (s *Server) mux() *dimse.Mux {
 	if s.cfg.Archive != nil {
 		s.queryRetrieve(m)
 	}
-	if s.commit != nil {
-		m.Handle(commitmentClass, dimse.Offer{Service: &commitService{s.commit}, Accepts: nativeSyntax})
+	if s.commit != nil || s.cfg.Reports != nil {
+		m.Handle(commitment.SOPClass, dimse.Offer{Service: &commitService{s.commit, s.cfg.Reports}, Accepts: nativeSyntax, PeerSCP: s.cfg.Reports != nil})
 	}
 	return m
 }
