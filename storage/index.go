@@ -54,10 +54,10 @@ const (
 
 // Query asks for studies, series or instances.
 type Query struct {
-	Level  Level
-	Keys   []query.Key // all must match
-	Fuzzy  bool        // fuzzy semantic matching of person names
-	Limit  int         // 0: no limit
+	Level Level
+	Keys  []query.Key // all must match
+	query.Rules
+	Limit  int // 0: no limit
 	Offset int
 }
 

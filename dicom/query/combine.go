@@ -29,9 +29,10 @@ var pairs = [...][2]dicom.Tag{
 	{tag.PerformedProcedureStepEndDate, tag.PerformedProcedureStepEndTime},
 }
 
-// Combine takes the pairs of date and time ranges out of keys; rest is what is
-// left, in its order.
-func Combine(keys []Key) (moments []Moment, rest []Key) {
+// Combine takes the pairs of date and time ranges out of keys that are matched together: those of the same form ("a-b", "a-" or
+// "-b"). rest is what is left, in its order. With separate, those are left as well (PS3.4 C.2.2.2.5.4), unless the
+// times end before they begin: that is no range within a day, so it can only mean from one day into another.
+func Combine(keys []Key, separate bool) (moments []Moment, rest []Key) {
 	rest = slices.Clone(keys)
 	for _, p := range pairs {
 		for d := 0; d < len(rest); d++ {
@@ -44,7 +45,11 @@ func Combine(keys []Key) (moments []Moment, rest []Key) {
 			if t < 0 {
 				continue
 			}
-			moments = append(moments, combine(rest[d], rest[t]))
+			m, ok := combine(rest[d], rest[t], separate)
+			if !ok {
+				continue
+			}
+			moments = append(moments, m)
 			rest = slices.Delete(rest, max(d, t), max(d, t)+1)
 			rest = slices.Delete(rest, min(d, t), min(d, t)+1)
 			break
@@ -55,22 +60,23 @@ func Combine(keys []Key) (moments []Moment, rest []Key) {
 
 func rangeOf(k Key, t dicom.Tag) bool { return k.Tag() == t && k.Leaf().Kind() == Range }
 
-func combine(date, clock Key) Moment {
+func combine(date, clock Key, separate bool) (Moment, bool) {
 	m := Moment{Date: date, Time: clock}
 	fromDate, toDate := date.Range()
 	fromTime, toTime := clock.Range()
+	switch {
+	case (fromDate == "") != (fromTime == "") || (toDate == "") != (toTime == ""):
+		return m, false
+	case separate && (fromTime == "" || toTime == "" || fromTime <= toTime):
+		return m, false
+	case fromDate != "" && fromDate == toDate && fromTime != "" && fromTime > toTime:
+		return m, false // around midnight of one day
+	}
 	if fromDate != "" {
-		m.Lo = fromDate + orElse(fromTime, "000000.000000")
+		m.Lo = fromDate + fromTime
 	}
 	if toDate != "" {
-		m.Hi = toDate + orElse(toTime, "235960.999999")
+		m.Hi = toDate + toTime
 	}
-	return m
-}
-
-func orElse(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
+	return m, true
 }

@@ -12,6 +12,24 @@ type Key struct {
 	Path   []dicom.Tag // one or more: the sequences around the attribute, then the attribute
 	VR     dicom.VR    // of the attribute
 	Values []string    // UTF-8, without padding; none for universal matching
+	// Empty is empty value matching (PS3.4 C.2.2.2.7): the attribute is absent or has no value. Values is empty.
+	Empty bool
+	// Every is multiple value matching (PS3.4 C.2.2.2.8): each of Values, which have no wildcards, matches some value of the attribute.
+	Every bool
+}
+
+// EmptyValue is how a key asks for empty value matching where that is agreed on: two quotation marks.
+const EmptyValue = `""`
+
+// Enumerates tells whether keys of the attribute with several values may be meant for multiple value matching, by VR and
+// multiplicity (PS3.4 C.2.2.2.8).
+func Enumerates(t dicom.Tag, vr dicom.VR) bool {
+	switch vr {
+	case dicom.AE, dicom.AS, dicom.AT, dicom.CS, dicom.LO, dicom.PN, dicom.SH, dicom.UC:
+		e, ok := dicom.Lookup(t)
+		return ok && e.VM != "1"
+	}
+	return false
 }
 
 // Kind says how a key matches.
@@ -25,6 +43,8 @@ const (
 	Wildcard              // C.2.2.2.4: "*" any characters, "?" one character
 	Range                 // C.2.2.2.5: of dates and times
 	Sequence              // C.2.2.2.6: an attribute inside a sequence; see Leaf
+	Empty                 // C.2.2.2.7: no value
+	Multiple              // C.2.2.2.8: all of several values
 )
 
 // SyntaxError says why a key cannot be used. It does not hold the value.
@@ -100,7 +120,10 @@ func check(vr dicom.VR, v string) string {
 func (k Key) Tag() dicom.Tag { return k.Path[len(k.Path)-1] }
 
 // Leaf gives the key as it stands inside the innermost item.
-func (k Key) Leaf() Key { return Key{k.Path[len(k.Path)-1:], k.VR, k.Values} }
+func (k Key) Leaf() Key {
+	k.Path = k.Path[len(k.Path)-1:]
+	return k
+}
 
 // Kind tells how k matches.
 func (k Key) Kind() Kind {
@@ -109,6 +132,10 @@ func (k Key) Kind() Kind {
 		return Universal
 	case len(k.Path) > 1:
 		return Sequence
+	case k.Empty:
+		return Empty
+	case k.Every && len(k.Values) > 1:
+		return Multiple
 	case len(k.Values) > 1:
 		return List
 	case temporal(k.VR) && isRange(k.VR, k.Values[0]):
@@ -122,6 +149,9 @@ func (k Key) Kind() Kind {
 // universal tells whether there is nothing to compare with. A value of
 // asterisks matches any value, and so does no value.
 func (k Key) universal() bool {
+	if k.Empty {
+		return false
+	}
 	for _, v := range k.Values {
 		if !Wildcards(k.VR) || strings.Trim(v, "*") != "" {
 			return false
@@ -134,7 +164,7 @@ func (k Key) universal() bool {
 // the VR (PS3.4 C.2.2.2.4).
 func Wildcards(vr dicom.VR) bool {
 	switch vr {
-	case dicom.AE, dicom.CS, dicom.LO, dicom.LT, dicom.PN, dicom.SH, dicom.ST, dicom.UC, dicom.UT:
+	case dicom.AE, dicom.CS, dicom.LO, dicom.LT, dicom.PN, dicom.SH, dicom.ST, dicom.UC, dicom.UR, dicom.UT:
 		return true
 	}
 	return false

@@ -7,12 +7,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/halong-gateway/halong/dicom"
 	"github.com/halong-gateway/halong/dicom/dataset"
-	"github.com/halong-gateway/halong/dicom/tag"
 )
 
 // Match tells whether a data set matches the key: any value of the attribute
@@ -20,10 +20,11 @@ import (
 // person names, where case, diacritics and trailing components do not.
 func (k Key) Match(s *dataset.Set) bool { return MatchAll([]Key{k}, s) }
 
-// MatchAll tells whether a data set matches all keys. Keys inside the same
-// sequence must match in the same item (C.2.2.2.6); date and time ranges that
-// belong together are combined (see Combine).
-func MatchAll(keys []Key, s *dataset.Set) bool {
+// MatchAll is Rules.MatchAll with the zero Rules.
+func MatchAll(keys []Key, s *dataset.Set) bool { return Rules{}.MatchAll(keys, s) }
+
+// all tells whether a data set, or an item of it, matches the keys.
+func (m *matcher) all(keys []Key, s *dataset.Set) bool {
 	var here []Key
 	inside := map[dicom.Tag][]Key{}
 	for _, k := range keys {
@@ -32,61 +33,91 @@ func MatchAll(keys []Key, s *dataset.Set) bool {
 		case len(k.Path) == 1:
 			here = append(here, k)
 		default:
-			inside[k.Path[0]] = append(inside[k.Path[0]], Key{k.Path[1:], k.VR, k.Values})
+			in := k
+			in.Path = k.Path[1:]
+			inside[k.Path[0]] = append(inside[k.Path[0]], in)
 		}
 	}
-	moments, rest := Combine(here)
-	for _, m := range moments {
-		if !m.match(s) {
+	moments, rest := Combine(here, m.Separate)
+	for i := range moments {
+		if !m.moment(&moments[i], s) {
 			return false
 		}
 	}
-	for _, k := range rest {
-		if !k.matchElement(s) {
+	for i := range rest {
+		if !m.element(&rest[i], s) {
 			return false
 		}
 	}
 	for t, sub := range inside {
 		e := s.Get(t)
-		if e == nil || !slices.ContainsFunc(e.Items, func(item *dataset.Set) bool { return MatchAll(sub, item) }) {
+		if e == nil || !slices.ContainsFunc(e.Items, func(item *dataset.Set) bool { return m.all(sub, item) }) {
 			return false
 		}
 	}
 	return true
 }
 
-func (m Moment) match(s *dataset.Set) bool {
-	date, ok := NormalizeDate(s.String(m.Date.Tag()))
+func (m *matcher) moment(k *Moment, s *dataset.Set) bool {
+	day, clock := m.dateTime(s.String(k.Date.Tag()), s.String(k.Time.Tag()))
+	date, ok := NormalizeDate(day)
 	if !ok {
 		return false
 	}
-	clock, ok := NormalizeTime(s.String(m.Time.Tag()))
-	if !ok {
+	if clock, ok = NormalizeTime(clock); !ok {
 		clock = "000000.000000"
 	}
-	return within(date+clock, date+clock, interval{lo: m.Lo, hi: m.Hi})
+	return within(date+clock, date+clock, interval{lo: k.Lo, hi: k.Hi})
 }
 
-func (k Key) matchElement(s *dataset.Set) bool {
-	e := s.Get(k.Tag())
-	if e == nil {
-		return false
+func (m *matcher) element(k *Key, s *dataset.Set) bool {
+	var found []string
+	if e := s.Get(k.Tag()); e != nil {
+		found = values(s, e)
 	}
-	for _, v := range values(s, e) {
-		if slices.ContainsFunc(k.Values, func(want string) bool { return k.matchValue(want, v, s) }) {
-			return true
+	switch {
+	case k.Empty:
+		return !slices.ContainsFunc(found, func(v string) bool { return trim(k.VR, v) != "" })
+	case len(found) == 1 && (k.VR == dicom.DA || k.VR == dicom.TM) && m.adjusts():
+		found = []string{m.local(k, s, found[0])}
+	}
+	matches := func(want string) bool {
+		return slices.ContainsFunc(found, func(v string) bool { return m.value(k, want, v) })
+	}
+	if !k.Every {
+		return slices.ContainsFunc(k.Values, matches)
+	}
+	for _, want := range k.Values {
+		if !matches(want) {
+			return false
 		}
 	}
-	return false
+	return true
 }
 
-// matchValue compares one value of the key with one of the data set.
-func (k Key) matchValue(want, value string, s *dataset.Set) bool {
+// local brings a date or time into the zone of the keys.
+func (m *matcher) local(k *Key, s *dataset.Set, v string) string {
+	other, isDate, ok := partner(k.Tag())
 	switch {
+	case ok && isDate:
+		_, v = m.dateTime(s.String(other), v)
+	case ok:
+		v, _ = m.dateTime(v, s.String(other))
+	case k.VR == dicom.TM:
+		_, v = m.dateTime("", v)
+	}
+	return v
+}
+
+// value compares one value of the key with one of the data set.
+func (m *matcher) value(k *Key, want, value string) bool {
+	switch {
+	case k.VR == dicom.PN && m.Fuzzy:
+		return MatchNameFuzzily(want, value)
 	case k.VR == dicom.PN:
 		return MatchName(want, value)
 	case temporal(k.VR):
-		return matchTemporal(k.VR, want, value, s)
+		return m.temporal(k.VR, want, value)
 	case numeric(k.VR):
 		a, okA := number(want)
 		b, okB := number(value)
@@ -99,7 +130,7 @@ func (k Key) matchValue(want, value string, s *dataset.Set) bool {
 	return want == value
 }
 
-func matchTemporal(vr dicom.VR, want, value string, s *dataset.Set) bool {
+func (m *matcher) temporal(vr dicom.VR, want, value string) bool {
 	asked, err := parseInterval(vr, want)
 	if err != "" {
 		return false
@@ -108,23 +139,34 @@ func matchTemporal(vr dicom.VR, want, value string, s *dataset.Set) bool {
 	if err != "" {
 		return false
 	}
-	if vr == dicom.DT && asked.zoned != found.zoned {
-		if asked.zoned {
-			found = inUTC(found, s)
-		} else if found, err = moment(vr, value[:len(value)-5]); err != "" {
+	if vr == dicom.DT {
+		if found, err = m.alike(found, asked.zoned, value); err != "" {
 			return false
 		}
 	}
 	return within(found.lo, found.hi, asked)
 }
 
-// inUTC uses the data set's Timezone Offset From UTC, if any.
-func inUTC(i interval, s *dataset.Set) interval {
-	offset, ok := ParseOffset(s.String(tag.TimezoneOffsetFromUTC))
-	if !ok {
-		return i
+// alike brings a date-time of the data set to where that of the key is: to UTC if the key has an offset, else into the
+// zone of the keys, as far as that and its own are known.
+func (m *matcher) alike(found interval, zoned bool, value string) (interval, string) {
+	switch {
+	case zoned && !found.zoned && m.hasOwn:
+		return found.shifted(-m.own), ""
+	case zoned && !found.zoned && m.hasAsked:
+		return found.shifted(-m.asked), ""
+	case !zoned && found.zoned && m.hasAsked:
+		return found.shifted(m.asked), ""
+	case !zoned && found.zoned:
+		return moment(dicom.DT, value[:len(value)-5])
+	case !zoned && !found.zoned && m.adjusts():
+		return found.shifted(m.asked - m.own), ""
 	}
-	return interval{shift(i.lo, -offset), shift(i.hi, -offset), true}
+	return found, ""
+}
+
+func (i interval) shifted(by time.Duration) interval {
+	return interval{shift(i.lo, by), shift(i.hi, by), i.zoned}
 }
 
 // within tells whether the moment that a value begins with lies in the

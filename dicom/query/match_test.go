@@ -136,7 +136,7 @@ func TestCombined(t *testing.T) {
 		{"20200101-20200102", "00", true, 0},
 	} {
 		keys := []query.Key{key(t, dicom.TM, c.time, tag.StudyTime), key(t, dicom.LO, "PID 1", tag.PatientID), key(t, dicom.DA, c.date, tag.StudyDate)}
-		moments, rest := query.Combine(keys)
+		moments, rest := query.Combine(keys, false)
 		if len(moments) != c.moments || len(rest) != 3-2*c.moments {
 			t.Errorf("%s %s: %d moments, %d other keys", c.date, c.time, len(moments), len(rest))
 		}

@@ -102,7 +102,7 @@ func (f *find) run(ctx context.Context) error {
 
 // rows asks the index.
 func (f *find) rows(ctx context.Context) iter.Seq2[storage.Row, error] {
-	q := storage.Query{Level: f.level.stored(), Keys: f.keys, Fuzzy: f.fuzzy}
+	q := storage.Query{Level: f.level.stored(), Keys: f.keys, Rules: f.rules}
 	return f.service.archive.Find(ctx, f.scope, q)
 }
 

@@ -40,7 +40,7 @@ type identifier struct {
 	charset    []string     // Specific Character Set as it was sent
 	syntax     *dicom.TransferSyntax
 	relational bool
-	fuzzy      bool
+	rules      query.Rules
 	keys       []query.Key // that restrict
 	wanted     []wanted    // attributes to return, sorted
 	ignored    bool        // there was a key that nothing is matched by
@@ -86,7 +86,7 @@ func readIdentifier(rq *dimse.Request, m *model) (*identifier, error) {
 	for _, e := range rq.Association.Peer().Extended {
 		if e.SOPClass == rq.Context.AbstractSyntax {
 			x.relational = set(e.Application, extRelational)
-			x.fuzzy = set(e.Application, extFuzzy)
+			x.rules.Fuzzy = set(e.Application, extFuzzy)
 		}
 	}
 	return x, nil

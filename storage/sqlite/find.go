@@ -20,7 +20,7 @@ func (db *DB) Find(ctx context.Context, scope halong.Scope, q storage.Query) ite
 	const op = "sqlite.Find"
 	return func(yield func(storage.Row, error) bool) {
 		s := db.newSearch(ctx, scope, q.Level)
-		s.fuzzy = q.Fuzzy
+		s.rules = q.Rules
 		s.put(q.Keys)
 		if len(s.seen) == 0 {
 			return

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -43,7 +44,7 @@ func (s *search) plan() (*plan, error) {
 	for _, k := range s.keys[storage.LevelStudy] {
 		if k.Path[0] == tag.ModalitiesInStudy && s.merged {
 			p.exact = false // the other copies' modalities count too
-		} else if !p.key(k) {
+		} else if !p.key(k, s.rules.Zone != "") {
 			p.exact = false
 		}
 	}
@@ -78,8 +79,8 @@ func (s *search) facilities(p *plan) {
 }
 
 // key adds the conditions for one key, and chooses the index if it is selective.
-// It tells whether the conditions are exact.
-func (p *plan) key(k query.Key) bool {
+// It tells whether the conditions are exact; zoned tells that times are adjusted before they are compared.
+func (p *plan) key(k query.Key, zoned bool) bool {
 	if len(k.Path) > 1 {
 		return false
 	}
@@ -99,12 +100,12 @@ func (p *plan) key(k query.Key) bool {
 		p.in("s.study_id", nfc(k.Values))
 		return true
 	case t == tag.StudyDate && k.VR == dicom.DA && (kind == query.Single || kind == query.Range):
-		return p.dates("s.date", k)
+		return p.dates("s.date", k, zoned)
 	case t == tag.PatientBirthDate && k.VR == dicom.DA && (kind == query.Single || kind == query.Range):
-		return p.dates("s.birth", k)
-	case t == tag.PatientName && kind != query.List:
+		return p.dates("s.birth", k, zoned)
+	case t == tag.PatientName && (kind == query.Single || kind == query.Wildcard):
 		p.words("s.name", k)
-	case t == tag.ReferringPhysicianName && kind != query.List:
+	case t == tag.ReferringPhysicianName && (kind == query.Single || kind == query.Wildcard):
 		p.words("s.referring", k)
 	case t == tag.ModalitiesInStudy && kind == query.Single:
 		p.and(`instr(s.modalities, ?) > 0`, `\`+k.Values[0]+`\`)
@@ -132,9 +133,12 @@ func (p *plan) use(index string) {
 	}
 }
 
-// dates narrows to a range of days.
-func (p *plan) dates(column string, k query.Key) bool {
+// dates narrows to a range of days, with those around it that time zones can be apart.
+func (p *plan) dates(column string, k query.Key, zoned bool) bool {
 	lo, hi := k.Range()
+	if zoned {
+		lo, hi = days(lo, -2), days(hi, 2)
+	}
 	if lo == "" {
 		lo = "0" // leaves out what has no date
 	}
@@ -142,7 +146,16 @@ func (p *plan) dates(column string, k query.Key) bool {
 	if hi != "" {
 		p.and(column+" <= ?", hi)
 	}
-	return true
+	return !zoned
+}
+
+// days gives the date that is n days after another; empty if that is.
+func days(date string, n int) string {
+	t, err := time.Parse("20060102", date)
+	if err != nil {
+		return date
+	}
+	return t.AddDate(0, 0, n).Format("20060102")
 }
 
 // mostWords bounds the conditions that one name makes.
@@ -223,7 +236,7 @@ func (s *search) prefix(t dicom.Tag, form func(string) string) (lo, hi string) {
 			continue
 		}
 		v := k.Values[0]
-		if k.VR == dicom.PN && (s.fuzzy || strings.Contains(v, "=")) {
+		if k.VR == dicom.PN && (s.rules.Fuzzy || strings.Contains(v, "=")) {
 			continue // the words of the name may stand in any order, or in any group
 		}
 		if i := strings.IndexAny(v, "*?"); i >= 0 {

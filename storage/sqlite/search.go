@@ -23,7 +23,7 @@ type search struct {
 	level    storage.Level
 	keys     [storage.LevelInstance + 1][]query.Key // by the level they are matched at
 	deepest  storage.Level                          // that has keys
-	fuzzy    bool
+	rules    query.Rules
 	retrieve bool // read what retrieval needs instead of attributes
 	all      bool // every version of every facility, nothing merged
 
@@ -97,28 +97,5 @@ func both(a, b []string) []string {
 
 // matches tells whether the attributes match the keys of a level.
 func (s *search) matches(level storage.Level, a *dataset.Set) bool {
-	keys := s.keys[level]
-	if !s.fuzzy {
-		return query.MatchAll(keys, a)
-	}
-	exact := make([]query.Key, 0, len(keys))
-	for _, k := range keys {
-		if k.VR != dicom.PN || len(k.Path) > 1 {
-			exact = append(exact, k)
-		} else if !matchFuzzily(k, a) {
-			return false
-		}
-	}
-	return query.MatchAll(exact, a)
-}
-
-func matchFuzzily(k query.Key, a *dataset.Set) bool {
-	for _, name := range a.Strings(k.Path[0]) {
-		for _, v := range k.Values {
-			if query.MatchNameFuzzily(v, name) {
-				return true
-			}
-		}
-	}
-	return false
+	return s.rules.MatchAll(s.keys[level], a)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/dicom/query"
 	"github.com/halong-gateway/halong/dicom/tag"
 	"github.com/halong-gateway/halong/storage"
 )
@@ -76,7 +77,7 @@ func indexFind(t *testing.T, x storage.Index) {
 			t.Errorf("studies with %v: %s", c.keys, diff)
 		}
 	}
-	fuzzy := storage.Query{Level: storage.LevelStudy, Fuzzy: true}
+	fuzzy := storage.Query{Level: storage.LevelStudy, Rules: query.Rules{Fuzzy: true}}
 	if diff := cmp.Diff([]string{"1"}, find(t, x, halong.Everything(), fuzzy, "PatientName=duc ngu")); diff != "" {
 		t.Errorf("fuzzy: %s", diff)
 	}

@@ -1,0 +1,60 @@
+package query
+
+import (
+	"strings"
+	"time"
+
+	"github.com/halong-gateway/halong/dicom"
+)
+
+// Shift moves a date (DA) with its time (TM), in any form that NormalizeDate and NormalizeTime read, by a difference between
+// time zones. A date without a time stays as it is, and a time without a date goes around the clock; so does what cannot
+// be understood. A time stays as exact as it was.
+func Shift(date, clock string, by time.Duration) (string, string) {
+	t, ok := NormalizeTime(clock)
+	if !ok {
+		return date, clock
+	}
+	d, dated := NormalizeDate(date)
+	if !dated {
+		d = "20000101"
+	}
+	moved := shift(d+t, by)
+	clock = moved[8:][:exact(len(strings.ReplaceAll(clock, ":", "")), 2, by)]
+	if !dated {
+		return date, clock
+	}
+	return moved[:8], clock
+}
+
+// ShiftDateTime moves a date-time (DT) without an offset from UTC by a difference between time zones. One with an offset, or without
+// hours, stays as it is.
+func ShiftDateTime(v string, by time.Duration) string {
+	i, ok := dateTime(v)
+	if !ok || i.zoned || len(v) < 10 {
+		return v
+	}
+	return shift(i.lo, by)[:exact(len(v), 10, by)]
+}
+
+// exact gives the length of a value after it was moved: one that ends with the hour, which has that length, needs minutes
+// when the difference has some.
+func exact(length, hour int, by time.Duration) int {
+	if length == hour && by%time.Hour != 0 {
+		return length + 2
+	}
+	return length
+}
+
+// partner gives the other half of a date and time that belong together, and whether it is the date.
+func partner(t dicom.Tag) (other dicom.Tag, isDate, ok bool) {
+	for _, p := range pairs {
+		switch t {
+		case p[0]:
+			return p[1], false, true
+		case p[1]:
+			return p[0], true, true
+		}
+	}
+	return 0, false, false
+}
