@@ -95,12 +95,12 @@ func TestPeers(t *testing.T) {
 		{"CT1", "10.2.0.8", "", false},
 		{"ANY", "192.168.0.9", "BV3", true},
 	} {
-		p, ok := ps.Match(c.ae, netip.MustParseAddr(c.addr))
+		p, ok := ps.Match(Caller{AE: c.ae, Addr: netip.MustParseAddr(c.addr)})
 		if p.Facility != c.want || ok != c.ok {
 			t.Errorf("%s at %s: %q, %v", c.ae, c.addr, p.Facility, ok)
 		}
 	}
-	if _, ok := Peers(nil).Match("X", netip.MustParseAddr("8.8.8.8")); !ok {
+	if _, ok := Peers(nil).Match(Caller{AE: "X", Addr: netip.MustParseAddr("8.8.8.8")}); !ok {
 		t.Error("an empty list must let everybody in")
 	}
 	if _, err := ParseNet("10.1.2.3/16"); err == nil {

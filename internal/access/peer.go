@@ -1,6 +1,7 @@
 package access
 
 import (
+	"crypto/x509"
 	"errors"
 	"net"
 	"net/netip"
@@ -11,26 +12,39 @@ import (
 
 // Peer is one line of an allow-list. Empty fields match everything.
 type Peer struct {
-	AE       string       // calling AE title; DICOM alone
-	Net      netip.Prefix // the zero Prefix matches every address
-	Facility halong.Facility
-	Charset  string // MLLP alone: how the peer's messages are encoded, when MSH-18 is absent or wrong
+	AE          string       // calling AE title; DICOM alone
+	Net         netip.Prefix // the zero Prefix matches every address
+	Certificate Certificate  // the line matches over TLS alone, with this certificate; DICOM alone
+	Facility    halong.Facility
+	Facilities  []halong.Facility // further ones that the peer sees, and may store into by their AE titles
+	Charset     string            // MLLP alone: how the peer's messages are encoded, when MSH-18 is absent or wrong
+}
+
+// Caller is what an allow-list is asked about.
+type Caller struct {
+	AE       string // calling AE title; empty for MLLP
+	Addr     netip.Addr
+	Shown    *x509.Certificate // the certificate whose key the peer proved to have; nil without one
+	Verified bool              // a trusted authority vouches for Shown
 }
 
 // Peers is an allow-list. The first line that matches decides; an empty list
 // lets everybody in.
 type Peers []Peer
 
-// Match finds the line for a calling AE title and an address. Spaces around AE
-// titles do not count, their case does (PS3.8 9.3.2, PS3.5 6.2).
-func (ps Peers) Match(ae string, addr netip.Addr) (Peer, bool) {
-	ae = strings.TrimSpace(ae)
-	addr = addr.Unmap().WithZone("")
+// Match finds the line for a caller. Spaces around AE titles do not count, their
+// case does (PS3.8 9.3.2, PS3.5 6.2).
+func (ps Peers) Match(c Caller) (Peer, bool) {
+	ae := strings.TrimSpace(c.AE)
+	addr := c.Addr.Unmap().WithZone("")
 	for _, p := range ps {
 		if p.AE != "" && p.AE != ae {
 			continue
 		}
 		if p.Net.IsValid() && !p.Net.Contains(addr) {
+			continue
+		}
+		if !p.Certificate.admits(c.Shown, c.Verified) {
 			continue
 		}
 		return p, true

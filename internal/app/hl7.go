@@ -35,8 +35,8 @@ func (a *App) addHL7() error {
 	}
 	in := a.data.intakeConfig(a.config, a.log)
 	in.Peer = func(from netip.Addr) intake.Rule {
-		p, _ := peers.Match("", from)
-		if p == (access.Peer{}) {
+		p, _ := peers.Match(access.Caller{Addr: from})
+		if p.Facility == "" {
 			p.Facility = a.config.Facility
 		}
 		return intake.Rule{Facility: p.Facility, Charset: p.Charset}
@@ -48,7 +48,7 @@ func (a *App) addHL7() error {
 	s := mllp.NewServer(mllp.Config{
 		Handler: intake.New(in),
 		Admit: func(p mllp.Peer) bool {
-			_, ok := peers.Match("", p.Addr)
+			_, ok := peers.Match(access.Caller{Addr: p.Addr})
 			return ok
 		},
 		IdleTimeout: c.Idle.Std(),

@@ -2,10 +2,8 @@ package app
 
 import (
 	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
-	"os"
+	"log/slog"
 
 	"github.com/halong-gateway/halong/internal/app/config"
 )
@@ -21,33 +19,75 @@ var suites = []uint16{
 	tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
 }
 
-// serverTLS loads certificates (DICOM PS3.15 B.12, BCP 195 profile); nil when
-// none are configured. With a client CA every client must show a certificate of it.
-func serverTLS(c config.TLS) (*tls.Config, error) {
+// profile is what all connections have in common: the BCP 195 RFC 8996, 9325 TLS Secure Transport Connection Profile (PS3.15
+// B.12). TLS 1.2 or later; renegotiation, compression and 0-RTT are not there at all in crypto/tls, as server.
+func profile() *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, CipherSuites: suites, Renegotiation: tls.RenegotiateNever}
+}
+
+// serverProfile is the profile for a listener. Where peers are asked for certificates, every handshake asks again: a
+// resumed session would outlive the authority's removal.
+func serverProfile(auth tls.ClientAuthType, protocols ...string) func(material) *tls.Config {
+	return func(m material) *tls.Config {
+		t := profile()
+		t.NextProtos, t.ClientCAs, t.ClientAuth = protocols, m.ca, auth
+		t.SessionTicketsDisabled = auth != tls.NoClientCert
+		if m.pair != nil {
+			t.Certificates = []tls.Certificate{*m.pair}
+		}
+		return t
+	}
+}
+
+// clientProfile is the profile for connections that we open.
+func clientProfile(serverName string) func(material) *tls.Config {
+	return func(m material) *tls.Config {
+		t := profile()
+		t.ServerName, t.RootCAs = serverName, m.ca
+		if m.pair != nil {
+			t.Certificates = []tls.Certificate{*m.pair}
+		}
+		return t
+	}
+}
+
+// serving gives the configuration of a listener: each handshake is done with the files as they are then.
+func (c *credentials) serving() *tls.Config {
+	t := c.current().Clone()
+	t.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return c.current(), nil }
+	return t
+}
+
+// httpTLS loads the certificates of HTTP; nil when none are configured. With a client CA every client must show a
+// certificate of it.
+func httpTLS(c config.TLS, log *slog.Logger) (*tls.Config, error) {
 	if c.Cert == "" {
 		return nil, nil
 	}
-	pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
+	auth := tls.NoClientCert
+	if c.ClientCA != "" {
+		auth = tls.RequireAndVerifyClientCert
+	}
+	x, err := newCredentials(credentialFiles{c.Cert, c.Key, c.ClientCA}, serverProfile(auth, "h2", "http/1.1"), log)
 	if err != nil {
 		return nil, fmt.Errorf("http.tls: %w", err)
 	}
-	t := &tls.Config{
-		Certificates: []tls.Certificate{pair},
-		MinVersion:   tls.VersionTLS12,
-		CipherSuites: suites,
-		NextProtos:   []string{"h2", "http/1.1"},
+	return x.serving(), nil
+}
+
+// dicomTLS loads the certificates of DICOM. Without a client CA peers are asked for certificates where dicom.peers knows
+// some by their fingerprint; those are not verified otherwise.
+func dicomTLS(c *config.DICOM, log *slog.Logger) (*tls.Config, error) {
+	auth := tls.RequestClientCert
+	switch {
+	case c.TLS.Mutual():
+		auth = tls.RequireAndVerifyClientCert
+	case c.TLS.ClientCA != "":
+		auth = tls.VerifyClientCertIfGiven
 	}
-	if c.ClientCA == "" {
-		return t, nil
-	}
-	pem, err := os.ReadFile(c.ClientCA)
+	x, err := newCredentials(credentialFiles{c.TLS.Cert, c.TLS.Key, c.TLS.ClientCA}, serverProfile(auth), log)
 	if err != nil {
-		return nil, fmt.Errorf("http.tls.client_ca: %w", err)
+		return nil, fmt.Errorf("dicom.tls: %w", err)
 	}
-	t.ClientCAs = x509.NewCertPool()
-	if !t.ClientCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("http.tls.client_ca: %w", errors.New("no certificate in the file"))
-	}
-	t.ClientAuth = tls.RequireAndVerifyClientCert
-	return t, nil
+	return x.serving(), nil
 }

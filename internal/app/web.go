@@ -18,7 +18,7 @@ import (
 
 // addHTTP makes the HTTP server: DICOMweb, the API, pages, health and metrics.
 func (a *App) addHTTP() error {
-	t, err := serverTLS(a.config.HTTP.TLS)
+	t, err := httpTLS(a.config.HTTP.TLS, a.log)
 	if err != nil {
 		return err
 	}

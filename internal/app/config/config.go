@@ -8,48 +8,23 @@ import (
 
 // Config is the whole of halong.yaml.
 type Config struct {
-	AE       string          `yaml:"ae"`       // our AE title
-	Data     string          `yaml:"data"`     // folder of index and blobs
-	Facility halong.Facility `yaml:"facility"` // what belongs to no rule below
-	Insecure bool            `yaml:"insecure"` // listen beyond loopback without allow-lists and tokens
-	Drain    Duration        `yaml:"drain"`    // how long a stop waits for running work
-	Log      Log             `yaml:"log"`
-	DICOM    DICOM           `yaml:"dicom"`
-	HL7      HL7             `yaml:"hl7"`
-	HTTP     HTTP            `yaml:"http"`
-	Storage  Storage         `yaml:"storage"`
+	AE         string          `yaml:"ae"`         // our AE title
+	Data       string          `yaml:"data"`       // folder of index and blobs
+	Facility   halong.Facility `yaml:"facility"`   // what belongs to no rule below
+	Facilities []Facility      `yaml:"facilities"` // those that have an AE title of their own
+	Insecure   bool            `yaml:"insecure"`   // listen beyond loopback without allow-lists and tokens
+	Drain      Duration        `yaml:"drain"`      // how long a stop waits for running work
+	Log        Log             `yaml:"log"`
+	DICOM      DICOM           `yaml:"dicom"`
+	HL7        HL7             `yaml:"hl7"`
+	HTTP       HTTP            `yaml:"http"`
+	Storage    Storage         `yaml:"storage"`
 }
 
 // Log says how and what to log.
 type Log struct {
 	Format string `yaml:"format"` // text | json
 	Level  string `yaml:"level"`  // debug | info | warn | error
-}
-
-// DICOM is the upper layer listener and whom it lets in.
-type DICOM struct {
-	Listen            string        `yaml:"listen"` // host:port; "off" for none
-	CheckCalledAE     bool          `yaml:"check_called_ae"`
-	UnknownSOPClasses string        `yaml:"unknown_sop_classes"` // accept | reject
-	MaxAssociations   int           `yaml:"max_associations"`
-	MaxPerPeer        int           `yaml:"max_associations_per_peer"`
-	Idle              Duration      `yaml:"idle"` // an association without a PDU for so long is aborted
-	Peers             []DICOMPeer   `yaml:"peers"`
-	Destinations      []Destination `yaml:"destinations"`
-}
-
-// DICOMPeer is a line of dicom.peers.
-type DICOMPeer struct {
-	AE       string          `yaml:"ae"`
-	Address  string          `yaml:"address"` // IP address or network
-	Facility halong.Facility `yaml:"facility"`
-}
-
-// Destination is an Application Entity that objects are sent to.
-type Destination struct {
-	AE      string `yaml:"ae"`
-	Address string `yaml:"address"` // host:port
-	TLS     bool   `yaml:"tls"`
 }
 
 // HL7 is the MLLP listener and whom it lets in.
@@ -121,8 +96,9 @@ func Default() *Config {
 		Drain:    Duration(20 * time.Second),
 		Log:      Log{Format: "text", Level: "info"},
 		DICOM: DICOM{
-			Listen: "127.0.0.1:11112", UnknownSOPClasses: "accept",
-			MaxAssociations: 256, MaxPerPeer: 64, Idle: Duration(10 * time.Minute),
+			Listen: "127.0.0.1:11112", TLS: DICOMTLS{Listen: Off}, UnknownSOPClasses: "accept",
+			MaxAssociations: 256, MaxPerPeer: 64, AsyncOperations: 8, Idle: Duration(10 * time.Minute),
+			Identity: Identity{Verifier: Verifier{Timeout: Duration(5 * time.Second)}},
 		},
 		HL7:     HL7{Listen: "127.0.0.1:2575", Idle: Duration(10 * time.Minute)},
 		HTTP:    HTTP{Listen: "127.0.0.1:8080", Base: "/"},
