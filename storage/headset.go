@@ -71,11 +71,23 @@ func newHeadSet(open func() *dataset.Reader, src io.ReaderAt, ts *dicom.Transfer
 		return h, err
 	}
 	for i := range h.bulk {
-		b := &h.bulk[i]
-		set.Elements = append(set.Elements, dataset.Element{Tag: b.tag, VR: b.vr, Value: h.empty})
+		h.standIn(&h.bulk[i])
 	}
 	slices.SortStableFunc(set.Elements, func(a, b dataset.Element) int { return cmp.Compare(a.Tag, b.Tag) })
 	return h, nil
+}
+
+// standIn makes the element that stands for a stored value. Of fragments that lie elsewhere the
+// set has an element already, without any.
+func (h *headSet) standIn(b *storedValue) {
+	e := dataset.Element{Tag: b.tag, VR: b.vr, Value: h.empty}
+	for i := range h.set.Elements {
+		if x := &h.set.Elements[i]; b.fragments && x.Tag == b.tag && x.Value == nil && x.Fragments == nil {
+			*x = e
+			return
+		}
+	}
+	h.set.Elements = append(h.set.Elements, e)
 }
 
 // findStored finds the values that are not in the stream of r but in src.
