@@ -62,6 +62,8 @@ type Identities struct {
 var (
 	ErrNoIdentity    = errors.New("no identity, and one is required")
 	ErrWrongIdentity = errors.New("unknown user or wrong passcode")
+	ErrUnverified    = errors.New("the verifier does not know it")
+	ErrUnavailable   = errors.New("the verifier cannot be asked")
 )
 
 // Identify checks a claim, nil when the peer made none. Without an error it gives the identity, or nil when there is none

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/halong-gateway/halong"
@@ -34,21 +35,28 @@ type Metrics interface {
 
 // Config says what is served, and to whom.
 type Config struct {
-	Storer        Storer
-	Archive       Archive                 // answers queries and retrievals; nil for none
-	Commitments   storage.CommitmentIndex // keeps Storage Commitments, with Archive; nil for none
-	Reports       dimse.Service           // takes N-EVENT-REPORTs of commitments that others were asked for; nil for none
-	Destinations  []Destination           // of C-MOVE, and of Storage Commitment's reports
-	AE            string                  // our AE title
-	CheckCalledAE bool                    // refuse Associations that ask for another title than AE
+	Storer       Storer
+	Archive      Archive                 // answers queries and retrievals; nil for none
+	Commitments  storage.CommitmentIndex // keeps Storage Commitments, with Archive; nil for none
+	Reports      dimse.Service           // takes N-EVENT-REPORTs of commitments that others were asked for; nil for none
+	Destinations []Destination           // of C-MOVE, and of Storage Commitment's reports
+	AE           string                  // our AE title
+	// Titles are further AE titles of ours, and whose they are: Associations that call one are with that facility.
+	Titles        map[string]halong.Facility
+	CheckCalledAE bool // refuse Associations that call another title than AE and those of Titles
 	// RejectUnknown refuses SOP Classes that are not in PS3.6 annex A; else they are taken as Storage.
 	RejectUnknown bool
-	Peers         access.Peers    // allow-list; empty lets everybody in
-	Facility      halong.Facility // of objects from peers that have none of their own
+	Peers         access.Peers // allow-list; empty lets everybody in
+	// Strangers is what those see who are not in Peers; they may store too. nil keeps them out, or, without Peers, tells
+	// nobody apart.
+	Strangers  *halong.Scope
+	Identities *access.Identities // users; nil asks nobody who it is
+	Facility   halong.Facility    // of objects from peers that have none of their own
 
 	MaxLength       uint32 // Maximum Length Received announced; default 128 KiB
 	MaxAssociations int    // default 256
 	MaxPerPeer      int    // by IP address; default 64
+	AsyncOperations uint16 // requests that a peer may have under way on one Association; default 1
 	Timeouts        dimse.Timeouts
 
 	Metrics Metrics // may be nil
@@ -64,6 +72,10 @@ type Server struct {
 	commit *committer // nil for none
 	dimse  dimse.Server
 	facade observer
+
+	mu       sync.Mutex
+	serving  int    // listeners
+	stopWork func() // ends the committer, when the last one does
 }
 
 // New makes a Server that serves nobody yet.
@@ -83,20 +95,40 @@ func New(cfg Config) *Server {
 	}
 	s.dimse.Mux, s.dimse.Policy, s.dimse.Observe = s.mux(), s.admit, &s.facade
 	s.dimse.MaxLength, s.dimse.Timeouts = cfg.MaxLength, cfg.Timeouts
-	s.dimse.MaxAssociations, s.dimse.MaxPerPeer = cfg.MaxAssociations, cfg.MaxPerPeer
+	s.dimse.MaxAssociations, s.dimse.MaxPerPeer, s.dimse.AsyncOperations = cfg.MaxAssociations, cfg.MaxPerPeer, cfg.AsyncOperations
 	return s
 }
 
-// Serve accepts Associations until Shutdown, then gives dimse.ErrServerClosed. It is called once. Meanwhile
-// Storage Commitments are worked on, also those from before.
+// Serve accepts Associations until Shutdown, then gives dimse.ErrServerClosed. It may be called for several
+// listeners at once. Meanwhile Storage Commitments are worked on, also those from before.
 func (s *Server) Serve(l net.Listener) error {
 	if s.commit != nil {
-		ctx, stop := context.WithCancel(context.Background())
-		done := make(chan struct{})
-		go func() { defer close(done); s.commit.run(ctx) }()
-		defer func() { stop(); <-done }()
+		s.work()
+		defer s.rest()
 	}
 	return s.dimse.Serve(l)
+}
+
+// work starts the committer with the first listener.
+func (s *Server) work() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.serving++; s.serving > 1 {
+		return
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); s.commit.run(ctx) }()
+	s.stopWork = func() { stop(); <-done }
+}
+
+// rest ends it with the last one.
+func (s *Server) rest() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.serving--; s.serving == 0 {
+		s.stopWork()
+	}
 }
 
 // Shutdown takes no new Associations and waits for running ones; when ctx ends
@@ -107,7 +139,7 @@ func (s *Server) Shutdown(ctx context.Context) error { return s.dimse.Shutdown(c
 func (s *Server) mux() *dimse.Mux {
 	m := &dimse.Mux{}
 	m.Handle(dicom.VerificationSOPClass, dimse.Offer{Service: verification{}, Accepts: nativeSyntax})
-	store := dimse.Offer{Service: &storageService{storer: s.cfg.Storer, log: s.cfg.Log, serves: s.servesStorage}, Accepts: pixelSyntax, PeerSCP: s.cfg.Archive != nil}
+	store := dimse.Offer{Service: &storageService{storer: s.cfg.Storer, log: s.cfg.Log, serves: s.servesStorage}, Accepts: pixelSyntax, PeerSCP: s.cfg.Archive != nil, Concurrent: true}
 	m.HandleFunc(s.servesStorage, store)
 	if s.cfg.Archive != nil {
 		s.queryRetrieve(m)
@@ -124,9 +156,9 @@ func (s *Server) queryRetrieve(m *dimse.Mux) {
 	for i := range models {
 		x := &models[i]
 		offer := func(class dicom.UID, service dimse.Service) {
-			m.Handle(class, dimse.Offer{Service: service, Accepts: nativeSyntax, Extended: extended})
+			m.Handle(class, dimse.Offer{Service: forSeeing{service}, Accepts: nativeSyntax, Extended: extendedRetrieve})
 		}
-		offer(x.find, &findService{c.Archive, x, c.AE, c.Log})
+		m.Handle(x.find, dimse.Offer{Service: &findService{c.Archive, x, c.AE, c.Log}, Accepts: nativeSyntax, Extended: extendedFind})
 		offer(x.get, &getService{c.Archive, x, c.Log})
 		offer(x.move, &moveService{c.Archive, x, c.AE, c.Destinations, c.Timeouts, c.Log})
 	}
