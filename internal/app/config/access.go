@@ -8,26 +8,6 @@ import (
 	"github.com/halong-gateway/halong/internal/access"
 )
 
-// DICOMPeers gives dicom.peers as an allow-list.
-func (c *Config) DICOMPeers() (access.Peers, error) {
-	var out access.Peers
-	for i, p := range c.DICOM.Peers {
-		if p.AE == "" && p.Address == "" {
-			return nil, wrong(fmt.Sprintf("dicom.peers[%d]", i), "ae, address or both are needed")
-		}
-		if p.AE != "" && !validAE(p.AE) {
-			return nil, wrong(fmt.Sprintf("dicom.peers[%d].ae", i), "%q is not an AE title", p.AE)
-		}
-		peer, err := c.peer(p.Address, p.Facility)
-		if err != nil {
-			return nil, wrong(fmt.Sprintf("dicom.peers[%d]", i), "%w", err)
-		}
-		peer.AE = p.AE
-		out = append(out, peer)
-	}
-	return out, nil
-}
-
 // HL7Peers gives hl7.peers as an allow-list.
 func (c *Config) HL7Peers() (access.Peers, error) {
 	var out access.Peers

@@ -21,6 +21,7 @@ func (c *Config) Check() error {
 		c.checkListeners(),
 		c.checkExposure(),
 		c.checkTLS(),
+		c.checkDICOM(),
 		c.checkLists(),
 	)
 }
@@ -77,6 +78,7 @@ func (c *Config) checkListeners() error {
 		off         bool
 	}{
 		{"dicom.listen", c.DICOM.Listen, true},
+		{"dicom.tls.listen", c.DICOM.TLS.Listen, true},
 		{"hl7.listen", c.HL7.Listen, true},
 		{"http.listen", c.HTTP.Listen, false},
 	} {
@@ -109,8 +111,11 @@ func (c *Config) checkExposure() error {
 			errs = append(errs, wrong(key, "%s is reachable beyond this machine; set %s, or say --insecure", listen, need))
 		}
 	}
-	if len(c.DICOM.Peers) == 0 {
-		refuse("dicom.listen", c.DICOM.Listen, "dicom.peers")
+	if len(c.DICOM.Peers) == 0 && !c.DICOM.Promiscuous {
+		refuse("dicom.listen", c.DICOM.Listen, "dicom.peers, or dicom.promiscuous")
+		if !c.DICOM.TLS.Mutual() {
+			refuse("dicom.tls.listen", c.DICOM.TLS.Listen, "dicom.peers, dicom.tls.client_ca or dicom.promiscuous")
+		}
 	}
 	if len(c.HL7.Peers) == 0 {
 		refuse("hl7.listen", c.HL7.Listen, "hl7.peers")
@@ -127,7 +132,8 @@ func (c *Config) Warnings() (w []string) {
 		key, listen string
 		open        bool
 	}{
-		{"dicom.listen", c.DICOM.Listen, len(c.DICOM.Peers) == 0},
+		{"dicom.listen", c.DICOM.Listen, len(c.DICOM.Peers) == 0 && !c.DICOM.Promiscuous},
+		{"dicom.tls.listen", c.DICOM.TLS.Listen, len(c.DICOM.Peers) == 0 && !c.DICOM.Promiscuous && !c.DICOM.TLS.Mutual()},
 		{"hl7.listen", c.HL7.Listen, len(c.HL7.Peers) == 0},
 		{"http.listen", c.HTTP.Listen, len(c.HTTP.Tokens) == 0 && c.HTTP.TLS.ClientCA == ""},
 	} {
@@ -135,6 +141,7 @@ func (c *Config) Warnings() (w []string) {
 			w = append(w, l.key+": everybody who reaches it is let in (insecure)")
 		}
 	}
+	w = append(w, c.dicomWarnings()...)
 	if c.HTTP.TLS.Cert == "" && len(c.HTTP.Tokens) > 0 && !access.Loopback(c.HTTP.Listen) {
 		w = append(w, "http.listen: tokens and data travel in clear without http.tls")
 	}
@@ -156,23 +163,11 @@ func (c *Config) checkTLS() error {
 
 func (c *Config) checkLists() error {
 	var errs []error
-	if _, err := c.DICOMPeers(); err != nil {
-		errs = append(errs, err)
-	}
 	if _, err := c.HL7Peers(); err != nil {
 		errs = append(errs, err)
 	}
 	if _, err := c.Tokens(); err != nil {
 		errs = append(errs, err)
-	}
-	for i, d := range c.DICOM.Destinations {
-		key := fmt.Sprintf("dicom.destinations[%d]", i)
-		if _, _, err := net.SplitHostPort(d.Address); err != nil || !validAE(d.AE) {
-			errs = append(errs, wrong(key, "want an AE title and HOST:PORT"))
-		}
-		if slices.ContainsFunc(c.DICOM.Destinations[:i], func(o Destination) bool { return strings.TrimSpace(o.AE) == strings.TrimSpace(d.AE) }) {
-			errs = append(errs, wrong(key+".ae", "%q is there twice", d.AE))
-		}
 	}
 	for i, cl := range c.HTTP.TLS.Clients {
 		if cl.Name == "" {
