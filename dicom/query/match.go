@@ -97,7 +97,7 @@ func (m *matcher) element(k *Key, s *dataset.Set) bool {
 
 // local brings a date or time into the zone of the keys.
 func (m *matcher) local(k *Key, s *dataset.Set, v string) string {
-	other, isDate, ok := partner(k.Tag())
+	other, isDate, ok := Partner(k.Tag())
 	switch {
 	case ok && isDate:
 		_, v = m.dateTime(s.String(other), v)

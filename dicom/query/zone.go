@@ -1,10 +1,12 @@
 package query
 
 import (
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/halong-gateway/halong/dicom"
+	"github.com/halong-gateway/halong/dicom/dataset"
 )
 
 // Shift moves a date (DA) with its time (TM), in any form that NormalizeDate and NormalizeTime read, by a difference between
@@ -46,8 +48,53 @@ func exact(length, hour int, by time.Duration) int {
 	return length
 }
 
-// partner gives the other half of a date and time that belong together, and whether it is the date.
-func partner(t dicom.Tag) (other dicom.Tag, isDate, ok bool) {
+// Shifted gives a copy of a data set in which dates with times, and date-times without an offset, are moved by a difference
+// between time zones, in items too.
+func Shifted(s *dataset.Set, by time.Duration) *dataset.Set {
+	out := &dataset.Set{Elements: slices.Clone(s.Elements)}
+	for i := range out.Elements {
+		e := &out.Elements[i]
+		switch e.VR {
+		case dicom.TM, dicom.DA, dicom.DT:
+			if list := s.Strings(e.Tag); len(list) == 1 {
+				e.Value = padded(shiftElement(s, e, list[0], by))
+			}
+		case dicom.SQ:
+			e.Items = slices.Clone(e.Items)
+			for j, item := range e.Items {
+				e.Items[j] = Shifted(item, by)
+			}
+		}
+	}
+	return out
+}
+
+func shiftElement(s *dataset.Set, e *dataset.Element, v string, by time.Duration) string {
+	if e.VR == dicom.DT {
+		return ShiftDateTime(v, by)
+	}
+	other, isDate, ok := Partner(e.Tag)
+	switch {
+	case ok && isDate:
+		_, v = Shift(s.String(other), v, by)
+	case ok:
+		v, _ = Shift(v, s.String(other), by)
+	case e.VR == dicom.TM:
+		_, v = Shift("", v, by)
+	}
+	return v
+}
+
+// padded gives a value of even length.
+func padded(v string) []byte {
+	if len(v)%2 == 1 {
+		v += " "
+	}
+	return []byte(v)
+}
+
+// Partner gives the time of a date, or the date of a time, when they belong together.
+func Partner(t dicom.Tag) (other dicom.Tag, isDate, ok bool) {
 	for _, p := range pairs {
 		switch t {
 		case p[0]:

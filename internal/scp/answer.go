@@ -8,30 +8,47 @@ import (
 	"github.com/halong-gateway/halong/dicom/charset"
 	"github.com/halong-gateway/halong/dicom/dataset"
 	"github.com/halong-gateway/halong/dicom/dimse"
+	"github.com/halong-gateway/halong/dicom/query"
 	"github.com/halong-gateway/halong/dicom/tag"
 )
 
-// answer makes the identifier of one pending response. complete is false when a wanted attribute is not supported.
-func (x *identifier) answer(ae string, found, head *dataset.Set, headRead bool) (_ *dataset.Set, complete bool) {
+// answer makes the identifier of one pending response. complete is false when a wanted attribute is not supported, or a
+// key is not or could not be matched by.
+func (x *identifier) answer(ae string, found *dataset.Set, h head) (_ *dataset.Set, complete bool) {
 	out := &dataset.Set{}
 	out.PutString(tag.QueryRetrieveLevel, dicom.CS, levelNames[x.level])
 	out.PutString(tag.RetrieveAETitle, dicom.AE, ae)
 	out.PutString(tag.InstanceAvailability, dicom.CS, "ONLINE")
-	complete = !x.ignored
+	complete = !x.ignored && (len(x.headKeys) == 0 || h.set != nil)
+	indexed := x.inZone(found, found)
+	objects := x.inZone(h.set, found)
 	for _, w := range x.wanted {
 		level, kept := levelOf(w.tag)
 		var e *dataset.Element
 		switch {
 		case kept && level <= x.level:
-			e = found.Get(w.tag)
-		case !kept && headRead && inHeads(x.level, w.tag):
-			e = head.Get(w.tag)
+			e = indexed.Get(w.tag)
+		case !kept && objects != nil && inHeads(x.level, w.tag):
+			e = objects.Get(w.tag)
 		default:
 			complete = false
 		}
 		out.Put(w.from(e))
 	}
+	if x.rules.Zone != "" {
+		out.PutString(tag.TimezoneOffsetFromUTC, dicom.SH, x.rules.Zone)
+	}
 	return out, complete
+}
+
+// inZone brings times into the zone of the query, if that has one and that of the entity is known: a response's are understood in it.
+func (x *identifier) inZone(s, entity *dataset.Set) *dataset.Set {
+	to, asked := query.ParseOffset(x.rules.Zone)
+	own, known := query.ParseOffset(entity.String(tag.TimezoneOffsetFromUTC))
+	if s == nil || !asked || !known || to == own {
+		return s
+	}
+	return query.Shifted(s, to-own)
 }
 
 // from gives the element of an answer, empty when it is not known.

@@ -27,8 +27,9 @@ type Archive interface {
 }
 
 const (
-	// maxHeads is how many objects one C-FIND opens for attributes that are not indexed. Later answers have them empty.
-	maxHeads = 1000
+	// maxHeads is how many objects one C-FIND opens for attributes that are not indexed. If they are keys it fails there; if
+	// they are only to be returned, later answers have them empty and say so.
+	maxHeads = 10_000
 	// maxPatients is how many patients are kept in mind in one C-FIND at PATIENT level.
 	maxPatients = 200_000
 )
@@ -77,15 +78,11 @@ type find struct {
 	rq      *dimse.Request
 	scope   halong.Scope
 	heads   int
-	extra   []dicom.Tag // wanted attributes that only objects have
+	extra   []dicom.Tag // attributes that are looked for in objects
 }
 
 func (f *find) run(ctx context.Context) error {
-	for _, w := range f.wanted {
-		if _, kept := levelOf(w.tag); !kept && inHeads(f.level, w.tag) {
-			f.extra = append(f.extra, w.tag)
-		}
-	}
+	f.extra = f.unindexed()
 	if f.level == patientLevel {
 		return f.patients(ctx)
 	}
@@ -106,25 +103,18 @@ func (f *find) rows(ctx context.Context) iter.Seq2[storage.Row, error] {
 	return f.service.archive.Find(ctx, f.scope, q)
 }
 
-// send sends the pending response for a row.
+// send sends the pending response for a row, if what the index does not keep of it matches too.
 func (f *find) send(ctx context.Context, row storage.Row) error {
-	var head *dataset.Set
-	read := false
-	if len(f.extra) > 0 && f.heads < maxHeads {
-		f.heads++
-		var err error
-		if head, err = f.head(ctx, row); err != nil {
-			if ctx.Err() != nil {
-				return err
-			}
-			f.service.log.Warn("object not read for a query", "study", string(row.Study), "sop", string(row.SOP), "error", err)
-		}
-		read = err == nil
-	}
-	if err := ctx.Err(); err != nil {
+	h, err := f.look(ctx, row)
+	if err != nil || !f.matches(h) {
 		return err
 	}
-	set, complete := f.answer(f.service.ae, row.Attributes, head, read)
+	return f.reply(row, h)
+}
+
+// reply sends a pending response.
+func (f *find) reply(row storage.Row, h head) error {
+	set, complete := f.answer(f.service.ae, row.Attributes, h)
 	resp := dimse.Response{Command: dimse.Command{Status: dimse.Pending}, Data: f.encode(set)}
 	if !complete {
 		resp.Status = dimse.PendingOptionalMissing
@@ -150,27 +140,37 @@ func (f *find) patients(ctx context.Context) error {
 			if len(seen) == maxPatients {
 				return halong.E("scp.find", halong.Exhausted, "", errors.New("too many patients for one query"))
 			}
-			if counts {
-				p = &patientCount{row: row}
-				order = append(order, p)
-			}
-			seen[key] = p
-		}
-		switch {
-		case counts:
-			p.add(row.Attributes)
-		case !known:
-			if err := f.send(ctx, row); err != nil {
+			if p, err = f.patient(ctx, row, counts); err != nil {
 				return err
 			}
+			seen[key] = p
+			if p != nil {
+				order = append(order, p)
+			}
+		}
+		if p != nil {
+			p.add(row.Attributes)
 		}
 	}
 	for _, p := range order {
-		if err := f.send(ctx, p.counted()); err != nil {
+		if err := f.reply(p.counted(), p.head); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// patient is called for the first study of a patient. It gives what counts the studies; nil when the answer was given
+// already, or the patient does not match.
+func (f *find) patient(ctx context.Context, row storage.Row, counts bool) (*patientCount, error) {
+	h, err := f.look(ctx, row)
+	switch {
+	case err != nil || !f.matches(h):
+		return nil, err
+	case counts:
+		return &patientCount{row: row, head: h}, nil
+	}
+	return nil, f.reply(row, h)
 }
 
 // patientKey tells patients apart: by Patient ID and who issued it, or the facility it comes from.
@@ -191,6 +191,7 @@ func patientKey(row storage.Row) (key [16]byte) {
 // patientCount sums up a patient's studies.
 type patientCount struct {
 	row                        storage.Row
+	head                       head
 	studies, series, instances int64
 }
 

@@ -7,7 +7,10 @@ import (
 	"slices"
 
 	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/dicom"
 	"github.com/halong-gateway/halong/dicom/dataset"
+	"github.com/halong-gateway/halong/dicom/dimse"
+	"github.com/halong-gateway/halong/dicom/query"
 	"github.com/halong-gateway/halong/dicom/tag"
 	"github.com/halong-gateway/halong/storage"
 )
@@ -15,16 +18,76 @@ import (
 // maxField is the longest value in bytes that an answer takes from an object.
 const maxField = 64 << 10
 
-// head looks for the attributes that the index does not keep in an object of the row, the first one of a study or series.
-func (f *find) head(ctx context.Context, row storage.Row) (*dataset.Set, error) {
+// head is what an object of a row says of attributes that the index does not keep.
+type head struct {
+	set  *dataset.Set // nil when nothing was looked for, or it could not be read
+	gone bool         // the row's objects were deleted meanwhile
+}
+
+// unindexed lists the attributes that only objects have: those wanted and those matched by.
+func (f *find) unindexed() (list []dicom.Tag) {
+	for _, w := range f.wanted {
+		if _, kept := levelOf(w.tag); !kept && inHeads(f.level, w.tag) {
+			list = append(list, w.tag)
+		}
+	}
+	if f.rules.Zone == "" {
+		return list
+	}
+	for _, t := range slices.Clone(list) { // a date and its time go into another zone together
+		if other, _, ok := query.Partner(t); ok && !slices.Contains(list, other) {
+			list = append(list, other)
+		}
+	}
+	return list
+}
+
+// errHeads says that a query by attributes that are not indexed would have to open too many objects.
+var errHeads = &refused{dimse.OutOfResources, "too many objects to look into: give more indexed keys", 0}
+
+// look reads the attributes that the index does not keep from an object of the row, the first one of a study or series.
+func (f *find) look(ctx context.Context, row storage.Row) (h head, err error) {
+	if len(f.extra) == 0 {
+		return h, nil
+	}
+	if f.heads == maxHeads {
+		if len(f.headKeys) > 0 {
+			return h, errHeads
+		}
+		return h, nil
+	}
+	f.heads++
+	h, err = f.read(ctx, row)
+	if err != nil && ctx.Err() == nil {
+		f.service.log.Warn("object not read for a query", "study", string(row.Study), "sop", string(row.SOP), "error", err)
+		err = nil
+	}
+	return h, err
+}
+
+// matches tells whether what the object says matches. An object that cannot be read is given, as one of which that
+// is not known: an entity must not be hidden by damage.
+func (f *find) matches(h head) bool {
+	switch {
+	case len(f.headKeys) == 0:
+		return true
+	case h.gone:
+		return false
+	}
+	return h.set == nil || f.rules.MatchAll(f.headKeys, h.set)
+}
+
+func (f *find) read(ctx context.Context, row storage.Row) (h head, err error) {
 	ref := storage.Ref{Study: row.Study, Series: row.Series, SOP: row.SOP, Facility: row.Facility}
 	for in, err := range f.service.archive.Instances(ctx, f.scope, ref) {
 		if err != nil {
-			return nil, err
+			return h, err
 		}
-		return f.fields(ctx, in)
+		h.set, err = f.fields(ctx, in)
+		return h, err
 	}
-	return nil, nil // deleted meanwhile
+	h.gone = true
+	return h, nil
 }
 
 func (f *find) fields(ctx context.Context, in *storage.Instance) (_ *dataset.Set, err error) {
@@ -35,7 +98,7 @@ func (f *find) fields(ctx context.Context, in *storage.Instance) (_ *dataset.Set
 	defer func() { err = errors.Join(err, obj.Close()) }()
 	s := &dataset.Set{}
 	r := obj.Reader()
-	last := slices.Max(f.extra)
+	last := max(slices.Max(f.extra), tag.TimezoneOffsetFromUTC)
 	for {
 		t, err := r.Next()
 		begins := err == nil && t.Depth == 0 && (t.Kind == dataset.DataElement || t.Kind == dataset.SequenceStart)
@@ -43,7 +106,7 @@ func (f *find) fields(ctx context.Context, in *storage.Instance) (_ *dataset.Set
 			s.DecodeUTF8()
 			return s, nil
 		}
-		if begins && (t.Tag == tag.SpecificCharacterSet || slices.Contains(f.extra, t.Tag)) {
+		if begins && (t.Tag == tag.SpecificCharacterSet || t.Tag == tag.TimezoneOffsetFromUTC || slices.Contains(f.extra, t.Tag)) {
 			err = take(r, t, s)
 		}
 		if err != nil {

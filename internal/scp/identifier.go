@@ -40,8 +40,11 @@ type identifier struct {
 	charset    []string     // Specific Character Set as it was sent
 	syntax     *dicom.TransferSyntax
 	relational bool
+	empty      bool // empty value matching was negotiated
+	multiple   bool // multiple value matching was negotiated
 	rules      query.Rules
-	keys       []query.Key // that restrict
+	keys       []query.Key // that restrict, by what the index keeps
+	headKeys   []query.Key // that restrict, by what objects alone have
 	wanted     []wanted    // attributes to return, sorted
 	ignored    bool        // there was a key that nothing is matched by
 }
@@ -83,13 +86,35 @@ func readIdentifier(rq *dimse.Request, m *model) (*identifier, error) {
 	if x.level, ok = m.level(x.set.String(tag.QueryRetrieveLevel)); !ok {
 		return nil, mismatch(tag.QueryRetrieveLevel, "level is not one of the information model")
 	}
+	x.negotiated(rq)
+	return x, x.zone()
+}
+
+// negotiated takes over what the peer asked for in SOP Class Extended Negotiation (PS3.4 C.5.1.1); all of it was granted.
+func (x *identifier) negotiated(rq *dimse.Request) {
+	x.rules.Separate = true
 	for _, e := range rq.Association.Peer().Extended {
 		if e.SOPClass == rq.Context.AbstractSyntax {
 			x.relational = set(e.Application, extRelational)
+			x.rules.Separate = !set(e.Application, extDateTime)
 			x.rules.Fuzzy = set(e.Application, extFuzzy)
+			x.empty, x.multiple = set(e.Application, extEmpty), set(e.Application, extMultiple)
 		}
 	}
-	return x, nil
+}
+
+// zone takes over the Timezone Offset From UTC of the identifier, whether its use was negotiated or not: PS3.4
+// C.2.2.2.5.4 leaves that free, and its dates and times mean nothing else.
+func (x *identifier) zone() error {
+	z := x.set.String(tag.TimezoneOffsetFromUTC)
+	if z == "" {
+		return nil
+	}
+	if _, ok := query.ParseOffset(z); !ok {
+		return mismatch(tag.TimezoneOffsetFromUTC, "not an offset from UTC")
+	}
+	x.rules.Zone = z
+	return nil
 }
 
 func set(b []byte, i int) bool { return i < len(b) && b[i] == 1 }
@@ -119,7 +144,7 @@ func (x *identifier) single(t dicom.Tag) error {
 // about tells whether an element says something of the identifier or the answer itself.
 func about(t dicom.Tag) bool {
 	switch t {
-	case tag.QueryRetrieveLevel, tag.SpecificCharacterSet, tag.RetrieveAETitle, tag.InstanceAvailability, tag.TimezoneOffsetFromUTC:
+	case tag.QueryRetrieveLevel, tag.SpecificCharacterSet, tag.RetrieveAETitle, tag.InstanceAvailability:
 		return true
 	}
 	return t.Element() == 0
@@ -139,29 +164,42 @@ func (x *identifier) take() error {
 		w := wanted{tag: e.Tag, vr: vr}
 		var keys []query.Key
 		var err error
-		if vr == dicom.SQ {
+		switch {
+		case e.Tag == tag.TimezoneOffsetFromUTC: // says what other keys mean
+		case vr == dicom.SQ:
 			if len(e.Items) > 0 && len(e.Items[0].Elements) > 0 {
 				w.items = e.Items[0]
 			}
-			keys, err = sequenceKeys(nil, e)
-		} else {
-			keys, err = appendKey(nil, []dicom.Tag{e.Tag}, vr, x.set, e)
+			keys, err = x.sequenceKeys(nil, e)
+		default:
+			keys, err = x.appendKey(nil, []dicom.Tag{e.Tag}, vr, x.set, e)
 		}
 		if err != nil {
 			return err
 		}
 		x.wanted = append(x.wanted, w)
-		if level, ok := levelOf(e.Tag); len(keys) > 0 && (!ok || level == patientLevel && e.Tag.Group() == 0x0020) {
-			x.ignored = true
-			continue
+		if len(keys) > 0 {
+			x.sort(e.Tag, keys)
 		}
-		x.keys = append(x.keys, keys...)
 	}
 	return nil
 }
 
+// sort puts keys of an attribute where it can be matched: in the index, in objects, or nowhere.
+func (x *identifier) sort(t dicom.Tag, keys []query.Key) {
+	level, kept := levelOf(t)
+	switch {
+	case kept && !(level == patientLevel && t.Group() == 0x0020):
+		x.keys = append(x.keys, keys...)
+	case !kept && inHeads(x.level, t):
+		x.headKeys = append(x.headKeys, keys...)
+	default:
+		x.ignored = true
+	}
+}
+
 // sequenceKeys gives the keys inside the one item of a sequence (PS3.4 C.2.2.2.6).
-func sequenceKeys(path []dicom.Tag, e *dataset.Element) (keys []query.Key, err error) {
+func (x *identifier) sequenceKeys(path []dicom.Tag, e *dataset.Element) (keys []query.Key, err error) {
 	if len(e.Items) == 0 {
 		return nil, nil
 	}
@@ -173,9 +211,9 @@ func sequenceKeys(path []dicom.Tag, e *dataset.Element) (keys []query.Key, err e
 		in := &e.Items[0].Elements[i]
 		var more []query.Key
 		if in.VR == dicom.SQ {
-			more, err = sequenceKeys(path, in)
+			more, err = x.sequenceKeys(path, in)
 		} else {
-			more, err = appendKey(nil, append(slices.Clone(path), in.Tag), in.VR, e.Items[0], in)
+			more, err = x.appendKey(nil, append(slices.Clone(path), in.Tag), in.VR, e.Items[0], in)
 		}
 		if err != nil {
 			return nil, err
@@ -186,7 +224,7 @@ func sequenceKeys(path []dicom.Tag, e *dataset.Element) (keys []query.Key, err e
 }
 
 // appendKey adds a key unless it matches anything.
-func appendKey(keys []query.Key, path []dicom.Tag, vr dicom.VR, s *dataset.Set, e *dataset.Element) ([]query.Key, error) {
+func (x *identifier) appendKey(keys []query.Key, path []dicom.Tag, vr dicom.VR, s *dataset.Set, e *dataset.Element) ([]query.Key, error) {
 	raw := string(e.Value)
 	switch vr {
 	case dicom.US, dicom.SS, dicom.UL, dicom.SL, dicom.UV, dicom.SV, dicom.FL, dicom.FD, dicom.AT:
@@ -194,8 +232,11 @@ func appendKey(keys []query.Key, path []dicom.Tag, vr dicom.VR, s *dataset.Set, 
 	case dicom.OB, dicom.OW, dicom.OF, dicom.OD, dicom.OL, dicom.OV, dicom.UN:
 		return keys, nil // cannot be matched by (PS3.4 C.2.2.2)
 	}
-	if strings.Trim(raw, "* \x00") == "" {
+	switch {
+	case strings.Trim(raw, "* \x00") == "":
 		return keys, nil
+	case x.empty && strings.Trim(raw, " \x00") == query.EmptyValue:
+		return append(keys, query.Key{Path: path, VR: vr, Empty: true}), nil
 	}
 	k, err := query.Parse(path, vr, raw)
 	if err != nil && vr == dicom.UI { // UIDs that break PS3.5 9.1 are let through: objects bear them
@@ -207,6 +248,7 @@ func appendKey(keys []query.Key, path []dicom.Tag, vr dicom.VR, s *dataset.Set, 
 	if k.Kind() == query.Universal {
 		return keys, nil
 	}
+	k.Every = x.multiple && query.Enumerates(e.Tag, vr)
 	return append(keys, k), nil
 }
 

@@ -50,21 +50,35 @@ func (m *model) level(name string) (queryLevel, bool) {
 	return 0, false
 }
 
-// The bytes of the service class application information (PS3.4 tables C.5-1 and C.5-2).
+// The bytes of the service class application information of C-FIND (PS3.4 tables C.5-1 and C.5-2). Of C-MOVE and C-GET
+// the first means the same (tables C.5-3 to C.5-6).
 const (
 	extRelational = iota
-	extDateTime   // combined date-time matching, which is always done
+	extDateTime   // combined date-time matching
 	extFuzzy      // fuzzy semantic matching of person names
+	extZone       // time zone query adjustment
+	extEnhanced   // enhanced multi-frame image conversion, which is not done
+	extEmpty      // empty value matching
+	extMultiple   // multiple value matching
+	extensions
 )
 
-// extended answers what a peer asks for of the first three; time zone adjustment and enhanced
-// multi-frame conversion are not offered.
-func extended(application []byte) []byte {
+// extendedFind answers what a peer asks for of C-FIND: all but the conversion to enhanced multi-frame images.
+func extendedFind(application []byte) []byte {
 	answer := make([]byte, len(application))
-	for i, v := range application {
-		if i <= extFuzzy && v == 1 {
+	for i := range answer {
+		if i < extensions && i != extEnhanced && application[i] == 1 {
 			answer[i] = 1
 		}
+	}
+	return answer
+}
+
+// extendedRetrieve answers for C-MOVE and C-GET: relational retrieval, and no conversion.
+func extendedRetrieve(application []byte) []byte {
+	answer := make([]byte, len(application))
+	if set(application, extRelational) {
+		answer[extRelational] = 1
 	}
 	return answer
 }
@@ -105,7 +119,7 @@ func inHeads(l queryLevel, t dicom.Tag) bool {
 	}
 	switch g := t.Group(); l {
 	case patientLevel:
-		return false
+		return g == 0x0010 && patientAttribute(t)
 	case studyLevel:
 		return g == 0x0010 || g == 0x0012 || g == 0x0032 || g == 0x0038
 	case seriesLevel:
