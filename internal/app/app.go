@@ -29,6 +29,7 @@ type App struct {
 // ask for port 0, these tell the port that was given.
 type Addresses struct {
 	DICOM, HL7, HTTP string // host:port
+	DICOMTLS         string // host:port of DICOM over TLS
 	URL              string // of the HTTP listener, with http.base, without a slash at its end
 }
 
@@ -105,7 +106,7 @@ func (a *App) Serve(ctx context.Context) error {
 	for _, w := range a.config.Warnings() {
 		a.log.Warn(w)
 	}
-	a.log.Info("ready", "version", Version(), "ae", a.config.AE, "dicom", a.addrs.DICOM, "hl7", a.addrs.HL7, "http", a.addrs.URL)
+	a.log.Info("ready", "version", Version(), "ae", a.config.AE, "dicom", a.addrs.DICOM, "dicom_tls", a.addrs.DICOMTLS, "hl7", a.addrs.HL7, "http", a.addrs.URL)
 
 	var failure error
 	select {
