@@ -45,6 +45,7 @@ type cli struct {
 	Get        getCmd        `cmd:"" help:"C-GET: fetch objects from an Application Entity into a folder."`
 	Move       moveCmd       `cmd:"" help:"C-MOVE: let an Application Entity send objects to another one."`
 	Token      tokenCmd      `cmd:"" help:"Make a bearer token and print what the configuration needs."`
+	Passcode   passcodeCmd   `cmd:"" help:"Make a passcode for a DICOM user and print what the configuration needs."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 
