@@ -83,6 +83,7 @@ client.on('nEventReportRequest', (request, callback) => {
   const response = responses.NEventReportResponse.fromRequest(request);
   response.setStatus(constants.Status.Success);
   callback(response);
+  client.network.sendAssociationReleaseRequest(); // nothing more to wait for
 });
 client.on('closed', () => {
   process.stdout.write(JSON.stringify(said));
