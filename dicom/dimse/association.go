@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,7 +15,8 @@ import (
 )
 
 // Association carries messages both ways. It is used by one goroutine at a
-// time; Interrupt alone may be called from others.
+// time; Interrupt alone may be called from others. Services of Concurrent Offers run in goroutines of their own, and may but read their
+// request's Data Set and send its pending responses.
 type Association struct {
 	ul  *ul.Association
 	mux *Mux
@@ -27,12 +29,17 @@ type Association struct {
 	observe Observer
 	idle    func(context.Context, *Association) error // see Server.Idle; may be nil
 	in      []byte                                    // the last Command Set received
-	out     []byte                                    // the response being built
+	current *DataSet                                  // of the message being served; nil when it has none
+	ops     operations                                // the peer's requests
+
+	nextID      uint16
+	calls       []*call // own requests that wait for their responses
+	outstanding int     // of calls, those by Go
+	mayInvoke   int     // how many of them there may be
+
+	sending sync.Mutex // held while a message is sent: messages come whole
+	out     []byte     // the message being sent
 	cmd     []byte
-	current *DataSet // of the message being served; nil when it has none
-	nextID  uint16
-	calls   []*call   // own requests that wait for their responses
-	serving []serving // the peer's requests that can be cancelled
 
 	idleSince atomic.Int64 // Unix nanoseconds since when it waits for a request; 0 when busy
 }
@@ -59,7 +66,20 @@ func (t Timeouts) withDefaults() Timeouts {
 }
 
 func newAssociation(u *ul.Association, m *Mux, t Timeouts) *Association {
-	return &Association{ul: u, mux: m, t: t, in: make([]byte, 0, 512)}
+	a := &Association{ul: u, mux: m, t: t, in: make([]byte, 0, 512)}
+	limit := func(n uint16) int {
+		if n == 0 {
+			return unlimited
+		}
+		return int(n)
+	}
+	invoke, perform := a.Window()
+	a.mayInvoke = limit(invoke)
+	if n := limit(perform); n > 1 {
+		a.ops.room = make(chan struct{}, n)
+		u.SetPatience(a.ops.busy)
+	}
+	return a
 }
 
 // CallingAE gives the title of the Application Entity that requested the Association.
@@ -85,17 +105,26 @@ func (a *Association) Peer() *pdu.UserInformation {
 // Interrupt makes the Association abort as soon as it waits for the peer.
 func (a *Association) Interrupt() { a.ul.Interrupt() }
 
-// Release ends the Association in order.
+// Release ends the Association in order, after everything outstanding was answered (PS3.8 7.2).
 func (a *Association) Release() error {
+	if err := a.Flush(context.Background()); err != nil {
+		return err
+	}
+	if err := a.ops.settle(); err != nil {
+		return a.end(err)
+	}
 	a.ul.SetTimeout(a.t.Network)
 	return a.ul.Release()
 }
 
 // Abort ends the Association at once.
-func (a *Association) Abort() error { return a.ul.Abort() }
+func (a *Association) Abort() error {
+	err := a.ul.Abort()
+	return errors.Join(err, a.end(nil))
+}
 
 // Close aborts the Association unless it has ended.
-func (a *Association) Close() error { return a.ul.Close() }
+func (a *Association) Close() error { return a.end(nil) }
 
 // ProtocolError says that the peer breaks the exchange of messages (PS3.7 9, PS3.8
 // E); the Association was aborted.
@@ -200,6 +229,8 @@ func (a *Association) understand(id uint8) (*message, error) {
 // send writes a Command Set, and a Data Set if there is one, in one piece when
 // they are small.
 func (a *Association) send(context uint8, c *Command, data io.Reader) (readErr, err error) {
+	a.sending.Lock()
+	defer a.sending.Unlock()
 	a.cmd = c.Append(a.cmd[:0])
 	a.out = a.ul.AppendFragments(a.out[:0], context, true, a.cmd)
 	if data == nil {

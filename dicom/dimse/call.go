@@ -15,6 +15,7 @@ import (
 type call struct {
 	id      uint16
 	pending func(*Response) error
+	done    func(*Response, error) // of Go
 	final   *Response
 }
 
@@ -48,23 +49,14 @@ func (a *Association) Call(ctx context.Context, pc uint8, c *Command, data io.Re
 		return nil, ErrUnread
 	}
 	defer a.watch(ctx)()
-	a.nextID++
-	c.MessageID, c.HasDataSet = a.nextID, data != nil
-	readErr, err := a.send(pc, c, data)
-	if readErr != nil {
-		return nil, errors.Join(&DataError{readErr}, a.ul.Close())
-	}
-	w := &call{id: c.MessageID, pending: pending}
-	a.calls = append(a.calls, w)
-	defer func() { a.calls = a.calls[:len(a.calls)-1] }()
+	w := &call{pending: pending}
+	err := a.invoke(ctx, pc, c, data, w)
+	defer a.forget(w)
 	for err == nil && w.final == nil {
 		err = a.turn(ctx)
 	}
-	if errors.Is(err, ul.ErrReleaseRequested) {
-		err = errors.Join(err, a.ul.RespondRelease()) // the peer does not wait for what we ask
-	}
 	if err != nil {
-		return nil, errors.Join(ctx.Err(), err, a.ul.Close())
+		return nil, a.lost(ctx, err)
 	}
 	return w.final, nil
 }
@@ -75,15 +67,7 @@ func (a *Association) turn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !m.Field.IsResponse() {
-		return a.handle(ctx, m)
-	}
-	for _, w := range a.calls {
-		if w.id == m.RespondedTo && w.final == nil {
-			return a.deliver(w, m)
-		}
-	}
-	return a.protocolError(errUnasked)
+	return a.handle(ctx, m)
 }
 
 // deliver takes a response's Data Set into memory and hands it on.
@@ -107,6 +91,10 @@ func (a *Association) deliver(w *call, m *message) error {
 		return nil
 	}
 	w.final = resp
+	if w.done != nil {
+		a.forget(w)
+		w.done(resp, nil)
+	}
 	return nil
 }
 

@@ -15,7 +15,8 @@ var ErrCancelled = errors.New("dimse: cancelled by the peer")
 // aborts or is gone, also while the service waits for something else. Call it after the Data Set has been read to
 // its end, and stop before Serve returns. Until then nothing may be Called on this Association; Call notices C-CANCEL by itself.
 func (rq *Request) Watch() (stop func()) {
-	if rq.cancel == nil || rq.Data.unread() {
+	if rq.cancel == nil || rq.beside || rq.Data.unread() { // beside others: the goroutine that receives tells it
+
 		return func() {}
 	}
 	return rq.Association.ul.Watch(func(t pdu.Type, body []byte, err error) {

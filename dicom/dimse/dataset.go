@@ -17,7 +17,8 @@ type DataSet struct {
 	last    bool // the current fragment is the last
 	begun   bool
 	n       int64
-	err     error
+	err     error  // io.EOF as soon as all was read
+	ended   func() // called when all was read, by the goroutine that did; may be nil
 }
 
 // errFragments says that fragments of another message came in between.
@@ -32,15 +33,30 @@ func (d *DataSet) Read(p []byte) (int, error) {
 		n, err := d.a.ul.Read(p)
 		if n > 0 || err == nil {
 			d.n += int64(n)
+			if d.begun && d.last && d.a.ul.Remaining() == 0 {
+				d.end()
+			}
 			return n, nil
 		}
 		if err == io.EOF {
 			err = d.next()
 		}
-		if err != nil {
+		switch {
+		case err == io.EOF:
+			d.end()
+			return 0, io.EOF
+		case err != nil:
 			d.err = err
 			return 0, err
 		}
+	}
+}
+
+// end notes that all was read: from now on the connection belongs to whoever receives the next message.
+func (d *DataSet) end() {
+	d.err = io.EOF
+	if d.ended != nil {
+		d.ended()
 	}
 }
 
@@ -87,9 +103,7 @@ func (d *DataSet) WriteTo(w io.Writer) (n int64, err error) {
 }
 
 // unread tells whether bytes of the Data Set are still to come.
-func (d *DataSet) unread() bool {
-	return d != nil && d.err == nil && !(d.begun && d.last && d.a.ul.Remaining() == 0)
-}
+func (d *DataSet) unread() bool { return d != nil && d.err == nil }
 
 // Count tells how many bytes were read.
 func (d *DataSet) Count() int64 { return d.n }
@@ -102,19 +116,21 @@ var errDrain = errors.New("dimse: data set does not end")
 
 // drain passes over what is left, so that the Association stays in step.
 func (d *DataSet) drain() error {
+	for n := int64(0); d.err == nil; {
+		err := d.next()
+		if err == io.EOF {
+			if err = d.a.ul.SkipFragment(); err == nil {
+				d.end()
+				return nil
+			}
+		}
+		if n += int64(d.a.ul.Remaining()); err == nil && n > drainLimit {
+			err = d.a.protocolError(errDrain)
+		}
+		d.err = err
+	}
 	if d.err == io.EOF {
 		return nil
-	}
-	for n := int64(0); d.err == nil; {
-		if d.err = d.next(); d.err != nil {
-			break
-		}
-		if n += int64(d.a.ul.Remaining()); n > drainLimit {
-			d.err = d.a.protocolError(errDrain)
-		}
-	}
-	if d.err == io.EOF {
-		return d.a.ul.SkipFragment()
 	}
 	return d.err
 }

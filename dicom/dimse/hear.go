@@ -20,10 +20,10 @@ func (a *Association) Hear(ctx context.Context, done <-chan struct{}) error {
 			err = a.handle(ctx, m)
 		}
 		if errors.Is(err, ul.ErrReleaseRequested) {
-			err = errors.Join(err, a.ul.RespondRelease())
+			return a.lost(context.Background(), err)
 		}
 		if err != nil {
-			return errors.Join(err, a.ul.Close())
+			return a.end(err)
 		}
 	}
 	return nil

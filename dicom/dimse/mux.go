@@ -28,6 +28,7 @@ type Request struct {
 	Data        *DataSet // nil when there is none
 
 	cancel context.CancelCauseFunc // of Serve's context; nil when the request cannot be cancelled
+	beside bool                    // served beside others, while the next request is waited for
 }
 
 // Response is what a Service answers.

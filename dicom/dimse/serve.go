@@ -10,80 +10,93 @@ import (
 	"github.com/halong-gateway/halong/dicom/ul"
 )
 
-// serving is a request of the peer that a C-CANCEL-RQ may still refer to.
-type serving struct {
-	id     uint16
-	cancel context.CancelCauseFunc
-}
-
 // serve answers the peer's requests until the Association ends. It gives nil
 // when it was released in order.
 func (a *Association) serve(ctx context.Context) error {
 	for {
 		if over, err := a.rest(ctx); over || err != nil {
-			return errors.Join(err, a.ul.Close())
+			return a.end(err)
 		}
 		m, err := a.receive(a.t.Idle)
 		switch {
 		case errors.Is(err, ul.ErrReleaseRequested):
-			return a.ul.RespondRelease()
-		case err != nil:
-			return errors.Join(err, a.ul.Close())
+			return a.released()
+		case err == nil:
+			err = a.handle(ctx, m)
 		}
-		if err := a.handle(ctx, m); err != nil {
-			return errors.Join(err, a.ul.Close())
+		if err != nil {
+			return a.end(errors.Join(err, a.ops.failure()))
 		}
 	}
 }
 
-// handle deals with a message that is not the response waited for.
+// released answers the peer's A-RELEASE-RQ. A peer that asks for it while requests of its own are outstanding is given their
+// responses first, which it may get until then (PS3.8 9.2, AR-7).
+func (a *Association) released() error {
+	if err := a.ops.settle(); err != nil {
+		return a.end(err)
+	}
+	return a.end(a.ul.RespondRelease())
+}
+
+// handle deals with a message: a response goes to the call that waits for it, a request is answered.
 func (a *Association) handle(ctx context.Context, m *message) error {
 	switch {
 	case m.Field == CCancelRQ:
-		for _, s := range a.serving {
-			if s.id == m.RespondedTo {
-				s.cancel(ErrCancelled)
-			}
-		}
-		return nil // to a request answered already: it came too late (PS3.7 9.3.2.3)
+		a.ops.cancel(m.RespondedTo)
+		return nil
 	case m.Field.IsResponse():
+		if w := a.waiting(m.RespondedTo); w != nil {
+			return a.deliver(w, m)
+		}
 		return a.protocolError(errUnasked)
 	}
-	return a.answer(ctx, m)
+	return a.take(ctx, &Request{Association: a, Context: m.context, Command: &m.Command, Data: m.data})
+}
+
+// take has a request answered, now or by a goroutine of its own.
+func (a *Association) take(ctx context.Context, rq *Request) error {
+	op := &operation{id: rq.Command.MessageID}
+	if rq.Command.Field.cancellable() {
+		ctx, op.cancel = context.WithCancelCause(ctx)
+	}
+	if err := a.ops.begin(op); err != nil {
+		a.ops.end(op)
+		return a.protocolError(err)
+	}
+	rq.cancel = op.cancel
+	offer := a.mux.Lookup(rq.Context.AbstractSyntax)
+	if offer != nil && offer.Concurrent && a.ops.room != nil {
+		rq.beside = true
+		return a.answerBeside(ctx, rq, offer, op)
+	}
+	// A C-CANCEL-RQ for what is waited for here is not seen: it comes after this request.
+	if err := a.ops.settle(); err != nil {
+		a.ops.end(op)
+		return err
+	}
+	return a.answer(ctx, rq, offer, op)
 }
 
 // answer lets the service answer a request, drains what it left, and responds.
-func (a *Association) answer(ctx context.Context, m *message) error {
+func (a *Association) answer(ctx context.Context, rq *Request, o *Offer, op *operation) error {
+	defer a.ops.end(op)
 	begin := time.Now()
-	rq := &Request{Association: a, Context: m.context, Command: &m.Command, Data: m.data}
-	resp := a.ask(ctx, rq)
-	if m.data != nil {
-		if err := m.data.drain(); err != nil {
+	resp := Answer(SOPClassNotSupported)
+	if o != nil {
+		resp = o.Service.Serve(ctx, rq)
+	}
+	if rq.Data != nil {
+		if err := rq.Data.drain(); err != nil {
 			return err
 		}
 	}
+	a.ops.end(op) // before the response, after which the peer may use its Message ID again
 	err := rq.respond(&resp)
 	if err == nil && a.observe != nil {
-		a.observe.Answered(a, m.Field, resp.Status, time.Since(begin))
+		a.observe.Answered(a, rq.Command.Field, resp.Status, time.Since(begin))
 	}
 	return err
-}
-
-// ask finds the service and asks it.
-func (a *Association) ask(ctx context.Context, rq *Request) Response {
-	offer := a.mux.Lookup(rq.Context.AbstractSyntax)
-	if offer == nil {
-		return Answer(SOPClassNotSupported)
-	}
-	if rq.Command.Field.cancellable() {
-		cancellable, cancel := context.WithCancelCause(ctx)
-		defer cancel(nil)
-		rq.cancel = cancel
-		a.serving = append(a.serving, serving{rq.Command.MessageID, cancel})
-		defer func() { a.serving = a.serving[:len(a.serving)-1] }()
-		ctx = cancellable
-	}
-	return offer.Service.Serve(ctx, rq)
 }
 
 // Pending sends a response that others follow.

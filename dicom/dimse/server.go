@@ -223,7 +223,7 @@ func (s *Server) accept(rq *pdu.AssociateRQ, admitted *Admission) *pdu.Associate
 		ProtocolVersion: pdu.ProtocolVersion1, CalledAE: rq.CalledAE, CallingAE: rq.CallingAE,
 		ApplicationContext: pdu.ApplicationContext, Contexts: s.Mux.Negotiate(rq), User: s.Mux.negotiateUser(&rq.User),
 	}
-	ac.User.MaxLength = s.MaxLength
+	ac.User.MaxLength, ac.User.Async = s.MaxLength, s.window(rq.User.Async)
 	if id := rq.User.Identity; id != nil && id.ResponseWanted && admitted.Identity != nil {
 		ac.User.IdentityResponse = &pdu.UserIdentityResponse{Server: admitted.Identity}
 	}

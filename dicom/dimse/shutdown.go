@@ -68,7 +68,7 @@ func (s *Server) abortIdle(begin, now time.Time) {
 			_ = c.Close() // fails only when closed already
 			continue
 		}
-		if since := a.idleSince.Load(); since != 0 && now.Sub(time.Unix(0, since)) > idleGrace {
+		if since := a.idleSince.Load(); since != 0 && !a.ops.busy() && now.Sub(time.Unix(0, since)) > idleGrace {
 			a.Interrupt()
 		}
 	}

@@ -32,12 +32,18 @@ type input struct {
 }
 
 // fire lets the machine react to one event. A blank cell of the table gives a
-// *StateError and changes nothing.
+// *StateError and changes nothing. It is called by the goroutine that receives, which alone changes the state, and so
+// may read it without the lock.
 func (a *Association) fire(e Event, in input) (indication, error) {
 	act := table[e][a.state]
-	if act == none {
+	switch act {
+	case none:
 		return silent, &StateError{e, a.state}
+	case dt2:
+		return dataIndication, nil // nothing changes, and a goroutine that is busy sending need not be waited for
 	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	if in.cause != nil && a.cause == nil {
 		a.cause = in.cause
 	}
@@ -80,8 +86,6 @@ func (a *Association) perform(act action, e Event, in *input) (next State, ind i
 	case dt1:
 		a.send(in.send) // P-DATA-TF
 		return Sta6, silent
-	case dt2:
-		return Sta6, dataIndication
 	}
 	if act < aa1 {
 		return a.release(act, in)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/halong-gateway/halong/dicom"
@@ -16,8 +17,8 @@ type Options struct {
 	// ARTIM bounds the wait for an A-ASSOCIATE-RQ and for the peer to close the
 	// connection (PS3.8 9.1.5); 30 seconds if zero.
 	ARTIM time.Duration
-	// Timeout is the longest silence of the peer within an exchange; 60 seconds
-	// if zero. See SetTimeout.
+	// Timeout is the longest silence of the peer within an exchange, and the longest that it may take to
+	// let something be written; 60 seconds if zero. See SetTimeout.
 	Timeout time.Duration
 }
 
@@ -41,11 +42,13 @@ type Context struct {
 // Association is one end of an Association, requestor or acceptor.
 type Association struct {
 	o         Options
-	state     State
 	requestor bool
 	wire      *wire
-	cause     error // what it ended with
-	sendErr   error
+
+	mu      sync.Mutex // held while the state changes and while something is written
+	state   State
+	cause   error // what it ended with
+	sendErr error
 
 	rq       *pdu.AssociateRQ
 	ac       *pdu.AssociateAC
@@ -85,8 +88,12 @@ func (a *Association) PeerMaxLength() uint32 { return a.peerMax }
 func (a *Association) RemoteAddr() net.Addr { return a.wire.conn.RemoteAddr() }
 
 // SetTimeout sets the longest silence of the peer that is borne while reading
-// from now on, and while writing: long between messages, short within one.
+// from now on: long between messages, short within one.
 func (a *Association) SetTimeout(d time.Duration) { a.wire.timeout = d }
+
+// SetPatience lets borne be asked, from now on, each time the peer was silent for the time-out: while it gives true, the silence is
+// borne for as long again. nil bears no longer silence.
+func (a *Association) SetPatience(borne func() bool) { a.wire.borne = borne }
 
 // Interrupt makes the Association abort as soon as its goroutine reads or waits
 // for the peer. It may be called from any goroutine.
@@ -104,7 +111,7 @@ type Decide func(*pdu.AssociateRQ) (*pdu.AssociateAC, *pdu.Reject)
 // connection is closed.
 func Accept(conn net.Conn, o Options, decide Decide) (*Association, error) {
 	a := &Association{o: o.withDefaults(), state: Sta1, wire: newWire(conn)}
-	a.wire.timeout = a.o.Timeout
+	a.wire.timeout, a.wire.writeTimeout = a.o.Timeout, a.o.Timeout
 	if _, err := a.fire(Evt5, input{}); err != nil {
 		return nil, err
 	}
@@ -172,7 +179,7 @@ func Request(ctx context.Context, dial func(context.Context) (net.Conn, error), 
 		return nil, errors.Join(ferr, err)
 	}
 	a.wire = newWire(conn)
-	a.wire.timeout = a.o.Timeout
+	a.wire.timeout, a.wire.writeTimeout = a.o.Timeout, a.o.Timeout
 	defer context.AfterFunc(ctx, a.Interrupt)()
 	rq.User.HasMaxLength = true
 	if _, err := a.fire(Evt2, input{send: rq.Append(nil)}); err != nil {
@@ -215,6 +222,13 @@ func (a *Association) establish() {
 
 // ended gives what the Association ended with.
 func (a *Association) ended() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.endedWith()
+}
+
+// endedWith is ended for those who hold the lock.
+func (a *Association) endedWith() error {
 	if a.cause != nil {
 		return a.cause
 	}

@@ -38,27 +38,34 @@ func (a *Association) AppendFragments(dst []byte, context uint8, command bool, b
 	}
 }
 
-// Send writes PDUs made by AppendFragments in one piece.
+// Send writes PDUs made by AppendFragments in one piece. Any goroutine may call it, also while another receives. When it fails the
+// connection is lost, and the one that receives is told.
 func (a *Association) Send(pdus []byte) error {
-	if _, err := a.fire(Evt9, input{send: pdus}); err != nil {
-		if a.state == Sta1 || a.state == Sta13 {
-			return a.ended()
-		}
-		return err
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	act := table[Evt9][a.state]
+	switch {
+	case act == none && (a.state == Sta1 || a.state == Sta13):
+		return a.endedWith()
+	case act == none:
+		return &StateError{Evt9, a.state}
 	}
-	return a.sent()
-}
-
-// sent tells whether writing failed; then the connection is lost.
-func (a *Association) sent() error {
+	a.perform(act, Evt9, &input{send: pdus}) // DT-1 and AR-7 leave the state as it is
 	if a.sendErr == nil {
 		return nil
 	}
-	err := a.sendErr
-	if a.state != Sta1 {
-		return a.end(a.fire(Evt17, input{cause: err}))
+	if a.cause == nil {
+		a.cause = a.sendErr
 	}
-	return err
+	a.wire.interrupt()
+	return a.sendErr
+}
+
+// unsent tells why writing failed; nil if it did not.
+func (a *Association) unsent() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.sendErr
 }
 
 var sendBuffers = sync.Pool{New: func() any { b := make([]byte, sendBuffer); return &b }}
@@ -66,7 +73,7 @@ var sendBuffers = sync.Pool{New: func() any { b := make([]byte, sendBuffer); ret
 // SendData writes what r holds as fragments of one Data Set, after the PDUs in
 // prefix (the Command Set, so that a small message is one write). It gives the
 // number of bytes of r sent. readErr is r's failure: the Data Set is then cut
-// short on the wire and the Association must be aborted.
+// short on the wire and the Association must be aborted. No other Send may come in between.
 func (a *Association) SendData(prefix []byte, context uint8, r io.Reader) (n int64, readErr, err error) {
 	p := sendBuffers.Get().(*[]byte)
 	defer sendBuffers.Put(p)

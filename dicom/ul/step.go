@@ -103,7 +103,10 @@ func (a *Association) invalid(err error) (indication, error) {
 func (a *Association) transportEvent(err error) (indication, error) {
 	a.pduLeft, a.pdvLeft = 0, 0
 	timeout := errors.Is(err, os.ErrDeadlineExceeded)
+	failed := a.unsent()
 	switch {
+	case failed != nil:
+		return a.fire(Evt17, input{cause: failed})
 	case a.Interrupted():
 		return a.giveUp(ErrInterrupted)
 	case timeout && !a.wire.deadline.IsZero():

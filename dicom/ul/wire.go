@@ -2,7 +2,9 @@ package ul
 
 import (
 	"bufio"
+	"errors"
 	"net"
+	"os"
 	"sync/atomic"
 	"time"
 )
@@ -18,10 +20,12 @@ type wire struct {
 	r           *bufio.Reader
 	deadline    time.Time     // ARTIM: absolute; zero when stopped
 	timeout     time.Duration // otherwise: longest silence while reading; 0 for ever
+	borne       func() bool   // tells, when that has passed, whether to wait on; may be nil
 	interrupted atomic.Bool
 	unwatch     atomic.Bool // ends Watch
 
-	readSet, writeSet time.Time // the deadlines the connection has now
+	writeTimeout      time.Duration // longest time for a write; 0 for ever
+	readSet, writeSet time.Time     // the deadlines the connection has now
 	closed            bool
 }
 
@@ -40,23 +44,39 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // read reads from the connection once the deadline is right.
 func (w *wire) read(p []byte) (int, error) {
+	for {
+		if err := w.setReadDeadline(); err != nil {
+			return 0, err
+		}
+		if w.interrupted.Load() {
+			return 0, ErrInterrupted
+		}
+		if w.unwatch.Load() {
+			return 0, errUnwatched
+		}
+		n, err := w.conn.Read(p)
+		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) || !w.bears() {
+			return n, err
+		}
+		w.readSet = time.Time{} // what is set has passed
+	}
+}
+
+// bears tells whether a silence as long as the time-out is borne.
+func (w *wire) bears() bool {
+	return w.borne != nil && w.deadline.IsZero() && !w.interrupted.Load() && !w.unwatch.Load() && w.borne()
+}
+
+func (w *wire) setReadDeadline() error {
 	want, slack := w.deadline, time.Duration(0)
 	if want.IsZero() && w.timeout > 0 {
 		want, slack = time.Now().Add(w.timeout), w.timeout/8
 	}
-	if stale(w.readSet, want, slack) {
-		if err := w.conn.SetReadDeadline(want); err != nil {
-			return 0, err
-		}
-		w.readSet = want
+	if !stale(w.readSet, want, slack) {
+		return nil
 	}
-	if w.interrupted.Load() {
-		return 0, ErrInterrupted
-	}
-	if w.unwatch.Load() {
-		return 0, errUnwatched
-	}
-	return w.conn.Read(p)
+	w.readSet = want
+	return w.conn.SetReadDeadline(want)
 }
 
 // stopWatch makes a Watch that waits for the connection stop.
@@ -78,8 +98,8 @@ func stale(set, want time.Time, slack time.Duration) bool {
 
 // write writes b whole.
 func (w *wire) write(b []byte) error {
-	if w.timeout > 0 && !w.interrupted.Load() {
-		if want := time.Now().Add(w.timeout); stale(w.writeSet, want, w.timeout/8) {
+	if w.writeTimeout > 0 && !w.interrupted.Load() {
+		if want := time.Now().Add(w.writeTimeout); stale(w.writeSet, want, w.writeTimeout/8) {
 			if err := w.conn.SetWriteDeadline(want); err != nil {
 				return err
 			}
