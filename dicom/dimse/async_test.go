@@ -1,0 +1,458 @@
+package dimse
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/halong-gateway/halong/dicom"
+	"github.com/halong-gateway/halong/dicom/pdu"
+	"github.com/halong-gateway/halong/dicom/ul"
+)
+
+// concurrentMux serves what testMux serves, beside one another; notServed it serves too, alone.
+func concurrentMux(s Service) *Mux {
+	m := testMux(s)
+	for _, o := range m.exact {
+		o.Concurrent = true
+	}
+	for _, r := range m.rules {
+		r.offer.Concurrent = true
+	}
+	m.Handle(notServed, Offer{Service: s, Accepts: func(ts dicom.UID) bool { return true }})
+	return m
+}
+
+// proposing asks for an Asynchronous Operations Window, and for a context that is served alone.
+func proposing(invoked, performed uint16) func(*Options) {
+	return func(o *Options) {
+		o.User.Async = &pdu.AsyncOperations{Invoked: invoked, Performed: performed}
+		o.Contexts = append(o.Contexts, pdu.ProposedContext{AbstractSyntax: notServed, TransferSyntaxes: []dicom.UID{implicit}})
+	}
+}
+
+// TestWindow: what is granted is the lesser of what is proposed and what is allowed (PS3.7 D.3.3.3), where 0 proposed is no limit.
+func TestWindow(t *testing.T) {
+	for _, c := range []struct {
+		proposed *pdu.AsyncOperations
+		allowed  uint16
+		invoke   uint16
+		perform  uint16
+		answered *pdu.AsyncOperations
+	}{
+		{nil, 16, 1, 1, nil},
+		{&pdu.AsyncOperations{Invoked: 8, Performed: 1}, 0, 1, 1, &pdu.AsyncOperations{Invoked: 1, Performed: 1}},
+		{&pdu.AsyncOperations{Invoked: 8, Performed: 1}, 16, 8, 1, &pdu.AsyncOperations{Invoked: 8, Performed: 1}},
+		{&pdu.AsyncOperations{Invoked: 0, Performed: 0}, 16, 16, 16, &pdu.AsyncOperations{Invoked: 16, Performed: 16}},
+		{&pdu.AsyncOperations{Invoked: 300, Performed: 2}, 16, 16, 2, &pdu.AsyncOperations{Invoked: 16, Performed: 2}},
+	} {
+		seen := make(chan [2]uint16, 1)
+		k := &keeper{before: func(rq *Request) *Response {
+			invoke, perform := rq.Association.Window()
+			seen <- [2]uint16{invoke, perform}
+			return nil
+		}}
+		a := dial(t, start(t, &Server{Mux: testMux(k), AsyncOperations: c.allowed}), func(o *Options) { o.User.Async = c.proposed })
+		if invoke, perform := a.Window(); invoke != c.invoke || perform != c.perform {
+			t.Errorf("proposed %+v of %d: %d and %d", c.proposed, c.allowed, invoke, perform)
+		}
+		if d := cmp.Diff(c.answered, a.Peer().Async); d != "" {
+			t.Error(d)
+		}
+		if err := a.Echo(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := <-seen; got != [2]uint16{c.perform, c.invoke} {
+			t.Errorf("proposed %+v of %d: the acceptor has %v", c.proposed, c.allowed, got)
+		}
+	}
+}
+
+// crowd is a service whose requests wait for one another: none is answered before all have been received.
+type crowd struct {
+	sync.Mutex
+	want           int
+	here           int
+	together, most int
+	all            chan struct{}
+}
+
+func (c *crowd) Serve(_ context.Context, rq *Request) Response {
+	if rq.Data != nil {
+		if _, err := io.Copy(io.Discard, rq.Data); err != nil {
+			return Answer(OutOfResources)
+		}
+	}
+	c.Lock()
+	c.together++
+	c.most = max(c.most, c.together)
+	if c.here++; c.here == c.want {
+		close(c.all)
+	}
+	c.Unlock()
+	<-c.all
+	c.Lock()
+	c.together--
+	c.Unlock()
+	return Answer(Success)
+}
+
+// TestAsyncStore: as many C-STOREs as the window allows are outstanding at once; each gets its own response.
+func TestAsyncStore(t *testing.T) {
+	const window = 5
+	c := &crowd{want: window, all: make(chan struct{})}
+	a := dial(t, start(t, &Server{Mux: concurrentMux(c), AsyncOperations: window}), proposing(20, 1))
+	pc, _ := a.Find(ctStorage, "")
+	got := map[dicom.UID]Status{}
+	for i := range 3 * window {
+		id := dicom.UID(strings.Repeat("7", i+1))
+		err := a.Go(t.Context(), pc.ID, &Command{Field: CStoreRQ, AffectedSOPClass: ctStorage, AffectedSOPInstance: id}, bytes.NewReader(make([]byte, 70_000*(i%3)+1)), func(r *Response, err error) {
+			if err != nil || r.AffectedSOPInstance != id {
+				t.Errorf("%s: %+v, %v", id, r, err)
+				return
+			}
+			got[id] = r.Status
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if open := i + 1 - len(got); open > window {
+			t.Errorf("%d are outstanding", open)
+		}
+	}
+	if err := a.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != 3*window || c.most > window {
+		t.Errorf("%d answered, %d at once", len(got), c.most)
+	}
+	if err := a.Echo(t.Context()); err != nil { // calls go on working
+		t.Error(err)
+	}
+	if err := a.Release(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAsyncOrder: responses come in any order and are matched by their Message IDs; a Call among them waits for its own.
+func TestAsyncOrder(t *testing.T) {
+	release := map[dicom.UID]chan struct{}{"1": make(chan struct{}), "2": make(chan struct{}), "3": make(chan struct{})}
+	k := &keeper{before: func(rq *Request) *Response {
+		if rq.Data != nil {
+			_, _ = io.Copy(io.Discard, rq.Data) // its end is the association's
+		}
+		if c := release[rq.Command.AffectedSOPInstance]; c != nil {
+			<-c
+		}
+		r := Answer(Success)
+		return &r
+	}}
+	a := dial(t, start(t, &Server{Mux: concurrentMux(k), AsyncOperations: 4}), proposing(4, 1))
+	var order []dicom.UID
+	pc, _ := a.Find(ctStorage, "")
+	for _, id := range []dicom.UID{"1", "2", "3"} {
+		err := a.Go(t.Context(), pc.ID, &Command{Field: CStoreRQ, AffectedSOPClass: ctStorage, AffectedSOPInstance: id}, strings.NewReader("ab"), func(r *Response, err error) {
+			if err != nil || r.AffectedSOPInstance != id {
+				t.Errorf("%s: %+v, %v", id, r, err)
+			}
+			order = append(order, id)
+			if id == "2" {
+				close(release["1"])
+			}
+			if id == "3" {
+				close(release["2"])
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(release["3"])
+	if err := a.Echo(t.Context()); err != nil { // overtakes some of them
+		t.Fatal(err)
+	}
+	if err := a.Release(); err != nil { // waits for the rest
+		t.Error(err)
+	}
+	if d := cmp.Diff([]dicom.UID{"3", "2", "1"}, order); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestAsyncAlone: a request of an Offer that is not Concurrent waits until everything before it was answered, and nothing runs beside it.
+func TestAsyncAlone(t *testing.T) {
+	var running, answered atomic.Int32
+	hold := make(chan struct{})
+	s := serviceFunc(func(_ context.Context, rq *Request) Response {
+		if rq.Data != nil {
+			_, _ = io.Copy(io.Discard, rq.Data) // its end is the association's
+		}
+		n := running.Add(1)
+		defer running.Add(-1)
+		if rq.Context.AbstractSyntax == notServed {
+			if n != 1 || answered.Load() != 3 {
+				t.Errorf("%d are served and %d were", n, answered.Load())
+			}
+			return Answer(Success)
+		}
+		<-hold
+		answered.Add(1)
+		return Answer(Success)
+	})
+	a := dial(t, start(t, &Server{Mux: concurrentMux(s), AsyncOperations: 8}), proposing(8, 1))
+	pc, _ := a.Find(ctStorage, "")
+	alone, _ := a.Find(notServed, "")
+	ok := func(r *Response, err error) {
+		if err != nil || r.Status != Success {
+			t.Errorf("%+v, %v", r, err)
+		}
+	}
+	for range 3 {
+		if err := a.Go(t.Context(), pc.ID, &Command{Field: CStoreRQ, AffectedSOPClass: ctStorage, AffectedSOPInstance: "1.2"}, strings.NewReader("ab"), ok); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := a.Go(t.Context(), alone.ID, &Command{Field: NActionRQ, RequestedSOPClass: notServed}, strings.NewReader("ab"), ok); err != nil {
+		t.Fatal(err)
+	}
+	close(hold)
+	if err := a.Flush(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestMessageIDReuse: the second of two outstanding requests with one Message ID ends the Association; after its answer an ID may come again.
+func TestMessageIDReuse(t *testing.T) {
+	hold := make(chan struct{})
+	closed := make(chan error, 1)
+	k := serviceFunc(func(_ context.Context, rq *Request) Response {
+		if rq.Command.AffectedSOPInstance != "" {
+			<-hold
+		}
+		return Answer(Success)
+	})
+	addr := start(t, &Server{Mux: concurrentMux(k), AsyncOperations: 4, Observe: &watcher{closed: closed}, Timeouts: Timeouts{ARTIM: time.Second}})
+	conn := rawAsync(t, addr, 4)
+	echo := fragment(1, true, true, (&Command{Field: CEchoRQ, MessageID: 7, AffectedSOPClass: ctStorage}).Append(nil))
+	for range 3 {
+		if _, err := conn.Write(echo); err != nil {
+			t.Fatal(err)
+		}
+		if typ, _ := readPDU(t, conn); typ != pdu.TypeData {
+			t.Fatal(typ)
+		}
+	}
+	wait := fragment(1, true, true, (&Command{Field: CEchoRQ, MessageID: 8, AffectedSOPClass: ctStorage, AffectedSOPInstance: "1.2"}).Append(nil))
+	if _, err := conn.Write(append(wait, wait...)); err != nil {
+		t.Fatal(err)
+	}
+	if typ, body := readPDU(t, conn); typ != pdu.TypeAbort || body[2] != byte(pdu.AbortByUser) {
+		t.Errorf("%v % x", typ, body)
+	}
+	close(hold)
+	conn.Close()
+	var broken *ProtocolError
+	if err := <-closed; !errors.As(err, &broken) || !strings.Contains(err.Error(), "Message ID 8") {
+		t.Error(err)
+	}
+}
+
+// TestReleaseOutstanding: a peer that asks for release while requests of its own are outstanding gets their responses, then the release.
+func TestReleaseOutstanding(t *testing.T) {
+	c := &crowd{want: 3, all: make(chan struct{})}
+	closed := make(chan error, 1)
+	conn := rawAsync(t, start(t, &Server{Mux: concurrentMux(c), AsyncOperations: 4, Observe: &watcher{closed: closed}}), 4)
+	var out []byte
+	for id := range uint16(2) {
+		out = append(out, fragment(1, true, true, (&Command{Field: CEchoRQ, MessageID: id, AffectedSOPClass: ctStorage}).Append(nil))...)
+	}
+	if _, err := conn.Write(append(out, pdu.AppendReleaseRQ(nil)...)); err != nil {
+		t.Fatal(err)
+	}
+	c.Serve(t.Context(), &Request{}) // the third lets them go
+	for range 2 {
+		if typ, _ := readPDU(t, conn); typ != pdu.TypeData {
+			t.Fatal(typ)
+		}
+	}
+	if typ, _ := readPDU(t, conn); typ != pdu.TypeReleaseRP {
+		t.Fatal(typ)
+	}
+	conn.Close()
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAbortOutstanding: a peer that aborts while requests are outstanding: what can be cancelled is, what cannot finishes, and the
+// Association is told closed after that.
+func TestAbortOutstanding(t *testing.T) {
+	begun, stored := make(chan struct{}, 2), make(chan struct{})
+	cause := make(chan error, 1)
+	var finished atomic.Bool
+	s := serviceFunc(func(ctx context.Context, rq *Request) Response {
+		defer rq.Watch()()
+		begun <- struct{}{}
+		if rq.Command.Field == CFindRQ {
+			<-ctx.Done()
+			cause <- context.Cause(ctx)
+			return Answer(Cancelled)
+		}
+		<-stored
+		if ctx.Err() != nil {
+			t.Error("the context of a C-STORE ended")
+		}
+		finished.Store(true)
+		return Answer(Success)
+	})
+	closed := make(chan error, 1)
+	conn := rawAsync(t, start(t, &Server{Mux: concurrentMux(s), AsyncOperations: 4, Observe: &watcher{closed: closed}}), 4)
+	out := fragment(1, true, true, (&Command{Field: CFindRQ, MessageID: 1, AffectedSOPClass: ctStorage}).Append(nil))
+	out = append(out, fragment(1, true, true, (&Command{Field: CStoreRQ, MessageID: 2, AffectedSOPClass: ctStorage}).Append(nil))...)
+	if _, err := conn.Write(out); err != nil {
+		t.Fatal(err)
+	}
+	<-begun
+	<-begun
+	if _, err := conn.Write((&pdu.Abort{}).Append(nil)); err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	var ab *pdu.Abort
+	if err := <-cause; !errors.As(err, &ab) {
+		t.Errorf("the C-FIND ended with %v", err)
+	}
+	close(stored)
+	if err := <-closed; !errors.As(err, &ab) || !finished.Load() {
+		t.Errorf("%v; finished %t", err, finished.Load())
+	}
+}
+
+// TestN14CancelAsync: a C-CANCEL-RQ reaches the one of several outstanding requests that it is for.
+func TestN14CancelAsync(t *testing.T) {
+	s := serviceFunc(func(ctx context.Context, rq *Request) Response {
+		defer rq.Watch()()
+		<-ctx.Done()
+		if !errors.Is(context.Cause(ctx), ErrCancelled) {
+			t.Error(context.Cause(ctx))
+		}
+		return Answer(Cancelled)
+	})
+	conn := rawAsync(t, start(t, &Server{Mux: concurrentMux(s), AsyncOperations: 3}), 3)
+	for id := range uint16(3) {
+		if _, err := conn.Write(fragment(1, true, true, (&Command{Field: CFindRQ, MessageID: id, AffectedSOPClass: ctStorage}).Append(nil))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, id := range []uint16{1, 2, 0} {
+		if _, err := conn.Write(fragment(1, true, true, (&Command{Field: CCancelRQ, RespondedTo: id}).Append(nil))); err != nil {
+			t.Fatal(err)
+		}
+		_, body := readPDU(t, conn)
+		if c, err := ParseCommand(body[pdu.PDVHeaderLength:]); err != nil || c.RespondedTo != id || c.Status != Cancelled {
+			t.Errorf("%+v, %v", c, err)
+		}
+	}
+}
+
+// TestShutdownOutstanding: a drain lets what is outstanding be answered, also when the peer is silent for longer than the grace.
+func TestShutdownOutstanding(t *testing.T) {
+	begun, hold := make(chan struct{}, 2), make(chan struct{})
+	s := &Server{AsyncOperations: 4}
+	s.Mux = concurrentMux(serviceFunc(func(context.Context, *Request) Response {
+		begun <- struct{}{}
+		<-hold
+		return Answer(Success)
+	}))
+	a := dial(t, start(t, s), proposing(4, 1))
+	pc, _ := a.Find(ctStorage, "")
+	answered := 0
+	for range 2 {
+		err := a.Go(t.Context(), pc.ID, &Command{Field: CEchoRQ}, nil, func(r *Response, err error) {
+			if err != nil || r.Status != Success {
+				t.Errorf("%+v, %v", r, err)
+			}
+			answered++
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-begun
+	<-begun
+	down := make(chan error, 1)
+	go func() { down <- s.Shutdown(context.Background()) }()
+	time.AfterFunc(idleGrace+10*shutdownTick, func() { close(hold) })
+	if err := a.Release(); err != nil || answered != 2 {
+		t.Errorf("%v, %d answered", err, answered)
+	}
+	if err := <-down; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestGoFails: when the Association ends, whoever waits is told, once each.
+func TestGoFails(t *testing.T) {
+	s := serviceFunc(func(_ context.Context, rq *Request) Response {
+		if rq.Command.Field == CEchoRQ {
+			_ = rq.Association.ul.Close() // that is the test
+		}
+		return Answer(Success)
+	})
+	m := concurrentMux(s)
+	m.exact[dicom.VerificationSOPClass].Concurrent = false
+	broken := errors.New("bad sector")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, end := range map[string]func(*Association) error{
+		"peer aborts":   func(a *Association) error { return a.Echo(t.Context()) },
+		"flush aborted": func(a *Association) error { return a.Flush(ctx) },
+		"unreadable": func(a *Association) error {
+			return a.Go(t.Context(), 3, &Command{Field: CStoreRQ}, errReader{broken}, func(*Response, error) { t.Error("called although Go failed") })
+		},
+		"close": func(a *Association) error { return errors.Join(ul.ErrAborted, a.Close()) },
+		"abort": func(a *Association) error { return errors.Join(ul.ErrAborted, a.Abort()) },
+	} {
+		hold := make(chan struct{})
+		m := concurrentMux(serviceFunc(func(ctx context.Context, rq *Request) Response {
+			if rq.Command.Field == CStoreRQ {
+				<-hold
+			}
+			return s(ctx, rq)
+		}))
+		m.exact[dicom.VerificationSOPClass].Concurrent = false
+		a := dial(t, start(t, &Server{Mux: m, AsyncOperations: 8, Timeouts: Timeouts{ARTIM: time.Second}}), proposing(8, 1))
+		told := 0
+		for range 3 {
+			if err := a.Go(t.Context(), 3, &Command{Field: CStoreRQ}, nil, func(r *Response, err error) {
+				if told++; name != "peer aborts" && (err == nil || r != nil) {
+					t.Errorf("%s: %+v, %v", name, r, err)
+				}
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if name == "peer aborts" {
+			close(hold) // the echo is served alone, after them
+		}
+		if err := end(a); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+		if told != 3 {
+			t.Errorf("%s: %d told", name, told)
+		}
+		if name != "peer aborts" {
+			close(hold)
+		}
+		if err := a.Go(t.Context(), 3, &Command{Field: CStoreRQ}, nil, func(*Response, error) { t.Error("called although Go failed") }); err == nil {
+			t.Errorf("%s: sent on what has ended", name)
+		}
+	}
+}
