@@ -1,12 +1,14 @@
 package scu
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 
 	"github.com/halong-gateway/halong/dicom"
 	"github.com/halong-gateway/halong/dicom/dataset"
+	"github.com/halong-gateway/halong/dicom/negotiate"
 	"github.com/halong-gateway/halong/dicom/tag"
 )
 
@@ -17,6 +19,9 @@ type file struct {
 	class          dicom.UID
 	instance       dicom.UID
 	transferSyntax dicom.UID
+
+	sentIn   dicom.UID // the Transfer Syntax of the last attempt
+	attempts int       // that ended with the Association
 }
 
 // describe reads the beginning of a file. What the Data Set says of itself
@@ -86,11 +91,38 @@ func trim(v []byte) dicom.UID {
 	return dicom.UID(v)
 }
 
-// open gives the Data Set's bytes as they are.
-func (f *file) open() (io.Reader, io.Closer, error) {
+// open gives the Data Set in a Transfer Syntax: the bytes as they are if it is the file's own.
+func (f *file) open(syntax dicom.UID) (io.ReadCloser, error) {
 	r, err := os.Open(f.name)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return io.NewSectionReader(r, f.offset, f.size), r, nil
+	section := struct {
+		io.Reader
+		io.Closer
+	}{io.NewSectionReader(r, f.offset, f.size), r}
+	if syntax == f.transferSyntax {
+		return section, nil
+	}
+	from, known := dicom.LookupTransferSyntax(f.transferSyntax)
+	to, ok := dicom.LookupTransferSyntax(syntax)
+	if !known || !ok {
+		return nil, errors.Join(fmt.Errorf("cannot convert from %s to %s", f.transferSyntax, syntax), r.Close())
+	}
+	c := negotiate.Converted(section, from, to)
+	return struct {
+		io.Reader
+		io.Closer
+	}{c, closers{c, r}}, nil
+}
+
+// closers are closed in order.
+type closers []io.Closer
+
+// Close closes all.
+func (c closers) Close() (err error) {
+	for _, x := range c {
+		err = errors.Join(err, x.Close())
+	}
+	return err
 }

@@ -3,94 +3,100 @@ package scu
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
+	"slices"
 
 	"github.com/halong-gateway/halong/dicom"
-	"github.com/halong-gateway/halong/dicom/dataset"
 	"github.com/halong-gateway/halong/dicom/dimse"
 	"github.com/halong-gateway/halong/dicom/pdu"
 )
 
-// groups are the transfer syntaxes proposed together: of each context a peer takes one, so that what is stored
-// uncompressed and what is stored in one of the families has a context that fits.
-var groups = [][]dicom.UID{
-	native,
-	{"1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51"}, // JPEG
-	{"1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81"},                                                     // JPEG-LS
-	{"1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91"},                                                     // JPEG 2000
-}
-
-// CommonClasses are the Storage SOP Classes that Get asks for when it is not told which.
-var CommonClasses = []dicom.UID{
-	"1.2.840.10008.5.1.4.1.1.1", "1.2.840.10008.5.1.4.1.1.1.1", "1.2.840.10008.5.1.4.1.1.1.1.1", "1.2.840.10008.5.1.4.1.1.1.2",
-	"1.2.840.10008.5.1.4.1.1.1.3", "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.3.1",
-	"1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1", "1.2.840.10008.5.1.4.1.1.6.1", "1.2.840.10008.5.1.4.1.1.7",
-	"1.2.840.10008.5.1.4.1.1.7.2", "1.2.840.10008.5.1.4.1.1.7.4", "1.2.840.10008.5.1.4.1.1.11.1", "1.2.840.10008.5.1.4.1.1.12.1",
-	"1.2.840.10008.5.1.4.1.1.12.2", "1.2.840.10008.5.1.4.1.1.13.1.3", "1.2.840.10008.5.1.4.1.1.20", "1.2.840.10008.5.1.4.1.1.66",
-	"1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.77.1.4", "1.2.840.10008.5.1.4.1.1.88.11", "1.2.840.10008.5.1.4.1.1.88.22",
-	"1.2.840.10008.5.1.4.1.1.88.33", "1.2.840.10008.5.1.4.1.1.88.59", "1.2.840.10008.5.1.4.1.1.88.67", "1.2.840.10008.5.1.4.1.1.104.1",
-	"1.2.840.10008.5.1.4.1.1.128", "1.2.840.10008.5.1.4.1.1.481.2", "1.2.840.10008.5.1.4.1.1.481.3",
-}
-
-// Get sends a C-GET and writes what comes as Part 10 files, named by SOP Instance UID, into a folder that exists. At most 31
-// Storage SOP Classes can be asked for; none stands for CommonClasses.
+// Get sends a C-GET and writes what comes as Part 10 files, named by SOP Instance UID, into a folder that exists. Without
+// classes the target is asked which Storage SOP Classes there are; where it does not tell, CommonClasses are fetched first,
+// then, if something was left, the others of the standard. What does not fit into one Association comes in several.
 func Get(ctx context.Context, t Target, q Query, classes []dicom.UID, dir string, progress func(Counts)) (Retrieved, error) {
-	if len(classes) == 0 {
-		classes = CommonClasses
+	g := &getter{target: t, query: q, progress: progress, in: &receiver{dir: dir, got: map[dicom.UID]bool{}}}
+	known := len(classes) > 0
+	if !known {
+		classes, known = classesOf(ctx, t, q)
 	}
-	if len(classes)*len(groups) >= pdu.MaxContexts {
-		return Retrieved{}, errors.New("too many SOP classes for one association")
+	list := rounds(classes, eachSyntax)
+	if !known {
+		list = append(rounds(CommonClasses, eachGroup), rounds(otherClasses(CommonClasses), eachGroup)...)
 	}
-	o := dimse.Options{Mux: &dimse.Mux{}}
-	for _, c := range classes {
-		for _, g := range groups {
-			o.Contexts = append(o.Contexts, pdu.ProposedContext{AbstractSyntax: c, TransferSyntaxes: g})
+	var err error
+	for i, r := range list {
+		if i > 0 {
+			g.target.Notice = nil // it was said
 		}
-		o.User.Roles = append(o.User.Roles, pdu.RoleSelection{SOPClass: c, SCP: true})
-		o.Mux.Handle(c, dimse.Offer{Service: &receiver{dir}})
-	}
-	rq := &dimse.Command{Field: dimse.CGetRQ, AffectedSOPClass: q.class("3")}
-	resp, ts, err := t.ask(ctx, &q, rq, o, tell(progress))
-	if err != nil {
-		return Retrieved{}, err
-	}
-	return conclude(resp, ts)
-}
-
-// receiver writes objects into files.
-type receiver struct{ dir string }
-
-// Serve implements dimse.Service.
-func (r *receiver) Serve(_ context.Context, rq *dimse.Request) dimse.Response {
-	c := rq.Command
-	if c.Field != dimse.CStoreRQ || rq.Data == nil || !c.AffectedSOPInstance.Valid() { // it becomes a file's name
-		return dimse.Answer(dimse.CannotUnderstand)
-	}
-	if err := r.write(rq); err != nil {
-		return dimse.Answer(dimse.OutOfResources)
-	}
-	return dimse.Answer(dimse.Success)
-}
-
-// write writes beside and renames, so that a file that is there is whole.
-func (r *receiver) write(rq *dimse.Request) (err error) {
-	c := rq.Command
-	f, err := os.CreateTemp(r.dir, ".part-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
+		if err = g.get(ctx, r); err != nil || g.complete() {
+			break
 		}
-	}()
-	_, err = f.Write(dataset.AppendFileHeader(nil, c.AffectedSOPClass, c.AffectedSOPInstance, rq.Context.TransferSyntax, rq.Association.CalledAE()))
+	}
+	sum := g.sum()
 	if err == nil {
-		_, err = rq.Data.WriteTo(f)
+		err = sum.verdict(dimse.CGetRQ.Response(), g.comment)
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
+	return sum, err
+}
+
+// getter carries one Get.
+type getter struct {
+	target   Target
+	query    Query
+	progress func(Counts)
+	in       *receiver
+
+	last    Retrieved // of the last round
+	comment string
+	total   int // sub-operations that the target knows of
+	warned  int
+	failed  []dicom.UID
+}
+
+// get carries out one round. The error is not of the objects, of which last tells.
+func (g *getter) get(ctx context.Context, r round) error {
+	o := dimse.Options{Contexts: r.contexts, Mux: &dimse.Mux{}}
+	for _, c := range r.classes {
+		o.User.Roles = append(o.User.Roles, pdu.RoleSelection{SOPClass: c, SCP: true})
+		o.Mux.Handle(c, dimse.Offer{Service: g.in})
+	}
+	x, err := g.target.ask(ctx, g.query.class("3"), g.query.askedToRetrieve(), o)
+	if err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), filepath.Join(r.dir, string(c.AffectedSOPInstance)+".dcm"))
+	g.in.after = x.heed
+	rq := &dimse.Command{Field: dimse.CGetRQ, AffectedSOPClass: x.class}
+	resp, err := x.call(rq, g.query.encode(x.syntax), tell(g.progress))
+	err = x.close(err)
+	if resp != nil {
+		g.last, g.comment = conclude(resp, x.syntax), resp.ErrorComment
+		g.total = max(g.total, g.last.Completed+g.last.Failed+g.last.Warning+g.last.Remaining)
+		g.warned += g.last.Warning
+		g.failed = append(g.failed, g.last.Instances...)
+	}
+	return errors.Join(err, g.in.failure)
+}
+
+// complete tells whether there is nothing left to fetch in a further round.
+func (g *getter) complete() bool {
+	return g.last.Failed == 0 && g.last.Status.OK() || g.total > 0 && len(g.in.got) >= g.total
+}
+
+// sum gives the outcome of all rounds: what came in any of them did not fail.
+func (g *getter) sum() Retrieved {
+	n := len(g.in.got)
+	r := Retrieved{Status: g.last.Status}
+	r.Warning = min(g.warned, n)
+	r.Completed = n - r.Warning
+	r.Failed = max(0, g.total-n)
+	r.Instances = slices.DeleteFunc(g.failed, func(u dicom.UID) bool { return g.in.got[u] })
+	slices.Sort(r.Instances)
+	r.Instances = slices.Compact(r.Instances)
+	switch {
+	case r.Failed == 0 && n > 0 && !r.Status.OK() && g.complete():
+		r.Status = dimse.Success
+	case r.Failed > 0 && n > 0 && r.Status == dimse.UnableToPerformSubOperations:
+		r.Status = dimse.SubOperationsIncomplete // none in this round, but some in another
+	}
+	return r
 }

@@ -1,7 +1,6 @@
 package scu
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"github.com/halong-gateway/halong/dicom"
 	"github.com/halong-gateway/halong/dicom/dataset"
 	"github.com/halong-gateway/halong/dicom/dimse"
-	"github.com/halong-gateway/halong/dicom/pdu"
 	"github.com/halong-gateway/halong/dicom/tag"
 )
 
@@ -20,6 +18,8 @@ type Query struct {
 	Keys        *dataset.Set // matching and return keys, text in UTF-8
 	Relational  bool         // ask for relational queries and retrievals
 	Fuzzy       bool         // ask for fuzzy matching of person names
+	DateTime    bool         // ask for dates and times to be matched together
+	Timezone    string       // ±HHMM that times in the query are in, and are wanted in; asks for the adjustment; empty for none
 	Limit       int          // of answers to C-FIND, which is cancelled then; 0 for none
 }
 
@@ -29,7 +29,7 @@ const (
 	studyRoot   = "1.2.840.10008.5.1.4.1.2.2."
 )
 
-// class gives the SOP Class for an operation: ".1" is FIND, ".2" MOVE, ".3" GET.
+// class gives the SOP Class for an operation: "1" is FIND, "2" MOVE, "3" GET.
 func (q *Query) class(operation string) dicom.UID {
 	if q.PatientRoot {
 		return dicom.UID(patientRoot + operation)
@@ -37,17 +37,35 @@ func (q *Query) class(operation string) dicom.UID {
 	return dicom.UID(studyRoot + operation)
 }
 
-// user gives the extended negotiation (PS3.4 C.5.1.1), if there is something to ask for.
-func (q *Query) user(class dicom.UID) (u pdu.UserInformation) {
-	if q.Relational || q.Fuzzy {
-		bit := map[bool]byte{true: 1}
-		u.Extended = []pdu.ExtendedNegotiation{{SOPClass: class, Application: []byte{bit[q.Relational], 0, bit[q.Fuzzy]}}}
+// asked gives the extended negotiation of C-FIND (PS3.4 C.5.1.1.1); nil when there is nothing to ask for.
+func (q *Query) asked() []byte {
+	b := []byte{bit(q.Relational), bit(q.DateTime), bit(q.Fuzzy), bit(q.Timezone != "")}
+	for len(b) > 0 && b[len(b)-1] == 0 {
+		b = b[:len(b)-1]
 	}
-	return u
+	if len(b) == 0 {
+		return nil
+	}
+	return append(b, make([]byte, max(0, 3-len(b)))...) // the first three have always been there
+}
+
+// askedToRetrieve is asked for C-MOVE and C-GET (PS3.4 C.5.2.1).
+func (q *Query) askedToRetrieve() []byte {
+	if q.Relational {
+		return []byte{1}
+	}
+	return nil
+}
+
+func bit(on bool) byte {
+	if on {
+		return 1
+	}
+	return 0
 }
 
 // encode gives the identifier. Beyond ASCII it is in UTF-8, and says so.
-func (q *Query) encode(ts dicom.UID) []byte {
+func (q *Query) encode(ts *dicom.TransferSyntax) []byte {
 	s := &dataset.Set{}
 	for _, e := range q.Keys.Elements {
 		s.Put(e)
@@ -58,53 +76,34 @@ func (q *Query) encode(ts dicom.UID) []byte {
 		}
 	}
 	s.PutString(tag.QueryRetrieveLevel, dicom.CS, q.Level)
-	t, _ := dicom.LookupTransferSyntax(ts) // one of those that were proposed
-	return s.Append(nil, t)
+	if q.Timezone != "" {
+		s.PutString(tag.TimezoneOffsetFromUTC, dicom.SH, q.Timezone)
+	}
+	return s.Append(nil, ts)
 }
 
 // native are the transfer syntaxes proposed for identifiers.
 var native = []dicom.UID{dicom.ExplicitVRLittleEndian, dicom.ImplicitVRLittleEndian}
 
-// ask makes an Association, sends one request and releases.
-func (t *Target) ask(ctx context.Context, q *Query, rq *dimse.Command, o dimse.Options, pending func(*dimse.Association, uint8, *dicom.TransferSyntax, *dimse.Response) error) (_ *dimse.Response, ts *dicom.TransferSyntax, err error) {
-	class := rq.AffectedSOPClass
-	o.Contexts = append([]pdu.ProposedContext{{AbstractSyntax: class, TransferSyntaxes: native}}, o.Contexts...)
-	u := q.user(class)
-	u.Roles = o.User.Roles
-	o.User = u
-	a, err := t.dial(ctx, o)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer func() {
-		if err == nil {
-			err = a.Release()
-		}
-		if err != nil {
-			_ = a.Close() // the first failure is what matters
-		}
-	}()
-	pc, ok := a.Find(class, "")
-	if !ok {
-		return nil, nil, fmt.Errorf("peer does not serve SOP class %s", class)
-	}
-	ts, ok = dicom.LookupTransferSyntax(pc.TransferSyntax)
-	if !ok {
-		return nil, nil, fmt.Errorf("peer chose the unknown transfer syntax %s", pc.TransferSyntax)
-	}
-	resp, err := a.Call(ctx, pc.ID, rq, bytes.NewReader(q.encode(pc.TransferSyntax)), func(r *dimse.Response) error { return pending(a, pc.ID, ts, r) })
-	return resp, ts, err
-}
-
 // Find sends a C-FIND and gives each answer, text in UTF-8, to each. It tells how many there were, at most
 // the limit. A status of failure is a *dimse.StatusError.
 func Find(ctx context.Context, t Target, q Query, each func(*dataset.Set) error) (n int, err error) {
-	rq := &dimse.Command{Field: dimse.CFindRQ, AffectedSOPClass: q.class("1")}
-	resp, _, err := t.ask(ctx, &q, rq, dimse.Options{}, func(a *dimse.Association, pc uint8, ts *dicom.TransferSyntax, r *dimse.Response) error {
+	x, err := t.ask(ctx, q.class("1"), q.asked(), dimse.Options{})
+	if err != nil {
+		return 0, err
+	}
+	n, err = x.find(&q, each)
+	return n, x.close(err)
+}
+
+// find asks one query.
+func (x *asker) find(q *Query, each func(*dataset.Set) error) (n int, err error) {
+	rq := &dimse.Command{Field: dimse.CFindRQ, AffectedSOPClass: x.class}
+	resp, err := x.call(rq, q.encode(x.syntax), func(r *dimse.Response) error {
 		if q.Limit > 0 && n == q.Limit { // what was under way when it was cancelled
 			return nil
 		}
-		s, err := dataset.Parse(r.Data, ts, dataset.Limits{})
+		s, err := dataset.Parse(r.Data, x.syntax, dataset.Limits{})
 		if err != nil {
 			return err
 		}
@@ -114,17 +113,14 @@ func Find(ctx context.Context, t Target, q Query, each func(*dataset.Set) error)
 			return err
 		}
 		if n == q.Limit {
-			return a.Cancel(pc, rq)
+			return x.cancel()
 		}
 		return nil
 	})
-	if err != nil {
-		return n, err
+	if err == nil && !resp.Status.OK() && (resp.Status != dimse.Cancelled || q.Limit == 0) {
+		err = &dimse.StatusError{Field: resp.Field, Status: resp.Status, Comment: resp.ErrorComment}
 	}
-	if !resp.Status.OK() && (resp.Status != dimse.Cancelled || q.Limit == 0) {
-		return n, &dimse.StatusError{Field: resp.Field, Status: resp.Status, Comment: resp.ErrorComment}
-	}
-	return n, nil
+	return n, err
 }
 
 // Counts are the Numbers of Sub-operations of a C-MOVE or C-GET.
@@ -149,11 +145,11 @@ type Retrieved struct {
 	Instances []dicom.UID // Failed SOP Instance UID List
 }
 
-// errNotAll is wrapped by the error of a retrieval whose sub-operations did not all succeed.
-var errNotAll = errors.New("not every object was retrieved")
+// ErrNotAll is wrapped by the error of a retrieval of which some sub-operations succeeded and some did not.
+var ErrNotAll = errors.New("not every object was retrieved")
 
 // conclude reads the final response.
-func conclude(resp *dimse.Response, ts *dicom.TransferSyntax) (r Retrieved, err error) {
+func conclude(resp *dimse.Response, ts *dicom.TransferSyntax) (r Retrieved) {
 	r = Retrieved{Counts: countsOf(&resp.Command), Status: resp.Status}
 	if len(resp.Data) > 0 {
 		if s, err := dataset.Parse(resp.Data, ts, dataset.Limits{}); err == nil { // an unreadable list changes nothing in the outcome
@@ -162,27 +158,42 @@ func conclude(resp *dimse.Response, ts *dicom.TransferSyntax) (r Retrieved, err 
 			}
 		}
 	}
+	return r
+}
+
+// verdict tells whether everything was retrieved.
+func (r *Retrieved) verdict(field dimse.CommandField, comment string) error {
 	switch {
-	case !resp.Status.OK():
-		err = &dimse.StatusError{Field: resp.Field, Status: resp.Status, Comment: resp.ErrorComment}
+	case !r.Status.OK():
+		return &dimse.StatusError{Field: field, Status: r.Status, Comment: comment}
+	case r.Failed > 0 && r.Completed+r.Warning > 0:
+		return fmt.Errorf("%w: %d failed", ErrNotAll, r.Failed)
 	case r.Failed > 0:
-		err = fmt.Errorf("%w: %d failed", errNotAll, r.Failed)
+		return fmt.Errorf("no object was retrieved: %d failed", r.Failed)
+	}
+	return nil
+}
+
+// Move sends a C-MOVE: the target sends the objects to the Application Entity called to, which it must know.
+func Move(ctx context.Context, t Target, q Query, to string, progress func(Counts)) (r Retrieved, err error) {
+	x, err := t.ask(ctx, q.class("2"), q.askedToRetrieve(), dimse.Options{})
+	if err != nil {
+		return r, err
+	}
+	rq := &dimse.Command{Field: dimse.CMoveRQ, AffectedSOPClass: x.class, MoveDestination: to}
+	resp, err := x.call(rq, q.encode(x.syntax), tell(progress))
+	if err = x.close(err); resp == nil {
+		return r, err
+	}
+	r = conclude(resp, x.syntax)
+	if err == nil {
+		err = r.verdict(resp.Field, resp.ErrorComment)
 	}
 	return r, err
 }
 
-// Move sends a C-MOVE: the target sends the objects to the Application Entity called to, which it must know.
-func Move(ctx context.Context, t Target, q Query, to string, progress func(Counts)) (Retrieved, error) {
-	rq := &dimse.Command{Field: dimse.CMoveRQ, AffectedSOPClass: q.class("2"), MoveDestination: to}
-	resp, ts, err := t.ask(ctx, &q, rq, dimse.Options{}, tell(progress))
-	if err != nil {
-		return Retrieved{}, err
-	}
-	return conclude(resp, ts)
-}
-
-func tell(progress func(Counts)) func(*dimse.Association, uint8, *dicom.TransferSyntax, *dimse.Response) error {
-	return func(_ *dimse.Association, _ uint8, _ *dicom.TransferSyntax, r *dimse.Response) error {
+func tell(progress func(Counts)) func(*dimse.Response) error {
+	return func(r *dimse.Response) error {
 		if progress != nil {
 			progress(countsOf(&r.Command))
 		}

@@ -12,13 +12,14 @@ import (
 
 // Result tells what became of one file.
 type Result struct {
-	Name        string
-	SOPClass    dicom.UID
-	SOPInstance dicom.UID
-	Bytes       int64        // of the Data Set
-	Status      dimse.Status // the peer's answer; of meaning when Answered
-	Answered    bool
-	Comment     string // the peer's Error Comment
+	Name           string
+	SOPClass       dicom.UID
+	SOPInstance    dicom.UID
+	TransferSyntax dicom.UID    // it was sent in, or has
+	Bytes          int64        // of the Data Set in the file
+	Status         dimse.Status // the peer's answer; of meaning when Answered
+	Answered       bool
+	Comment        string // the peer's Error Comment
 	// Err is nil when the peer took the object: with success or warning.
 	Err error
 }
@@ -26,15 +27,15 @@ type Result struct {
 // Summary counts files.
 type Summary struct{ Sent, Failed int }
 
-// syntax is what a Presentation Context is proposed for: one for each pair, so
-// that no file depends on which of several the peer likes best.
-type syntax struct{ class, transfer dicom.UID }
-
-// maxFailures is how many Associations in a row may be lost before the rest of the files is given up.
+// maxFailures is how many files in a row may be lost with their Associations before the rest of them is given up.
 const maxFailures = 3
 
+// errGivenUp is what the rest is told then.
+var errGivenUp = errors.New("not sent: too many associations were lost")
+
 // Send sends files to the target in as many Associations as their Presentation
-// Contexts need, and reports each. The error is of ctx; what went wrong with a file is in its Result.
+// Contexts need, and reports each. The error is of ctx; what went wrong with a file is in its Result. When ctx ends, what
+// is under way may be finished.
 func Send(ctx context.Context, t Target, names []string, report func(Result)) (Summary, error) {
 	s := &sender{target: t, tell: report}
 	for _, batch := range s.plan(names) {
@@ -48,51 +49,62 @@ type sender struct {
 	target   Target
 	tell     func(Result)
 	sum      Summary
-	failures int // Associations lost in a row
+	failures int // files in a row that were lost with their Associations
+	broken   int // Associations in a row that were lost
 }
 
 // batch is what one Association can carry.
 type batch struct {
-	contexts []pdu.ProposedContext
-	files    []file
+	proposal proposal
+	files    []*file
 }
 
 // plan describes the files and sorts them into batches of at most 128
 // Presentation Contexts (PS3.8 9.3.2.2), in order of arrival.
 func (s *sender) plan(names []string) (batches []*batch) {
-	where := map[syntax]*batch{}
+	where := map[pair]*batch{}
 	for _, name := range names {
 		f, err := describe(name)
 		if err != nil {
 			s.report(&f, nil, fmt.Errorf("not sent: %w", err))
 			continue
 		}
-		key := syntax{f.class, f.transferSyntax}
-		b := where[key]
+		p := pair{SOPClass: f.class, TransferSyntax: f.transferSyntax}
+		b := where[p]
 		if b == nil {
-			if n := len(batches); n == 0 || len(batches[n-1].contexts) == pdu.MaxContexts {
+			if n := len(batches); n == 0 || !batches[n-1].proposal.Add(p) {
 				batches = append(batches, &batch{})
+				batches[len(batches)-1].proposal.Add(p)
 			}
 			b = batches[len(batches)-1]
-			b.contexts = append(b.contexts, pdu.ProposedContext{
-				ID: uint8(2*len(b.contexts) + 1), AbstractSyntax: f.class, TransferSyntaxes: []dicom.UID{f.transferSyntax},
-			})
-			where[key] = b
+			where[p] = b
 		}
-		b.files = append(b.files, f)
+		b.files = append(b.files, &f)
 	}
 	return batches
 }
 
-// send sends one batch. An Association that is lost costs the file that was
-// under way; the next one goes on with those after it.
+// send sends one batch. What an Association did not carry to its answer goes into the next one.
 func (s *sender) send(ctx context.Context, b *batch) {
 	for rest := b.files; len(rest) > 0; {
-		if s.failures >= maxFailures || ctx.Err() != nil {
-			s.giveUp(rest, errors.Join(ctx.Err(), errors.New("not sent: too many associations were lost")))
+		if err := ctx.Err(); err != nil {
+			s.giveUp(rest, fmt.Errorf("not sent: %w", err))
 			return
 		}
-		a, err := s.target.associate(ctx, b.contexts)
+		if s.failures >= maxFailures {
+			s.giveUp(rest, errGivenUp)
+			return
+		}
+		if s.broken > 0 && s.target.Retries > 0 {
+			if err := s.target.pause(ctx, s.broken-1); err != nil {
+				continue
+			}
+		}
+		o := dimse.Options{Contexts: b.proposal.Contexts()}
+		if s.target.Async > 1 {
+			o.User.Async = &pdu.AsyncOperations{Invoked: s.target.Async, Performed: 1}
+		}
+		a, err := s.target.reach(ctx, o)
 		if err != nil {
 			s.giveUp(rest, fmt.Errorf("not sent: %w", err))
 			return
@@ -101,49 +113,16 @@ func (s *sender) send(ctx context.Context, b *batch) {
 	}
 }
 
-func (s *sender) giveUp(files []file, err error) {
-	for i := range files {
-		s.report(&files[i], nil, err)
+func (s *sender) giveUp(files []*file, err error) {
+	for _, f := range files {
+		s.report(f, nil, err)
 	}
-}
-
-// sendAll sends files on one Association; it gives those still to be sent when
-// the Association is lost.
-func (s *sender) sendAll(ctx context.Context, a *dimse.Association, files []file) []file {
-	for i := range files {
-		resp, lost, err := s.sendOne(ctx, a, &files[i])
-		s.report(&files[i], resp, err)
-		if lost {
-			s.failures++
-			_ = a.Close() // the Association's failure is reported with the file
-			return files[i+1:]
-		}
-		s.failures = 0
-	}
-	if err := a.Release(); err != nil {
-		_ = a.Close() // every file was answered: nothing is lost with the release
-	}
-	return nil
-}
-
-// sendOne sends one file; lost tells that the Association cannot be used any more.
-func (s *sender) sendOne(ctx context.Context, a *dimse.Association, f *file) (resp *dimse.Response, lost bool, err error) {
-	body, closer, err := f.open()
-	if err != nil {
-		return nil, false, err
-	}
-	defer func() { _ = closer.Close() }() // only read from
-	resp, err = a.Store(ctx, f.class, f.instance, f.transferSyntax, body)
-	if errors.Is(err, dimse.ErrNoContext) {
-		return nil, false, fmt.Errorf("peer accepts no presentation context for SOP class %s with transfer syntax %s", f.class, f.transferSyntax)
-	}
-	return resp, err != nil && resp == nil, err
 }
 
 func (s *sender) report(f *file, resp *dimse.Response, err error) {
-	r := Result{Name: f.name, SOPClass: f.class, SOPInstance: f.instance, Bytes: f.size, Err: err}
+	r := Result{Name: f.name, SOPClass: f.class, SOPInstance: f.instance, TransferSyntax: f.transferSyntax, Bytes: f.size, Err: err}
 	if resp != nil {
-		r.Answered, r.Status, r.Comment = true, resp.Status, resp.ErrorComment
+		r.Answered, r.Status, r.Comment, r.TransferSyntax = true, resp.Status, resp.ErrorComment, f.sentIn
 	}
 	if err == nil {
 		s.sum.Sent++
