@@ -22,13 +22,15 @@ type Options struct {
 	Timeouts  Timeouts
 	// Dial opens the transport connection, over TLS for instance; nil is TCP.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// User holds further user information: roles, extended negotiation, user identity.
+	// User holds further user information: roles, extended negotiation, the Asynchronous Operations Window, user identity. The
+	// answers to them are in Association.Peer, the server response to an identity in its IdentityResponse.
 	User pdu.UserInformation
 	// Mux serves requests of the peer on this Association; nil serves none.
 	Mux *Mux
 }
 
-// Dial requests an Association. When the peer refuses, the error is a *pdu.Reject.
+// Dial requests an Association. When the peer refuses, the error is a *pdu.Reject; when what is requested cannot be
+// encoded, it is of another kind, and no connection was made.
 func Dial(ctx context.Context, address string, o Options) (*Association, error) {
 	rq := &pdu.AssociateRQ{
 		ProtocolVersion: pdu.ProtocolVersion1, CalledAE: o.CalledAE, CallingAE: o.CallingAE,
@@ -49,11 +51,19 @@ func Dial(ctx context.Context, address string, o Options) (*Association, error) 
 	if dial == nil {
 		dial = new(net.Dialer).DialContext
 	}
+	if err := rq.Check(); err != nil {
+		return nil, err
+	}
 	t := o.Timeouts.withDefaults()
-	u, err := ul.Request(ctx, func(ctx context.Context) (net.Conn, error) { return dial(ctx, "tcp", address) },
-		rq, ul.Options{ARTIM: t.ARTIM, Timeout: t.Network})
+	var conn net.Conn
+	u, err := ul.Request(ctx, func(ctx context.Context) (_ net.Conn, err error) {
+		conn, err = dial(ctx, "tcp", address)
+		return conn, err
+	}, rq, ul.Options{ARTIM: t.ARTIM, Timeout: t.Network})
 	if err != nil {
 		return nil, err
 	}
-	return newAssociation(u, o.Mux, t), nil
+	a := newAssociation(u, o.Mux, t)
+	a.tls = stateOf(conn)
+	return a, nil
 }

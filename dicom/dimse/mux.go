@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/halong-gateway/halong/dicom"
-	"github.com/halong-gateway/halong/dicom/pdu"
 	"github.com/halong-gateway/halong/dicom/ul"
 )
 
@@ -50,11 +49,19 @@ type Offer struct {
 	PeerSCP bool
 	// Extended answers the SOP Class Extended Negotiation (PS3.7 D.3.3.5); nil: no answer.
 	Extended func(application []byte) []byte
+	// ServiceClass is the Service Class of the SOP Classes registered so (PS3.4), StorageServiceClass for instance; may be empty.
+	ServiceClass dicom.UID
+	// Related tells whether a SOP Class that is not registered may be served as these are, when the peer says by SOP Class Common Extended
+	// Negotiation (PS3.7 D.3.3.6) that it is of the same ServiceClass or that one of these is its related general SOP Class; nil: no.
+	Related func(class dicom.UID) bool
 	// Concurrent lets Serve run beside that of other requests of the same Association, up to the negotiated Asynchronous Operations
 	// Window: the next request is received as soon as the Data Set of this one was read to its end. Such a Service must not
 	// Call on the Association. Others run alone, after all that is outstanding was answered.
 	Concurrent bool
 }
+
+// StorageServiceClass is the Storage Service Class (PS3.4 B).
+const StorageServiceClass dicom.UID = "1.2.840.10008.4.2"
 
 // Mux is the registry of the SOP Classes that an Application Entity serves. It
 // must not be changed once it is used.
@@ -77,7 +84,7 @@ func (m *Mux) Handle(class dicom.UID, o Offer) {
 }
 
 // HandleFunc registers every Abstract Syntax that match accepts and that is not
-// registered by itself; the first rule that matches decides.
+// registered by itself; the first rule that matches decides. What cannot be a UID is given to none.
 func (m *Mux) HandleFunc(match func(dicom.UID) bool, o Offer) {
 	m.rules = append(m.rules, rule{match, &o})
 }
@@ -101,59 +108,9 @@ func (m *Mux) Lookup(class dicom.UID) *Offer {
 		return o
 	}
 	for _, r := range m.rules {
-		if r.match(class) {
+		if formed(class) && r.match(class) {
 			return r.offer
 		}
 	}
 	return nil
-}
-
-// Negotiate answers the Presentation Contexts of a request (PS3.8 9.3.3.2). Of
-// several Transfer Syntaxes the first acceptable one in the proposer's order is
-// taken; Implicit VR Little Endian, which loses value representations, only if nothing else is offered.
-func (m *Mux) Negotiate(rq *pdu.AssociateRQ) []pdu.ContextResult {
-	list := make([]pdu.ContextResult, 0, len(rq.Contexts))
-	for i := range rq.Contexts {
-		list = append(list, m.negotiate(&rq.Contexts[i]))
-	}
-	return list
-}
-
-func (m *Mux) negotiate(c *pdu.ProposedContext) pdu.ContextResult {
-	r := pdu.ContextResult{ID: c.ID, Result: pdu.TransferSyntaxesNotSupported}
-	if len(c.TransferSyntaxes) > 0 {
-		r.TransferSyntax = c.TransferSyntaxes[0] // not significant, but some peers want a UID here
-	} else {
-		r.TransferSyntax = dicom.ImplicitVRLittleEndian
-	}
-	offer := m.Lookup(c.AbstractSyntax)
-	if offer == nil {
-		r.Result = pdu.AbstractSyntaxNotSupported
-		return r
-	}
-	for _, ts := range c.TransferSyntaxes {
-		if ts != dicom.ImplicitVRLittleEndian && offer.Accepts(ts) {
-			r.Result, r.TransferSyntax = pdu.Acceptance, ts
-			return r
-		}
-	}
-	if slices.Contains(c.TransferSyntaxes, dicom.ImplicitVRLittleEndian) && offer.Accepts(dicom.ImplicitVRLittleEndian) {
-		r.Result, r.TransferSyntax = pdu.Acceptance, dicom.ImplicitVRLittleEndian
-	}
-	return r
-}
-
-// negotiateUser answers role selection and extended negotiation.
-func (m *Mux) negotiateUser(rq *pdu.UserInformation) (u pdu.UserInformation) {
-	for _, role := range rq.Roles {
-		if o := m.Lookup(role.SOPClass); o != nil {
-			u.Roles = append(u.Roles, pdu.RoleSelection{SOPClass: role.SOPClass, SCU: role.SCU, SCP: role.SCP && o.PeerSCP})
-		}
-	}
-	for _, x := range rq.Extended {
-		if o := m.Lookup(x.SOPClass); o != nil && o.Extended != nil {
-			u.Extended = append(u.Extended, pdu.ExtendedNegotiation{SOPClass: x.SOPClass, Application: o.Extended(x.Application)})
-		}
-	}
-	return u
 }

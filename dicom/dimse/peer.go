@@ -3,9 +3,12 @@ package dimse
 import (
 	"context"
 	"crypto/tls"
+	"errors"
+	"io"
 	"net"
 
 	"github.com/halong-gateway/halong/dicom/pdu"
+	"github.com/halong-gateway/halong/dicom/ul"
 )
 
 // Peer is who asks for an Association, as far as the connection tells.
@@ -21,6 +24,34 @@ type Admission struct {
 	// and empty but not nil for the types that have none. It is sent when the peer asked for a positive response; nil says that
 	// the identity was not looked at, and nothing is sent.
 	Identity []byte
+}
+
+// HandshakeError says why a TLS connection was not made.
+type HandshakeError struct{ Err error }
+
+// Error gives the cause.
+func (e *HandshakeError) Error() string { return "dimse: TLS handshake: " + e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *HandshakeError) Unwrap() error { return e.Err }
+
+// handshake does the TLS handshake of a connection that has one, within ARTIM. When it fails, conn is closed.
+func (s *Server) handshake(conn net.Conn) error {
+	c, ok := conn.(interface{ HandshakeContext(context.Context) error })
+	if !ok {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(s.base, s.Timeouts.ARTIM)
+	defer cancel()
+	err := c.HandshakeContext(ctx)
+	if err == nil {
+		return nil
+	}
+	_ = conn.Close() // there is nobody to tell
+	if errors.Is(err, io.EOF) {
+		return ul.ErrTransportClosed // as one that looks whether somebody listens does
+	}
+	return &HandshakeError{err}
 }
 
 // peerOf tells what a connection, whose TLS handshake is done, tells of its other end.

@@ -65,7 +65,7 @@ func (a *Association) take(ctx context.Context, rq *Request) error {
 		return a.protocolError(err)
 	}
 	rq.cancel = op.cancel
-	offer := a.mux.Lookup(rq.Context.AbstractSyntax)
+	offer := a.mux.lookup(rq.Context.AbstractSyntax, a.ul.RQ().User.CommonExtended)
 	if offer != nil && offer.Concurrent && a.ops.room != nil {
 		rq.beside = true
 		return a.answerBeside(ctx, rq, offer, op)

@@ -54,7 +54,7 @@ type Observer interface {
 	// Closed is called when it has ended; err is nil if it was released in order.
 	Closed(a *Association, err error)
 	// Refused is called when there was none: rq is nil when no request arrived, err a *pdu.Reject when
-	// it was rejected.
+	// it was rejected, a *HandshakeError when there was no TLS.
 	Refused(remote net.Addr, rq *pdu.AssociateRQ, err error)
 	// Answered is called for each request after its final response was sent.
 	Answered(a *Association, f CommandField, s Status, took time.Duration)
@@ -89,7 +89,8 @@ func (s *Server) init() {
 // want of file descriptors.
 const acceptPause = 50 * time.Millisecond
 
-// Serve accepts connections until Shutdown, then gives ErrServerClosed.
+// Serve accepts connections until Shutdown, then gives ErrServerClosed. Connections of a TLS listener (tls.NewListener) do
+// their handshake each in its own goroutine, within the time-out ARTIM.
 func (s *Server) Serve(l net.Listener) error {
 	s.init()
 	if !s.addListener(l) {
@@ -166,9 +167,15 @@ func (s *Server) forget(conn net.Conn, peer string) {
 }
 
 func (s *Server) serveConn(conn net.Conn, peer string) {
+	if err := s.handshake(conn); err != nil {
+		if s.Observe != nil {
+			s.Observe.Refused(conn.RemoteAddr(), nil, err)
+		}
+		return
+	}
 	var admitted Admission
-	p := peerOf(conn)
 	var asked *pdu.AssociateRQ
+	p := peerOf(conn)
 	counted := false
 	u, err := ul.Accept(conn, ul.Options{ARTIM: s.Timeouts.ARTIM, Timeout: s.Timeouts.Network},
 		func(rq *pdu.AssociateRQ) (ac *pdu.AssociateAC, rj *pdu.Reject) {

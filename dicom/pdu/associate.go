@@ -2,6 +2,7 @@ package pdu
 
 import (
 	"encoding/binary"
+	"errors"
 	"strings"
 
 	"github.com/halong-gateway/halong/dicom"
@@ -126,8 +127,10 @@ func (r *reader) uidRest() dicom.UID { return trimUID(r.take(len(r.b), "UID")) }
 
 func trimUID(b []byte) dicom.UID { return dicom.UID(strings.Trim(string(b), " \x00")) }
 
-// Append adds the PDU to dst.
-func (rq *AssociateRQ) Append(dst []byte) []byte {
+// Append adds the PDU to dst. It must pass Check.
+func (rq *AssociateRQ) Append(dst []byte) []byte { return rq.write(dst).end() }
+
+func (rq *AssociateRQ) write(dst []byte) *writer {
 	w := begin(dst, TypeAssociateRQ)
 	w.fixed(rq.ProtocolVersion, rq.CalledAE, rq.CallingAE)
 	w.uid(itemApplicationContext, rq.ApplicationContext)
@@ -135,7 +138,36 @@ func (rq *AssociateRQ) Append(dst []byte) []byte {
 		w.proposedContext(&rq.Contexts[i])
 	}
 	w.userInformation(&rq.User)
-	return w.end()
+	return w
+}
+
+// What cannot be encoded in an A-ASSOCIATE-RQ.
+var (
+	errContexts = errors.New("pdu: more than 128 presentation contexts")
+	errContext  = errors.New("pdu: presentation context ID is even or not unique")
+	errTooLong  = errors.New("pdu: user information is longer than 65,535 bytes")
+	errTitle    = errors.New("pdu: AE title is longer than 16 characters")
+)
+
+// Check tells whether the request can be encoded: at most 128 Presentation Contexts with odd IDs, each once, AE titles of at most 16 characters, and
+// user information of at most 65,535 bytes, which a User Identity may exceed.
+func (rq *AssociateRQ) Check() error {
+	if len(rq.Contexts) > MaxContexts {
+		return errContexts
+	}
+	if len(rq.CalledAE) > 16 || len(rq.CallingAE) > 16 {
+		return errTitle
+	}
+	var seen seenIDs
+	for _, c := range rq.Contexts {
+		if c.ID&1 == 0 || seen.add(c.ID) {
+			return errContext
+		}
+	}
+	if rq.write(nil).long {
+		return errTooLong
+	}
+	return nil
 }
 
 // Append adds the PDU to dst.

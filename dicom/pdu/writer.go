@@ -2,6 +2,7 @@ package pdu
 
 import (
 	"encoding/binary"
+	"math"
 
 	"github.com/halong-gateway/halong/dicom"
 )
@@ -10,6 +11,7 @@ import (
 type writer struct {
 	b     []byte
 	start int
+	long  bool // something is longer than its length field can tell
 }
 
 func begin(dst []byte, t Type) *writer {
@@ -28,6 +30,7 @@ func (w *writer) open(typ, second uint8) int {
 }
 
 func (w *writer) shut(content int) {
+	w.long = w.long || len(w.b)-content > math.MaxUint16
 	binary.BigEndian.PutUint16(w.b[content-2:], uint16(len(w.b)-content))
 }
 
@@ -35,6 +38,7 @@ func (w *writer) uint16(v uint16) { w.b = binary.BigEndian.AppendUint16(w.b, v) 
 
 // bytes16 adds a field preceded by its length in 16 bits.
 func (w *writer) bytes16(v []byte) {
+	w.long = w.long || len(v) > math.MaxUint16
 	w.uint16(uint16(len(v)))
 	w.b = append(w.b, v...)
 }
