@@ -63,11 +63,15 @@ func (h *hasher) all() []received {
 // start serves on a free port of the loopback interface.
 func start(t testing.TB, cfg Config) string {
 	t.Helper()
+	return startServer(t, New(cfg))
+}
+
+func startServer(t testing.TB, s *Server) string {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := New(cfg)
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
 	t.Cleanup(func() {
