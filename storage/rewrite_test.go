@@ -277,4 +277,3 @@ func TestEditedFailures(t *testing.T) {
 		t.Errorf("native pixels as JPEG: %v", err)
 	}
 }
-
