@@ -1,11 +1,13 @@
 package dimse
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/halong-gateway/halong/dicom"
 	"github.com/halong-gateway/halong/dicom/pdu"
+	"github.com/halong-gateway/halong/dicom/ul"
 )
 
 const (
@@ -83,6 +85,76 @@ func TestN11Roles(t *testing.T) {
 		Extended: []pdu.ExtendedNegotiation{{SOPClass: getStorage, Application: []byte{1, 0xff}}},
 	}
 	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestN3AbstractSyntax: what cannot be a UID is answered "abstract syntax not supported" (PS3.8 table 9-18), whatever rules would take.
+func TestN3AbstractSyntax(t *testing.T) {
+	m := &Mux{}
+	m.HandleFunc(func(dicom.UID) bool { return true }, Offer{Accepts: func(dicom.UID) bool { return true }, Related: func(dicom.UID) bool { return true }, ServiceClass: StorageServiceClass})
+	for class, want := range map[dicom.UID]pdu.Result{
+		"1.2.840.113619.4.26": pdu.Acceptance, "1.2.003": pdu.Acceptance, "1": pdu.Acceptance,
+		"": pdu.AbstractSyntaxNotSupported, ".": pdu.AbstractSyntaxNotSupported, "1..2": pdu.AbstractSyntaxNotSupported, "1.2.": pdu.AbstractSyntaxNotSupported,
+		".1": pdu.AbstractSyntaxNotSupported, "1.2.x": pdu.AbstractSyntaxNotSupported, "DOE^JOHN": pdu.AbstractSyntaxNotSupported, "1.2\x00.3": pdu.AbstractSyntaxNotSupported,
+		dicom.UID(strings.Repeat("1", 64)): pdu.Acceptance, dicom.UID(strings.Repeat("1", 65)): pdu.AbstractSyntaxNotSupported,
+	} {
+		rq := &pdu.AssociateRQ{
+			Contexts: []pdu.ProposedContext{{ID: 1, AbstractSyntax: class, TransferSyntaxes: []dicom.UID{explicit}}},
+			User:     pdu.UserInformation{CommonExtended: []pdu.CommonExtendedNegotiation{{SOPClass: class, ServiceClass: StorageServiceClass}}},
+		}
+		if got := m.Negotiate(rq)[0].Result; got != want {
+			t.Errorf("%q: %v", class, got)
+		}
+	}
+}
+
+// TestCommonExtended: a SOP Class that is not served by itself is negotiated, and served, as its related general SOP Class or others
+// of its Service Class are, where their Offer takes it (PS3.7 D.3.3.6).
+func TestCommonExtended(t *testing.T) {
+	const newStorage, newFind, forbidden dicom.UID = "1.2.840.10008.5.1.4.99.1", "1.2.840.10008.5.1.4.99.2", "1.2.840.10008.5.1.4.99.3"
+	m := testMux(nil)
+	k := &keeper{}
+	takes := func(ts dicom.UID) bool { return ts == explicit || ts == jpegBase }
+	m.HandleFunc(func(u dicom.UID) bool { return u == "2.25.1" }, Offer{
+		Service: k, Accepts: takes, PeerSCP: true, ServiceClass: StorageServiceClass,
+		Related: func(u dicom.UID) bool { return u != forbidden },
+	})
+	m.Handle(notServed, Offer{Service: k, Accepts: func(ts dicom.UID) bool { return ts == implicit }, Related: func(u dicom.UID) bool { return true }})
+	common := []pdu.CommonExtendedNegotiation{
+		{SOPClass: newStorage, ServiceClass: StorageServiceClass, RelatedGeneral: []dicom.UID{"1.2.3", ctStorage}}, // the general ones are not served, or not so
+		{SOPClass: newFind, ServiceClass: "1.2.840.10008.4.9", RelatedGeneral: []dicom.UID{notServed}},
+		{SOPClass: forbidden, ServiceClass: StorageServiceClass},
+		{SOPClass: ctStorage, ServiceClass: "1.2.840.10008.4.9"}, // served by itself: what is said of it does not matter
+		{SOPClass: "2.25.2"},
+	}
+	a := dial(t, start(t, &Server{Mux: m}), func(o *Options) {
+		o.User.CommonExtended = common
+		o.User.Roles = []pdu.RoleSelection{{SOPClass: newStorage, SCP: true}, {SOPClass: forbidden, SCP: true}}
+		o.Contexts = nil
+		for _, class := range []dicom.UID{newStorage, newFind, forbidden, ctStorage, "2.25.2", "1.2.840.10008.5.1.4.99.4"} {
+			o.Contexts = append(o.Contexts, pdu.ProposedContext{AbstractSyntax: class, TransferSyntaxes: []dicom.UID{privateTS, implicit, jpegBase}})
+		}
+	})
+	want := []ul.Context{
+		{ID: 1, AbstractSyntax: newStorage, TransferSyntax: jpegBase},
+		{ID: 3, AbstractSyntax: newFind, TransferSyntax: implicit},
+		{ID: 7, AbstractSyntax: ctStorage, TransferSyntax: jpegBase},
+	}
+	if d := cmp.Diff(want, a.Contexts()); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff([]pdu.RoleSelection{{SOPClass: newStorage, SCP: true}}, a.Peer().Roles); d != "" {
+		t.Error(d)
+	}
+	if _, err := a.Store(t.Context(), newStorage, "1.2", jpegBase, strings.NewReader("ab")); err != nil {
+		t.Error(err)
+	}
+	var classes []dicom.UID
+	for class := range m.Offered {
+		classes = append(classes, class)
+	}
+	if d := cmp.Diff([]dicom.UID{dicom.VerificationSOPClass, getStorage, notServed}, classes); d != "" {
 		t.Error(d)
 	}
 }

@@ -20,10 +20,17 @@ import (
 // start runs a server on a free port; it gives its address.
 func start(t testing.TB, s *Server) string {
 	t.Helper()
+	return startOn(t, s, func(l net.Listener) net.Listener { return l })
+}
+
+// startOn is start with something around the listener.
+func startOn(t testing.TB, s *Server, wrap func(net.Listener) net.Listener) string {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	l = wrap(l)
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(l) }()
 	t.Cleanup(func() {

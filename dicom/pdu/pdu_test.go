@@ -232,3 +232,35 @@ func TestNames(t *testing.T) {
 		}
 	}
 }
+
+// TestCheck: what an A-ASSOCIATE-RQ cannot say is found before it is sent.
+func TestCheck(t *testing.T) {
+	if err := request.Check(); err != nil {
+		t.Error(err)
+	}
+	contexts := func(n int) (list []ProposedContext) {
+		for i := range n {
+			list = append(list, ProposedContext{ID: uint8(2*i + 1)})
+		}
+		return list
+	}
+	for name, c := range map[string]struct {
+		rq   AssociateRQ
+		want error
+	}{
+		"N3: 128 contexts":    {AssociateRQ{Contexts: contexts(128)}, nil},
+		"N3: 129 contexts":    {AssociateRQ{Contexts: contexts(129)}, errContexts},
+		"N3: even ID":         {AssociateRQ{Contexts: []ProposedContext{{ID: 2}}}, errContext},
+		"N3: repeated ID":     {AssociateRQ{Contexts: []ProposedContext{{ID: 3}, {ID: 3}}}, errContext},
+		"N24: title of 16":    {AssociateRQ{CallingAE: strings.Repeat("A", 16)}, nil},
+		"N24: title of 17":    {AssociateRQ{CalledAE: strings.Repeat("A", 17)}, errTitle},
+		"identity":            {AssociateRQ{User: UserInformation{Identity: &UserIdentity{Type: 5, Primary: make([]byte, 65_000)}}}, nil},
+		"long identity":       {AssociateRQ{User: UserInformation{Identity: &UserIdentity{Type: 5, Primary: make([]byte, 65_536)}}}, errTooLong},
+		"long with its items": {AssociateRQ{User: UserInformation{Identity: &UserIdentity{Type: 5, Primary: make([]byte, 65_527)}}}, errTooLong},
+		"many items":          {AssociateRQ{User: UserInformation{Roles: make([]RoleSelection, 10_000)}}, errTooLong},
+	} {
+		if err := c.rq.Check(); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
