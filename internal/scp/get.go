@@ -12,6 +12,7 @@ import (
 type getService struct {
 	archive Archive
 	model   *model
+	buffers buffers
 	log     *slog.Logger
 }
 
@@ -39,17 +40,20 @@ func (s *getService) Serve(ctx context.Context, rq *dimse.Request) dimse.Respons
 	}
 	sub, stop := running(ctx)
 	defer stop()
+	to := &sender{retrieval: r, association: rq.Association, buffers: s.buffers}
+	var items []*item
 	for i := range r.items {
 		it := &r.items[i]
-		if ctx.Err() != nil {
-			break
+		if receives[it.pair.SOPClass] {
+			items = append(items, it)
+		} else if err := r.count(it, subFailed); err != nil {
+			return r.conclude(ctx) // the association has ended: the response goes nowhere
 		}
-		o, lost := subFailed, false
-		if receives[it.pair.class] {
-			o, lost = r.store(sub, rq.Association, it, originator{})
-		}
-		if err := r.count(it, o); err != nil || lost {
-			break // the association has ended: the response goes nowhere
+	}
+	for len(items) > 0 && ctx.Err() == nil {
+		var err error
+		if items, err = to.send(ctx, sub, items); err != nil {
+			break // likewise
 		}
 	}
 	return r.conclude(ctx)

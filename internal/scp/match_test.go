@@ -76,8 +76,8 @@ func queryWith(t *testing.T, addr string, application []byte, identifier *datase
 	return granted, list, final
 }
 
-// uids gives the last unique key of each answer, without its root.
-func uids(list []match, t dicom.Tag) string {
+// uniques gives the last unique key of each answer, without its root.
+func uniques(list []match, t dicom.Tag) string {
 	var all []string
 	for _, m := range list {
 		all = append(all, strings.TrimPrefix(m.String(t), "1.2."))
@@ -134,7 +134,7 @@ func TestFindNegotiated(t *testing.T) {
 			if d := cmp.Diff(c.extended, granted); d != "" {
 				t.Error("granted", d)
 			}
-			if got := uids(list, tag.StudyInstanceUID); got != c.want || final.Status != dimse.Success {
+			if got := uniques(list, tag.StudyInstanceUID); got != c.want || final.Status != dimse.Success {
 				t.Errorf("%q, want %q; %v", got, c.want, final.Status)
 			}
 		})
@@ -158,7 +158,7 @@ func TestFindZone(t *testing.T) {
 	} {
 		id := keys("QueryRetrieveLevel", "STUDY", "StudyInstanceUID", "", "StudyDate", c.date, "StudyTime", "", "TimezoneOffsetFromUTC", c.zone)
 		_, list, _ := queryWith(t, addr, []byte{0, 0, 0, 1}, id)
-		if got := uids(list, tag.StudyInstanceUID); got != c.want {
+		if got := uniques(list, tag.StudyInstanceUID); got != c.want {
 			t.Fatalf("%s %s: %q, want %q", c.zone, c.date, got, c.want)
 		}
 		m := list[0]
@@ -214,7 +214,7 @@ func TestFindInHeads(t *testing.T) {
 				c.keys.Put(dataset.Element{Tag: unique, VR: dicom.UI})
 			}
 			_, list, final := queryWith(t, addr, nil, c.keys)
-			if got := uids(list, unique); got != c.want || final.Status != dimse.Success {
+			if got := uniques(list, unique); got != c.want || final.Status != dimse.Success {
 				t.Errorf("%q, want %q; %v", got, c.want, final.Status)
 			}
 			for _, m := range list {

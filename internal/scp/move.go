@@ -2,13 +2,16 @@ package scp
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 
-	"github.com/halong-gateway/halong/dicom"
 	"github.com/halong-gateway/halong/dicom/dimse"
+	"github.com/halong-gateway/halong/dicom/negotiate"
 	"github.com/halong-gateway/halong/dicom/pdu"
+	"github.com/halong-gateway/halong/storage"
 )
 
 // Destination is an Application Entity that C-MOVE may send to.
@@ -17,17 +20,28 @@ type Destination struct {
 	Address string // host:port
 	// Dial opens the transport connection, over TLS for instance; nil is TCP.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Identity is who we say that we are (PS3.7 D.3.3.7); nil says nothing.
+	Identity *pdu.UserIdentity
+	// Edit changes what is sent there; nil sends objects as they are stored.
+	Edit storage.Edit
 }
 
-// maxLost is how many Associations with a destination may be lost in one C-MOVE before the rest is given up.
-const maxLost = 3
+const (
+	// maxLost is how many Associations with a destination may be lost in one C-MOVE before the rest is given up.
+	maxLost = 3
+	// moveWindow is how many C-STOREs we ask a destination to let us have outstanding (PS3.7 D.3.3.3).
+	moveWindow = 8
+)
 
-// moveService serves C-MOVE of one information model (PS3.4 C.4.2).
+// moveService serves C-MOVE of one information model (PS3.4 C.4.2). The Priority of the request is passed on to its sub-operations;
+// here none waits for another, so it changes nothing.
 type moveService struct {
 	archive      Archive
 	model        *model
 	ae           string
 	destinations []Destination
+	pool         *pool
+	buffers      buffers
 	timeouts     dimse.Timeouts
 	log          *slog.Logger
 }
@@ -57,7 +71,11 @@ func (s *moveService) Serve(ctx context.Context, rq *dimse.Request) dimse.Respon
 	sub, stop := running(ctx)
 	defer stop()
 	m := &move{retrieval: r, service: s, destination: d}
-	m.run(ctx, sub)
+	for _, b := range batches(r.items) {
+		if !m.run(ctx, sub, b) {
+			break
+		}
+	}
 	return r.conclude(ctx)
 }
 
@@ -78,109 +96,111 @@ type move struct {
 	lost        int
 }
 
-// run sends the items, on one Association unless they need more Presentation Contexts than one can have.
-func (m *move) run(ctx, sub context.Context) {
-	for _, b := range batches(m.items) {
-		for rest := b.items; len(rest) > 0; {
-			var a *dimse.Association
-			if m.lost < maxLost {
-				a = m.associate(sub, b.contexts)
-			}
-			var ok bool
-			if rest, ok = m.send(ctx, sub, a, rest); !ok {
-				return
-			}
+// run sends the items of a batch, on one Association unless that is lost on the way. It is false when nothing more is to be done.
+func (m *move) run(ctx, sub context.Context, b *batch) bool {
+	for rest := b.items; len(rest) > 0; {
+		if ctx.Err() != nil {
+			return false
+		}
+		to, proposal, reused := m.associate(sub, b)
+		if to == nil {
+			return m.fail(rest)
+		}
+		var err error
+		if rest, err = to.send(ctx, sub, rest); err == nil {
+			m.service.pool.put(m.destination, to.association, proposal)
+			return ctx.Err() == nil
+		}
+		switch {
+		case errors.Is(err, errRequestor):
+			_ = to.association.Close() // nobody wants the rest
+			return false
+		case errors.Is(err, errUnreadable): // an Association more for the others
+		case reused && to.answered == 0: // it was over before it was taken from the pool
+			rest = append(to.unknown, rest...)
+			to.unknown = nil
+		default:
+			m.lost++
+		}
+		if to.giveUp() != nil {
+			return false
 		}
 	}
+	return true
 }
 
-// send sends items on an Association; nil, or one loss too many, makes them fail. It gives those still to be sent when the Association
-// was lost; ok is false when nothing more is to be done.
-func (m *move) send(ctx, sub context.Context, a *dimse.Association, items []*item) (rest []*item, ok bool) {
-	id := m.rq.Command.MessageID
-	from := originator{m.rq.Association.CallingAE(), &id}
-	for i, it := range items {
-		if ctx.Err() != nil {
-			release(a)
-			return nil, false
-		}
-		o, lost := subFailed, false
-		if a != nil {
-			o, lost = m.store(sub, a, it, from)
-		}
-		if err := m.count(it, o); err != nil {
-			release(a)
-			return nil, false
-		}
-		if lost {
-			if m.lost++; m.lost < maxLost {
-				return items[i+1:], true
-			}
-			a = nil
+// fail counts items as failed that no Association is to be had for.
+func (m *move) fail(items []*item) bool {
+	for _, it := range items {
+		if m.count(it, subFailed) != nil {
+			return false
 		}
 	}
-	release(a)
-	return nil, true
+	return true
 }
 
 // release ends an Association; every object on it was answered, so nothing is lost when that fails.
 func release(a *dimse.Association) {
-	if a != nil && a.Release() != nil {
+	if a.Release() != nil {
 		_ = a.Close() // the release failed already
 	}
 }
 
-// associate gives nil, for good, when the destination is out of reach or refuses.
-func (m *move) associate(ctx context.Context, contexts []pdu.ProposedContext) *dimse.Association {
-	a, err := dimse.Dial(ctx, m.destination.Address, dimse.Options{
-		CallingAE: m.service.ae, CalledAE: m.destination.AE, Contexts: contexts, Timeouts: m.service.timeouts, Dial: m.destination.Dial,
-	})
-	if err != nil {
-		m.service.log.Warn("move destination cannot be reached", "destination", m.destination.AE, "error", err)
-		m.lost = maxLost
-		return nil
+// associate gives nil, for good, when the destination is out of reach or refuses, or too many Associations were lost.
+func (m *move) associate(ctx context.Context, b *batch) (to *sender, proposal *negotiate.Proposal, reused bool) {
+	if m.lost >= maxLost {
+		return nil, nil, false
 	}
-	return a
+	d := m.destination
+	a, proposal := m.service.pool.take(d, b)
+	if reused = a != nil; !reused {
+		var err error
+		a, err = dimse.Dial(ctx, d.Address, dimse.Options{
+			CallingAE: m.service.ae, CalledAE: d.AE, Contexts: b.Contexts(), Timeouts: m.service.timeouts, Dial: d.Dial,
+			User: pdu.UserInformation{Identity: d.Identity, Async: &pdu.AsyncOperations{Invoked: moveWindow, Performed: 1}},
+		})
+		if err != nil {
+			m.service.log.Warn("move destination cannot be reached", "destination", d.AE, "error", err)
+			m.lost = maxLost
+			return nil, nil, false
+		}
+		kept := b.Proposal // without the items
+		proposal = &kept
+	}
+	id := m.rq.Command.MessageID
+	return &sender{
+		retrieval: m.retrieval, association: a, edit: d.Edit, buffers: m.service.buffers, from: originator{m.rq.Association.CallingAE(), &id},
+	}, proposal, reused
 }
 
 // batch is what one Association can carry.
 type batch struct {
-	contexts []pdu.ProposedContext
-	items    []*item
+	negotiate.Proposal
+	pairs []negotiate.Pair
+	items []*item
+}
+
+// within tells whether everything that the batch needs is in a proposal.
+func (b *batch) within(p *negotiate.Proposal) bool {
+	return !slices.ContainsFunc(b.pairs, func(x negotiate.Pair) bool { return !p.Has(x) })
 }
 
 // batches sorts items by the Presentation Contexts that they need, at most 128 together (PS3.8 9.3.2.2).
 func batches(items []item) (list []*batch) {
-	where := map[pair]*batch{}
+	where := map[negotiate.Pair]*batch{}
 	for i := range items {
 		it := &items[i]
 		b := where[it.pair]
 		if b == nil {
-			more := contextsFor(it.pair)
-			if n := len(list); n == 0 || len(list[n-1].contexts)+len(more) > pdu.MaxContexts {
+			if n := len(list); n == 0 || !list[n-1].Add(it.pair) {
 				list = append(list, &batch{})
+				list[n].Add(it.pair)
 			}
 			b = list[len(list)-1]
-			b.contexts = append(b.contexts, more...)
+			b.pairs = append(b.pairs, it.pair)
 			where[it.pair] = b
 		}
 		b.items = append(b.items, it)
 	}
 	return list
-}
-
-// contextsFor gives what is proposed for a SOP Class and a stored transfer syntax: that alone, so that it is taken where
-// possible, and the default ones in a context of their own if the object can be given in them.
-func contextsFor(p pair) []pdu.ProposedContext {
-	list := []pdu.ProposedContext{{AbstractSyntax: p.class, TransferSyntaxes: []dicom.UID{p.syntax}}}
-	if !uncompressed(p.syntax) {
-		return list
-	}
-	var others []dicom.UID
-	for _, ts := range []dicom.UID{dicom.ExplicitVRLittleEndian, dicom.ImplicitVRLittleEndian} {
-		if ts != p.syntax {
-			others = append(others, ts)
-		}
-	}
-	return append(list, pdu.ProposedContext{AbstractSyntax: p.class, TransferSyntaxes: others})
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/halong-gateway/halong/dicom"
 	"github.com/halong-gateway/halong/dicom/dataset"
 	"github.com/halong-gateway/halong/dicom/dimse"
+	"github.com/halong-gateway/halong/dicom/negotiate"
 	"github.com/halong-gateway/halong/dicom/query"
 	"github.com/halong-gateway/halong/dicom/tag"
 	"github.com/halong-gateway/halong/storage"
@@ -35,11 +36,8 @@ type retrieval struct {
 type item struct {
 	study, series, sop dicom.UID
 	facility           halong.Facility
-	pair               pair
+	pair               negotiate.Pair
 }
-
-// pair is what a Presentation Context is needed for.
-type pair struct{ class, syntax dicom.UID }
 
 func newRetrieval(archive Archive, log *slog.Logger, rq *dimse.Request) (*retrieval, error) {
 	peer, ok := rq.Association.Session.(*session)
@@ -113,7 +111,7 @@ func (r *retrieval) add(ctx context.Context, ref storage.Ref, known map[dicom.UI
 		}
 		r.items = append(r.items, item{
 			share(in.Study), share(in.Series), in.SOP, in.Facility,
-			pair{share(in.Manifest.SOPClass), share(in.Manifest.TransferSyntax)},
+			negotiate.Pair{SOPClass: share(in.Manifest.SOPClass), TransferSyntax: share(in.Manifest.TransferSyntax)},
 		})
 	}
 	return nil
@@ -180,15 +178,22 @@ func (r *retrieval) conclude(ctx context.Context) dimse.Response {
 	return resp
 }
 
-// maxList is the longest value of VR UI in Explicit VR: its length has 16 bits.
-const maxList = 0xFFFE
+const (
+	maxShortList = 0xFFFE  // the longest value of VR UI in Explicit VR in bytes: its length has 16 bits (PS3.5 7.1.2)
+	maxLongList  = 4 << 20 // in Implicit VR what a peer can be expected to take into memory: about 100,000 UIDs
+)
 
-// failedList encodes the Failed SOP Instance UID List (0008,0058), as far as it fits.
+// failedList encodes the Failed SOP Instance UID List (0008,0058), as far as it fits. The Number of Failed Sub-operations
+// counts all.
 func (r *retrieval) failedList() []byte {
+	most := maxShortList
+	if r.syntax.UID == dicom.ImplicitVRLittleEndian {
+		most = maxLongList
+	}
 	var list []string
 	size := 0
 	for _, u := range r.failures {
-		if size += len(u) + 1; size > maxList {
+		if size += len(u) + 1; size > most {
 			break
 		}
 		list = append(list, string(u))

@@ -72,6 +72,7 @@ type Server struct {
 	commit *committer // nil for none
 	dimse  dimse.Server
 	facade observer
+	pool   *pool // of Associations with destinations of C-MOVE
 
 	mu       sync.Mutex
 	serving  int    // listeners
@@ -86,7 +87,7 @@ func New(cfg Config) *Server {
 	if cfg.Facility == "" {
 		cfg.Facility = halong.DefaultFacility
 	}
-	s := &Server{cfg: cfg}
+	s := &Server{cfg: cfg, pool: newPool(poolIdle)}
 	s.facade = observer{metrics: cfg.Metrics, log: cfg.Log}
 	if cfg.Commitments != nil && cfg.Archive != nil {
 		s.commit = newCommitter(&s.cfg)
@@ -133,7 +134,10 @@ func (s *Server) rest() {
 
 // Shutdown takes no new Associations and waits for running ones; when ctx ends
 // they are aborted.
-func (s *Server) Shutdown(ctx context.Context) error { return s.dimse.Shutdown(ctx) }
+func (s *Server) Shutdown(ctx context.Context) error {
+	defer s.pool.close(ctx)
+	return s.dimse.Shutdown(ctx)
+}
 
 // mux registers what is served.
 func (s *Server) mux() *dimse.Mux {
@@ -153,14 +157,15 @@ func (s *Server) mux() *dimse.Mux {
 // queryRetrieve registers the Query/Retrieve SOP Classes.
 func (s *Server) queryRetrieve(m *dimse.Mux) {
 	c := &s.cfg
+	ahead := newBuffers()
 	for i := range models {
 		x := &models[i]
 		offer := func(class dicom.UID, service dimse.Service) {
 			m.Handle(class, dimse.Offer{Service: forSeeing{service}, Accepts: nativeSyntax, Extended: extendedRetrieve})
 		}
-		m.Handle(x.find, dimse.Offer{Service: &findService{c.Archive, x, c.AE, c.Log}, Accepts: nativeSyntax, Extended: extendedFind})
-		offer(x.get, &getService{c.Archive, x, c.Log})
-		offer(x.move, &moveService{c.Archive, x, c.AE, c.Destinations, c.Timeouts, c.Log})
+		m.Handle(x.find, dimse.Offer{Service: forSeeing{&findService{c.Archive, x, c.AE, c.Log}}, Accepts: nativeSyntax, Extended: extendedFind})
+		offer(x.get, &getService{c.Archive, x, ahead, c.Log})
+		offer(x.move, &moveService{c.Archive, x, c.AE, c.Destinations, s.pool, ahead, c.Timeouts, c.Log})
 	}
 }
 

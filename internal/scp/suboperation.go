@@ -3,38 +3,10 @@ package scp
 import (
 	"context"
 	"errors"
-	"io"
 
-	"github.com/halong-gateway/halong"
-	"github.com/halong-gateway/halong/dicom"
-	"github.com/halong-gateway/halong/dicom/dataset"
 	"github.com/halong-gateway/halong/dicom/dimse"
-	"github.com/halong-gateway/halong/dicom/ul"
 	"github.com/halong-gateway/halong/storage"
 )
-
-// convertible are the transfer syntaxes that uncompressed objects can be given in, the best first (PS3.5 10.1).
-var convertible = []dicom.UID{dicom.ExplicitVRLittleEndian, dicom.ImplicitVRLittleEndian, dicom.ExplicitVRBigEndian}
-
-// uncompressed tells whether objects in a transfer syntax can be converted without a codec.
-func uncompressed(ts dicom.UID) bool {
-	t, ok := dicom.LookupTransferSyntax(ts)
-	return ok && (nativeSyntax(ts) || t.Deflated && !t.Encapsulated)
-}
-
-// contextFor chooses the accepted Presentation Context for an object: the stored transfer syntax if the peer takes
-// it, else one that the object can be converted to.
-func contextFor(a *dimse.Association, p pair) (ul.Context, bool) {
-	if c, ok := a.Find(p.class, p.syntax); ok || !uncompressed(p.syntax) {
-		return c, ok
-	}
-	for _, ts := range convertible {
-		if c, ok := a.Find(p.class, ts); ok {
-			return c, true
-		}
-	}
-	return ul.Context{}, false
-}
 
 // originator says on whose behalf C-STORE is sent (PS3.7 9.1.1.1.8); the zero value says nothing.
 type originator struct {
@@ -42,78 +14,132 @@ type originator struct {
 	id *uint16
 }
 
-// store is one C-STORE sub-operation. lost tells that the Association cannot be used any more. It is not
-// interrupted by C-CANCEL: ctx ends when the server does.
-func (r *retrieval) store(ctx context.Context, a *dimse.Association, it *item, from originator) (o outcome, lost bool) {
-	c, ok := contextFor(a, it.pair)
-	if !ok {
-		r.log.Warn("object not sent: no presentation context", "sop", string(it.sop), "class", string(it.pair.class), "syntax", string(it.pair.syntax))
-		return subFailed, false
-	}
-	resp, lost, err := r.call(ctx, a, it, c, from)
-	switch {
-	case err != nil:
-		r.log.Warn("object not sent", "sop", string(it.sop), "error", err)
-	case resp.Status == dimse.Success:
-		return subCompleted, false
-	case resp.Status.IsWarning():
-		return subWarning, false
-	default:
-		r.log.Warn("object not taken", "sop", string(it.sop), "status", resp.Status.String())
-	}
-	return subFailed, lost
+// sender sends items as C-STORE sub-operations on one Association. As many are outstanding as its Asynchronous Operations Window allows.
+// They are not interrupted by C-CANCEL, which lets those under way finish.
+type sender struct {
+	*retrieval
+	association *dimse.Association
+	edit        storage.Edit // changes what is sent; nil for nothing
+	buffers     buffers
+	from        originator
+	answers     []answered // responses that were received, and not yet counted
+	answered    int        // responses received on this Association
+	unknown     []*item    // sent, but the Association was lost before the response
 }
 
-func (r *retrieval) call(ctx context.Context, a *dimse.Association, it *item, c ul.Context, from originator) (_ *dimse.Response, lost bool, err error) {
-	obj, err := r.open(ctx, it)
-	if err != nil {
-		return nil, false, err
-	}
-	defer func() { err = errors.Join(err, obj.Close()) }()
-	body, stop := bodyIn(obj, c.TransferSyntax)
-	defer stop()
-	command := &dimse.Command{
-		Field: dimse.CStoreRQ, AffectedSOPClass: it.pair.class, AffectedSOPInstance: it.sop, Priority: r.rq.Command.Priority,
-		MoveOriginator: from.ae, MoveOriginatorID: from.id,
-	}
-	resp, err := a.Call(ctx, c.ID, command, body, nil)
-	return resp, err != nil, err
+// answered is the end of one sub-operation.
+type answered struct {
+	item *item
+	resp *dimse.Response
+	err  error
 }
 
-// errGone says that an object is not there any more.
-var errGone = errors.New("not there any more")
+var (
+	errLost      = errors.New("association with the destination was lost")
+	errRequestor = errors.New("association with the requestor was lost")
+)
 
-func (r *retrieval) open(ctx context.Context, it *item) (*storage.Object, error) {
-	ref := storage.Ref{Study: it.study, Series: it.series, SOP: it.sop, Facility: it.facility}
-	for in, err := range r.archive.Instances(ctx, r.scope, ref) {
+// send sends items until ctx ends. sub ends when sub-operations have to stop at once. The error is errLost, with the items that were not tried
+// yet, when the Association cannot be used any more, or errRequestor when there is nobody left to tell.
+func (s *sender) send(ctx, sub context.Context, items []*item) (rest []*item, err error) {
+	source := s.supply(sub, items)
+	defer source.close()
+	for i, it := range items {
+		if ctx.Err() != nil {
+			break
+		}
+		err := s.store(sub, it, source)
+		if s.settle() != nil {
+			return nil, errRequestor
+		}
 		if err != nil {
-			return nil, err
+			return items[i+1:], err
 		}
-		if (pair{in.Manifest.SOPClass, in.Manifest.TransferSyntax}) != it.pair {
-			break // another version is served since
-		}
-		return r.archive.Open(ctx, in)
 	}
-	return nil, halong.E("scp.retrieve", halong.NotExist, string(it.sop), errGone)
+	err = s.association.Flush(sub)
+	if s.settle() != nil {
+		return nil, errRequestor
+	}
+	if err != nil {
+		return nil, errLost
+	}
+	return nil, nil
 }
 
-// bodyIn gives an object's data set in a transfer syntax: the stored bytes, or converted while they are sent. Call stop
-// when done.
-func bodyIn(obj *storage.Object, to dicom.UID) (io.Reader, func()) {
-	if obj.TransferSyntax().UID == to {
-		return obj.Readable(), func() {}
+// store sends one item; the error is errLost.
+func (s *sender) store(ctx context.Context, it *item, source *supply) error {
+	p := source.next(ctx)
+	defer p.close()
+	note := func(resp *dimse.Response, err error) { s.answers = append(s.answers, answered{it, resp, err}) }
+	if p.err != nil {
+		s.log.Warn("object not sent", "sop", string(it.sop), "class", string(it.pair.SOPClass), "syntax", string(it.pair.TransferSyntax), "error", p.err)
+		note(nil, errNotSent)
+		return nil
 	}
-	ts, _ := dicom.LookupTransferSyntax(to) // one of convertible
-	pr, pw := io.Pipe()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = pw.CloseWithError(dataset.Transcode(pw, dataset.NewReader(obj.Readable(), obj.TransferSyntax()), ts)) // never fails
-	}()
-	return pr, func() {
-		_ = pr.Close() // never fails
-		<-done
+	command := &dimse.Command{
+		Field: dimse.CStoreRQ, AffectedSOPClass: p.class, AffectedSOPInstance: p.instance, Priority: s.rq.Command.Priority,
+		MoveOriginator: s.from.ae, MoveOriginatorID: s.from.id,
 	}
+	err := s.association.Go(ctx, p.context.ID, command, p.body, note)
+	if err == nil {
+		return nil
+	}
+	s.log.Warn("object not sent", "sop", string(it.sop), "error", err)
+	var data *dimse.DataError
+	if errors.As(err, &data) { // the object's fault, not the destination's
+		note(nil, errNotSent)
+		return errUnreadable
+	}
+	note(nil, err)
+	return errLost
+}
+
+// errNotSent stands for an object that never came to be sent, errUnreadable for one whose reading failed on the way, which cost the Association.
+var (
+	errNotSent    = errors.New("not sent")
+	errUnreadable = errors.New("object cannot be read")
+)
+
+// settle counts the responses received and tells the requestor; the error is that this is not possible.
+func (s *sender) settle() error {
+	for _, a := range s.answers {
+		if a.err != nil && !errors.Is(a.err, errNotSent) {
+			s.unknown = append(s.unknown, a.item)
+			continue
+		}
+		if err := s.count(a.item, s.outcome(a)); err != nil {
+			return err
+		}
+	}
+	s.answers = s.answers[:0]
+	return nil
+}
+
+func (s *sender) outcome(a answered) outcome {
+	if a.resp == nil {
+		return subFailed
+	}
+	s.answered++
+	switch {
+	case a.resp.Status == dimse.Success:
+		return subCompleted
+	case a.resp.Status.IsWarning():
+		return subWarning
+	}
+	s.log.Warn("object not taken", "sop", string(a.item.sop), "status", a.resp.Status.String())
+	return subFailed
+}
+
+// giveUp counts the items whose responses were lost as failed.
+func (s *sender) giveUp() error {
+	lost := s.unknown
+	s.unknown = nil
+	for _, it := range lost {
+		if err := s.count(it, subFailed); err != nil {
+			return errRequestor
+		}
+	}
+	return nil
 }
 
 // running gives a context for sub-operations: it does not end by C-CANCEL, which lets the one that is under way finish,
