@@ -118,6 +118,8 @@ type Ledger interface {
 	// active. A new destination takes no notice of events there are. Leases of another process are over. When the ledger is new, its cursor is
 	// put at the last event and began is called in the transaction.
 	OpenForwarding(ctx context.Context, names []string, now time.Time, began func(halong.Tx) error) (Standing, error)
+	// ForwardingStanding tells where it stands.
+	ForwardingStanding(ctx context.Context) (Standing, error)
 	// CloseForwarding forgets the cursor: nothing is forwarded any more by configuration.
 	CloseForwarding(ctx context.Context) error
 	// HoldForwarding makes forwarding wait for an operator's decision.
@@ -134,6 +136,8 @@ type Ledger interface {
 	// LeaseDeliveries gives entries of a destination that are due, the longest due first, and marks them as Sending
 	// until a time. Entries whose lease is over are due.
 	LeaseDeliveries(ctx context.Context, destination string, now, until time.Time, limit int) ([]Entry, error)
+	// NextDelivery tells when the next entry of a destination is due; zero if none waits.
+	NextDelivery(ctx context.Context, destination string) (time.Time, error)
 	// EndDeliveries writes down what came of leased entries. An entry that is leased no more is left alone.
 	EndDeliveries(ctx context.Context, now time.Time, results []Result) error
 	// ExpireDeliveries makes waiting entries dead that were queued before a time.

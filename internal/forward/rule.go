@@ -106,3 +106,18 @@ func route(rules []Rule, it *Item, at time.Time, facts func() (*Facts, error)) (
 	}
 	return to, nil
 }
+
+// routeBlindly gives the destinations of an object of which no more is known than the event tells.
+func routeBlindly(rules []Rule, it *Item, at time.Time) (to []string) {
+	for i := range rules {
+		if !rules[i].matchesEvent(it, at) {
+			continue
+		}
+		for _, name := range rules[i].To {
+			if !slices.Contains(to, name) {
+				to = append(to, name)
+			}
+		}
+	}
+	return to
+}

@@ -60,7 +60,7 @@ var rings = map[string]ring{
 }
 
 // shared are toolkits that every other toolkit may use.
-var shared = []string{"internal/fold"}
+var shared = []string{"internal/fold", "dicomweb/multipart"}
 
 // home finds the entry of rings a package belongs to.
 func home(pkg string) (string, ring) {

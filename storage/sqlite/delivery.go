@@ -128,6 +128,13 @@ func (tx *Tx) openDestinations(names []string, last uint64) error {
 	return nil
 }
 
+// ForwardingStanding implements forward.Ledger.
+func (db *DB) ForwardingStanding(ctx context.Context) (forward.Standing, error) {
+	var c consumer
+	err := c.scan(db.reader.QueryRow(ctx, selectConsumer, forwardingConsumer))
+	return forward.Standing{Cursor: c.seq, Held: c.held}, fail("sqlite.ForwardingStanding", "", err)
+}
+
 // CloseForwarding implements forward.Ledger. Nothing is written if there is nothing to forget.
 func (db *DB) CloseForwarding(ctx context.Context) error {
 	const op = "sqlite.CloseForwarding"

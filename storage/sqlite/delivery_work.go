@@ -99,6 +99,14 @@ func (tx *Tx) entries(query string, args ...any) (all []forward.Entry, err error
 	return all, rows.Err()
 }
 
+// NextDelivery implements forward.Ledger.
+func (db *DB) NextDelivery(ctx context.Context, name string) (time.Time, error) {
+	var due int64
+	err := db.reader.QueryRow(ctx, `SELECT coalesce((SELECT due FROM delivery INDEXED BY delivery_due
+		WHERE destination = (SELECT id FROM destination WHERE name = ?) AND state < 3 ORDER BY due LIMIT 1), 0)`, name).Scan(&due)
+	return momentOrNone(due), fail("sqlite.NextDelivery", name, err)
+}
+
 // EndDeliveries implements forward.Ledger.
 func (db *DB) EndDeliveries(ctx context.Context, now time.Time, results []forward.Result) error {
 	if len(results) == 0 {

@@ -1,0 +1,83 @@
+package forward
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/dicom"
+	"github.com/halong-gateway/halong/dicom/commitment"
+	"github.com/halong-gateway/halong/dicom/dimse"
+)
+
+// Transport is a way to reach a destination: *DIMSE or *STOW.
+type Transport interface {
+	carrier() carrier
+}
+
+// carrier sends with one connection. It is used by one goroutine.
+type carrier interface {
+	// send sends entries and tells the job of each what came of it. The error says that the
+	// destination as a whole cannot be reached, or broke off.
+	send(ctx context.Context, j *job) error
+	// rest ends the connection, which is not needed for some time.
+	rest()
+}
+
+// committer is a transport that can be asked for storage commitment (PS3.4 J).
+type committer interface {
+	// commit asks, and hears reports for a short while.
+	commit(ctx context.Context, rq commitment.Request, inbox dimse.Service, reported <-chan struct{}) error
+}
+
+// outcome is what came of sending one object.
+type outcome struct {
+	state   State // Waiting: try again
+	reason  string
+	sentAs  dicom.UID
+	untried bool
+}
+
+func dead(format string, args ...any) outcome {
+	return outcome{state: Dead, reason: fmt.Sprintf(format, args...)}
+}
+
+func again(format string, args ...any) outcome {
+	return outcome{state: Waiting, reason: fmt.Sprintf(format, args...)}
+}
+
+// unreadable gives the outcome when an object cannot be had from the archive, or not be prepared.
+func unreadable(err error) outcome {
+	switch halong.KindOf(err) {
+	case halong.NotExist:
+		return outcome{state: Gone, reason: "deleted here before it was sent"}
+	case halong.Transient, halong.Exhausted:
+		return again("the object cannot be read now: %v", err)
+	}
+	return dead("the object cannot be read or prepared: %v", err)
+}
+
+// job is a batch of leased entries on its way.
+type job struct {
+	entries []Entry
+	open    func(ctx context.Context, it *Item) (Object, error)
+	limit   *bucket
+	stop    func() bool // tells that nothing further is to be begun
+	told    []bool
+	tell    func(e *Entry, o outcome)
+}
+
+// end tells what came of an entry, once.
+func (j *job) end(i int, o outcome) {
+	if !j.told[i] {
+		j.told[i] = true
+		j.tell(&j.entries[i], o)
+	}
+}
+
+// finish gives back the entries nothing was begun with.
+func (j *job) finish() {
+	for i := range j.entries {
+		j.end(i, outcome{state: Waiting, untried: true})
+	}
+}
