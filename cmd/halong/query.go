@@ -1,10 +1,10 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -60,15 +60,16 @@ func (x *queryFlags) query(more []string) (q scu.Query, tags []dicom.Tag, err er
 
 type findCmd struct {
 	queryFlags
-	Return []string `short:"r" help:"Attributes to return instead of the usual ones." placeholder:"KEYWORD"`
-	Fuzzy  bool     `help:"Ask for fuzzy matching of names."`
-	Limit  int      `help:"Cancel after this many answers."`
-	JSON   bool     `help:"One object of the DICOM JSON Model a line."`
+	Return   []string `short:"r" help:"Attributes to return instead of the usual ones." placeholder:"KEYWORD"`
+	Fuzzy    bool     `help:"Ask for fuzzy matching of names."`
+	DateTime bool     `name:"datetime" help:"Ask for dates and times to be matched together, as moments."`
+	Timezone string   `help:"Ask for times in this zone: +HHMM or -HHMM." placeholder:"ZONE"`
+	Limit    int      `help:"Cancel after this many answers."`
 }
 
 // Run sends a C-FIND and prints the answers.
 func (x *findCmd) Run(e *env) error {
-	t, err := x.target()
+	t, err := x.target(e)
 	if err != nil {
 		return err
 	}
@@ -80,7 +81,10 @@ func (x *findCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	q.Fuzzy, q.Limit = x.Fuzzy, x.Limit
+	q.Fuzzy, q.DateTime, q.Timezone, q.Limit = x.Fuzzy, x.DateTime, x.Timezone, x.Limit
+	if x.Timezone != "" && !zone.MatchString(x.Timezone) {
+		return usage{fmt.Errorf("--timezone %s: want +HHMM or -HHMM", x.Timezone)}
+	}
 	if x.JSON {
 		_, err = scu.Find(e.ctx, t, q, func(s *dataset.Set) error {
 			_, err := e.stdout.Write(append(dicomjson.AppendSet(nil, s, dicomjson.Options{}), '\n'))
@@ -90,6 +94,9 @@ func (x *findCmd) Run(e *env) error {
 	}
 	return x.table(e, t, q, tags)
 }
+
+// zone is the form of Timezone Offset From UTC (0008,0201).
+var zone = regexp.MustCompile(`^[+-](0\d|1[0-4])[0-5]\d$`)
 
 // flushEvery is how many lines of a table are aligned together.
 const flushEvery = 500
@@ -135,13 +142,12 @@ func printable(s string) string {
 type getCmd struct {
 	queryFlags
 	Out   string      `required:"" help:"Folder for the files; made if need be." type:"path" placeholder:"DIR"`
-	Class []dicom.UID `help:"Storage SOP Classes to fetch (default: 31 common ones)." placeholder:"UID"`
-	JSON  bool        `help:"Print the outcome as JSON."`
+	Class []dicom.UID `help:"Storage SOP Classes to fetch (default: those the peer says there are)." placeholder:"UID"`
 }
 
 // Run sends a C-GET.
 func (x *getCmd) Run(e *env) error {
-	t, err := x.target()
+	t, err := x.target(e)
 	if err != nil {
 		return err
 	}
@@ -160,13 +166,12 @@ func (x *getCmd) Run(e *env) error {
 
 type moveCmd struct {
 	queryFlags
-	To   string `required:"" help:"AE title to send to; the peer must know it." placeholder:"AE"`
-	JSON bool   `help:"Print the outcome as JSON."`
+	To string `required:"" help:"AE title to send to; the peer must know it." placeholder:"AE"`
 }
 
 // Run sends a C-MOVE.
 func (x *moveCmd) Run(e *env) error {
-	t, err := x.target()
+	t, err := x.target(e)
 	if err != nil {
 		return err
 	}
@@ -182,13 +187,16 @@ func (x *moveCmd) Run(e *env) error {
 
 // outcome prints how a retrieval ended.
 func outcome(e *env, r scu.Retrieved, err error, asJSON bool) error {
+	if errors.Is(err, scu.ErrNotAll) {
+		err = incomplete{err.Error()}
+	}
 	if asJSON {
 		line := struct {
 			Status                     string
 			Completed, Failed, Warning int
 			FailedInstances            []dicom.UID `json:",omitempty"`
 		}{r.Status.String(), r.Completed, r.Failed, r.Warning, r.Instances}
-		return errors.Join(json.NewEncoder(e.stdout).Encode(line), err)
+		return errors.Join(e.line(line), err)
 	}
 	for _, u := range r.Instances {
 		e.printf("%s: failed\n", printable(string(u)))

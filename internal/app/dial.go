@@ -22,15 +22,43 @@ func (a *App) dialer(d config.Destination) (Dial, error) { return NewDial(d, a.l
 
 // NewDial is dialer for commands that have no App.
 func NewDial(d config.Destination, log *slog.Logger) (Dial, error) {
+	return newDial(d, clientProfile(d.ServerName), log)
+}
+
+// NewUnverifiedDial is NewDial that takes any certificate: what is sent is encrypted for whoever answers.
+func NewUnverifiedDial(d config.Destination, log *slog.Logger) (Dial, error) {
+	profile := clientProfile(d.ServerName)
+	return newDial(d, func(m material) *tls.Config {
+		t := profile(m)
+		t.InsecureSkipVerify = true
+		return t
+	}, log)
+}
+
+func newDial(d config.Destination, profile func(material) *tls.Config, log *slog.Logger) (Dial, error) {
 	plain := &net.Dialer{Timeout: dialTime}
 	if !d.TLS {
 		return plain.DialContext, nil
 	}
-	c, err := newCredentials(credentialFiles{cert: d.Cert, key: d.Key, ca: d.CA}, clientProfile(d.ServerName), log)
+	c, err := newCredentials(credentialFiles{cert: d.Cert, key: d.Key, ca: d.CA}, profile, log)
 	if err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		return (&tls.Dialer{NetDialer: plain, Config: c.current()}).DialContext(ctx, network, address)
 	}, nil
+}
+
+// ListenTLS makes a listener one of TLS, with the certificate of a destination; where that has a CA, whoever connects must show
+// a certificate of it.
+func ListenTLS(l net.Listener, d config.Destination, log *slog.Logger) (net.Listener, error) {
+	auth := tls.NoClientCert
+	if d.CA != "" {
+		auth = tls.RequireAndVerifyClientCert
+	}
+	c, err := newCredentials(credentialFiles{cert: d.Cert, key: d.Key, ca: d.CA}, serverProfile(auth), log)
+	if err != nil {
+		return nil, err
+	}
+	return tls.NewListener(l, c.serving()), nil
 }

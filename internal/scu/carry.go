@@ -20,6 +20,7 @@ type (
 type carrier struct {
 	s      *sender
 	a      *dimse.Association
+	single bool    // one request at a time
 	sent   []*file // and not answered, in order
 	unsent []*file // since the Association was lost before
 }
@@ -29,7 +30,8 @@ type carrier struct {
 func (s *sender) sendAll(ctx context.Context, a *dimse.Association, files []*file) []*file {
 	longer, done := outlive(ctx)
 	defer done()
-	c := &carrier{s: s, a: a}
+	window, _ := a.Window()
+	c := &carrier{s: s, a: a, single: window == 1}
 	var err error
 	for len(files) > 0 && err == nil && ctx.Err() == nil {
 		var f *file
@@ -86,7 +88,7 @@ func (c *carrier) put(ctx context.Context, f *file) error {
 	case err != nil && !begun.read: // the Association was lost before, while there was waited for room in the window
 		c.forget(f)
 		return c.back(f, err)
-	case err == nil && f.attempts > 0:
+	case err == nil && (f.attempts > 0 || c.single):
 		err = c.a.Flush(ctx)
 	}
 	return err
