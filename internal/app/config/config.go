@@ -19,6 +19,7 @@ type Config struct {
 	HL7        HL7             `yaml:"hl7"`
 	HTTP       HTTP            `yaml:"http"`
 	Storage    Storage         `yaml:"storage"`
+	Forward    Forward         `yaml:"forward"`
 }
 
 // Log says how and what to log.
