@@ -143,7 +143,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 func (s *Server) mux() *dimse.Mux {
 	m := &dimse.Mux{}
 	m.Handle(dicom.VerificationSOPClass, dimse.Offer{Service: verification{}, Accepts: nativeSyntax})
-	store := dimse.Offer{Service: &storageService{storer: s.cfg.Storer, log: s.cfg.Log, serves: s.servesStorage}, Accepts: pixelSyntax, PeerSCP: s.cfg.Archive != nil, Concurrent: true}
+	store := dimse.Offer{
+		Service: &storageService{storer: s.cfg.Storer, log: s.cfg.Log, serves: s.servesStorage}, Accepts: pixelSyntax, PeerSCP: s.cfg.Archive != nil, Concurrent: true,
+		ServiceClass: dimse.StorageServiceClass, Related: s.mayServeStorage,
+	}
 	m.HandleFunc(s.servesStorage, store)
 	if s.cfg.Archive != nil {
 		s.queryRetrieve(m)
@@ -167,6 +170,13 @@ func (s *Server) queryRetrieve(m *dimse.Mux) {
 		offer(x.get, &getService{c.Archive, x, ahead, c.Log})
 		offer(x.move, &moveService{c.Archive, x, c.AE, c.Destinations, s.pool, ahead, c.Timeouts, c.Log})
 	}
+}
+
+// mayServeStorage tells whether a SOP Class may be taken as Storage because the peer says that it is: every one that the standard this was
+// built from does not know, unless the configuration forbids that.
+func (s *Server) mayServeStorage(class dicom.UID) bool {
+	_, known := dicom.LookupSOPClass(class)
+	return !known && !s.cfg.RejectUnknown
 }
 
 // servesStorage tells whether objects of a SOP Class are taken: every Storage

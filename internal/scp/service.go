@@ -33,6 +33,8 @@ func (s *storageService) Serve(ctx context.Context, rq *dimse.Request) dimse.Res
 	c := rq.Command
 	switch {
 	case c.Field != dimse.CStoreRQ:
+		// C-ECHO in a storage context, for instance: "not one of those agreed between the DIMSE-service-users" (PS3.7 10.1.2.1.9). SOP
+		// Class Not Supported would be wrong: the class of the context is supported, and so may Verification be, in a context of its own.
 		return dimse.Answer(dimse.UnrecognizedOperation)
 	case c.AffectedSOPClass != rq.Context.AbstractSyntax && !s.serves(c.AffectedSOPClass):
 		return dimse.Answer(dimse.SOPClassNotSupported)
