@@ -59,6 +59,22 @@ type Query struct {
 	query.Rules
 	Limit  int // 0: no limit
 	Offset int
+	After  *Position // leave out what stands before and at this place of the order; nil: nothing
+}
+
+// Position is a place in the order of answers (see InstanceIndex.Find). It stays where it is
+// whatever is stored or deleted meanwhile, and is good for the level, scope and keys of the query that gave it.
+type Position struct {
+	Date     string // StudyDate as the index keeps it
+	Study    dicom.UID
+	Series   NumberedUID // zero in a search for studies
+	Instance NumberedUID // zero above instances
+}
+
+// NumberedUID is the place of a series in its study, or of an instance in its series.
+type NumberedUID struct {
+	Number int64
+	UID    dicom.UID
 }
 
 // Row is one match: the attributes of its level and of those above, with
@@ -66,6 +82,7 @@ type Query struct {
 type Row struct {
 	Identity
 	Attributes *dataset.Set
+	Position   Position // of the row, for Query.After
 }
 
 // Ref names a study, series or instance. Empty parts stand for "all".

@@ -20,7 +20,7 @@ func (db *DB) Find(ctx context.Context, scope halong.Scope, q storage.Query) ite
 	const op = "sqlite.Find"
 	return func(yield func(storage.Row, error) bool) {
 		s := db.newSearch(ctx, scope, q.Level)
-		s.rules = q.Rules
+		s.rules, s.after = q.Rules, q.After
 		s.put(q.Keys)
 		if len(s.seen) == 0 {
 			return
@@ -101,7 +101,7 @@ func (s *search) yieldStudy(copies []*studyRow, yield func(storage.Row, error) b
 	}
 	st := copies[0]
 	a, err := st.attributes()
-	row := storage.Row{Identity: storage.Identity{Facility: st.facility.name, Study: dicom.UID(st.uid)}, Attributes: a}
+	row := storage.Row{Identity: storage.Identity{Facility: st.facility.name, Study: dicom.UID(st.uid)}, Attributes: a, Position: st.position()}
 	return yield(row, err) && err == nil
 }
 
@@ -135,7 +135,7 @@ func (s *search) yieldSeries(studies []*studyRow, yield func(storage.Row, error)
 			return false
 		}
 		if s.level == storage.LevelInstance {
-			if !s.yieldInstances(series, yield) {
+			if s.beyond(series[0]) && !s.yieldInstances(series, seriesAt(studies, series), yield) {
 				return false
 			}
 			continue
@@ -153,21 +153,21 @@ func (s *search) yieldSeries(studies []*studyRow, yield func(storage.Row, error)
 		se := series[0]
 		a, err := se.joined()
 		id := storage.Identity{Facility: se.study.facility.name, Study: dicom.UID(se.study.uid), Series: dicom.UID(se.uid)}
-		if !yield(storage.Row{Identity: id, Attributes: a}, err) || err != nil {
+		if !yield(storage.Row{Identity: id, Attributes: a, Position: seriesAt(studies, series)}, err) || err != nil {
 			return false
 		}
 	}
 	return true
 }
 
-func (s *search) yieldInstances(series []*seriesRow, yield func(storage.Row, error) bool) bool {
+func (s *search) yieldInstances(series []*seriesRow, at storage.Position, yield func(storage.Row, error) bool) bool {
 	for in, err := range s.eachInstance(series) {
 		if err != nil {
 			yield(storage.Row{}, err)
 			return false
 		}
 		a, err := in.joined()
-		if !yield(storage.Row{Identity: in.identity(), Attributes: a}, err) || err != nil {
+		if !yield(storage.Row{Identity: in.identity(), Attributes: a, Position: in.below(at)}, err) || err != nil {
 			return false
 		}
 	}

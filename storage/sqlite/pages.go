@@ -14,11 +14,11 @@ const (
 	lastPage  = 2048
 )
 
-// pages gives the rows of one page after another. read gives at most limit rows
-// after the row given, from the beginning if that is nil.
-func pages[T any](first int, read func(last *T, limit int) ([]T, error)) iter.Seq2[T, error] {
+// pages gives the rows of one page after another, those after the row last if that is
+// not nil. read gives at most limit rows after the row given, from the beginning if that is nil.
+func pages[T any](first int, last *T, read func(last *T, limit int) ([]T, error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		var last *T
+		last := last
 		for limit := first; ; limit = min(4*limit, lastPage) {
 			page, err := read(last, limit)
 			if err != nil {

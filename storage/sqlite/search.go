@@ -28,6 +28,7 @@ type search struct {
 	all      bool // every version of every facility, nothing merged
 
 	planned *plan
+	after   *storage.Position // where to begin; nil: at the beginning
 
 	// UIDs that narrow the walk; nil for all.
 	studies, series, sops []string

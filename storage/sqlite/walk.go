@@ -29,7 +29,7 @@ func (s *search) studyRows(p *plan, skip int) iter.Seq2[*studyRow, error] {
 		after = " AND s.date <= ? AND (s.date < ? OR (s.uid, s.facility) > (?, ?))"
 		order = " ORDER BY s.date DESC, s.uid, s.facility LIMIT ? OFFSET ?"
 	)
-	return pages(p.first, func(last **studyRow, limit int) ([]*studyRow, error) {
+	return pages(p.first, s.studyBefore(), func(last **studyRow, limit int) ([]*studyRow, error) {
 		text, args := begin+order, append(slices.Clone(p.args), limit, skip)
 		if last != nil {
 			l := *last
@@ -185,7 +185,7 @@ func (s *search) seriesRows(of []*studyRow) iter.Seq2[*seriesRow, error] {
 		after = " AND e.number >= ? AND (e.number, e.uid) > (?, ?)"
 		order = " ORDER BY e.number, e.uid LIMIT ?"
 	)
-	return pages(firstPage, func(last **seriesRow, limit int) ([]*seriesRow, error) {
+	return pages(firstPage, s.seriesBefore(of[0]), func(last **seriesRow, limit int) ([]*seriesRow, error) {
 		text, args := begin+order, append(slices.Clone(w.args), limit)
 		if last != nil {
 			l := *last

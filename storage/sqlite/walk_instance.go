@@ -52,7 +52,7 @@ func (s *search) instanceRows(of []*seriesRow) iter.Seq2[*instanceRow, error] {
 		after = " AND i.number >= ? AND (i.number, i.sop, i.version) > (?, ?, ?)"
 		order = " ORDER BY i.number, i.sop, i.version LIMIT ?"
 	)
-	return pages(firstPage, func(last **instanceRow, limit int) ([]*instanceRow, error) {
+	return pages(firstPage, s.instanceBefore(of[0]), func(last **instanceRow, limit int) ([]*instanceRow, error) {
 		text, args := begin+order, append(slices.Clone(w.args), limit)
 		if last != nil {
 			l := *last

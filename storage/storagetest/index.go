@@ -34,6 +34,7 @@ func Index(t *testing.T, open func(t testing.TB) storage.Index) {
 		{"find", indexFind},
 		{"find below", indexFindBelow},
 		{"order", indexOrder},
+		{"after", indexAfter},
 		{"scope", indexScope},
 		{"merge", indexMerge},
 		{"blobs", indexBlobs},
