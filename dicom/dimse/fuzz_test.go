@@ -71,16 +71,24 @@ func FuzzAssociation(f *testing.F) {
 	f.Add(join(rq, fragment(true, false, store[:9]), fragment(true, true, store[9:]), fragment(false, false, []byte("data")), fragment(false, true, []byte("set")), pdu.AppendReleaseRQ(nil)), byte(1))
 	f.Add(join(rq, fragment(true, true, store), fragment(false, false, []byte("data")), (&pdu.Abort{}).Append(nil)), byte(2))
 	f.Add(join(rq, fragment(true, true, (&Command{Field: CCancelRQ, RespondedTo: 1}).Append(nil)), rq), byte(3))
+	async := pdu.AssociateRQ{
+		ProtocolVersion: 1, CalledAE: "A", CallingAE: "B", ApplicationContext: pdu.ApplicationContext,
+		Contexts: []pdu.ProposedContext{{ID: 1, AbstractSyntax: "1.2", TransferSyntaxes: []dicom.UID{dicom.ImplicitVRLittleEndian}}},
+		User:     pdu.UserInformation{Async: &pdu.AsyncOperations{}},
+	}
+	two := append(fragment(true, true, store), fragment(false, true, []byte("data"))...)
+	f.Add(join(async.Append(nil), two, fragment(true, true, echo), pdu.AppendReleaseRQ(nil)), byte(128))
+	f.Add(join(async.Append(nil), two, two, pdu.AppendReleaseRQ(nil)), byte(129))
 	f.Fuzz(func(t *testing.T, b []byte, chunk byte) {
 		conn := &canned{r: &chunked{bytes.NewReader(b), int(chunk)}}
 		m := &Mux{}
-		m.HandleFunc(func(dicom.UID) bool { return true }, Offer{Accepts: func(dicom.UID) bool { return true }, Service: serviceFunc(func(_ context.Context, rq *Request) Response {
+		m.HandleFunc(func(dicom.UID) bool { return true }, Offer{Concurrent: chunk >= 128, Accepts: func(dicom.UID) bool { return true }, Service: serviceFunc(func(_ context.Context, rq *Request) Response {
 			if rq.Data != nil && chunk%2 == 0 {
 				_, _ = io.Copy(io.Discard, rq.Data) // a failure ends the association
 			}
 			return Answer(Success)
 		})})
-		s := &Server{Mux: m}
+		s := &Server{Mux: m, AsyncOperations: 4}
 		s.init()
 		s.serveConn(conn, "peer")
 		for out := conn.w.Bytes(); len(out) > 0; {
