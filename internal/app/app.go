@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/halong-gateway/halong/internal/app/config"
+	"github.com/halong-gateway/halong/internal/forward"
 )
 
 // App is a whole gateway: data folder, listeners and servers.
@@ -19,6 +20,7 @@ type App struct {
 	data    *Data
 	metrics *metrics
 	gate    *gate
+	forward *forward.Forwarder // nil without destinations
 	servers []server
 	ready   atomic.Bool
 	readied chan struct{} // closed when ready was said
@@ -61,6 +63,9 @@ func Open(ctx context.Context, c *config.Config, log *slog.Logger, parts ...Part
 		return nil, err
 	}
 	a.metrics = newMetrics(Version(), a.data.Index.Waiting)
+	if err := a.addForward(ctx); err != nil {
+		return nil, err
+	}
 	for _, add := range []func() error{a.addDICOM, a.addHL7, a.addHTTP} {
 		if err := add(); err != nil {
 			return nil, err
@@ -101,6 +106,9 @@ func (a *App) Serve(ctx context.Context) error {
 		})
 	}
 	wg.Go(func() { a.housekeep(background) })
+	if a.forward != nil {
+		wg.Go(func() { a.forward.Run(background) })
+	}
 	a.ready.Store(true)
 	close(a.readied)
 	for _, w := range a.config.Warnings() {

@@ -80,6 +80,9 @@ func (a *App) dicomConfig() (*scp.Config, error) {
 	if x.Identities, err = a.identities(); err != nil {
 		return nil, err
 	}
+	if a.forward != nil {
+		x.Reports = a.forward.Inbox()
+	}
 	x.Destinations, err = a.destinations()
 	return x, err
 }

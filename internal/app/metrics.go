@@ -15,21 +15,22 @@ import (
 // metrics are what /metrics tells. Labels are of closed lists: no name, number or
 // UID of anything received.
 type metrics struct {
-	registry     *prometheus.Registry
-	objects      *prometheus.CounterVec   // protocol, outcome
-	receiving    *prometheus.GaugeVec     // protocol
-	storeSeconds *prometheus.HistogramVec // protocol
-	messages     *prometheus.CounterVec   // outcome
-	messageTime  prometheus.Histogram
-	associations prometheus.Gauge
-	accepted     prometheus.Counter
-	refused      *prometheus.CounterVec   // protocol
-	dimse        *prometheus.CounterVec   // operation, status
-	dimseTime    *prometheus.HistogramVec // operation
-	commitments  *prometheus.CounterVec   // outcome
-	connections  prometheus.Gauge
-	requests     *prometheus.CounterVec   // method, route, status
-	requestTime  *prometheus.HistogramVec // route
+	registry                   *prometheus.Registry
+	objects                    *prometheus.CounterVec   // protocol, outcome
+	receiving                  *prometheus.GaugeVec     // protocol
+	storeSeconds               *prometheus.HistogramVec // protocol
+	messages                   *prometheus.CounterVec   // outcome
+	messageTime                prometheus.Histogram
+	associations               prometheus.Gauge
+	accepted                   prometheus.Counter
+	refused                    *prometheus.CounterVec   // protocol
+	dimse                      *prometheus.CounterVec   // operation, status
+	dimseTime                  *prometheus.HistogramVec // operation
+	commitments                *prometheus.CounterVec   // outcome
+	connections                prometheus.Gauge
+	forwardSent, forwardFailed *prometheus.CounterVec   // destination; made when something is forwarded
+	requests                   *prometheus.CounterVec   // method, route, status
+	requestTime                *prometheus.HistogramVec // route
 }
 
 // seconds are the histograms' bounds: from half a millisecond to half a minute.

@@ -147,7 +147,10 @@ func (r *replay) locate(ctx context.Context, d halong.Digest) (storage.Place, bo
 
 // apply gives a record to the service it belongs to.
 func (d *Data) apply(tx halong.Tx, rec storage.Record, locate storage.Locator, gone *storage.Lost) error {
+	f, forwards := forwardingOf(rec)
 	switch {
+	case forwards:
+		return d.replayForwarding(tx, f)
 	case storage.Handles(rec.Kind):
 		return d.Archive.Replay(tx, rec, locate, gone)
 	case rec.Kind == storage.RecordMessage:

@@ -130,7 +130,7 @@ var dependencies = map[string][]string{
 	"log":          {},
 	"unsafe":       {"storage/disk"},
 	"math/rand":    {},
-	"math/rand/v2": {"internal/sample", "cmd"},
+	"math/rand/v2": {"internal/sample", "internal/app", "cmd"},
 }
 
 // support tells whether a package is there for tests alone, by its name, as net/http/httptest is.

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/storage"
@@ -37,6 +38,8 @@ type DB struct {
 	facilities facilities
 	sources    sources
 	keys       keys // of studies and series; the committer's
+
+	notify atomic.Pointer[func()] // told of events
 }
 
 var _ storage.Index = (*DB)(nil)

@@ -1,0 +1,129 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/dicom"
+	"github.com/halong-gateway/halong/dicom/dataset"
+	"github.com/halong-gateway/halong/dicom/negotiate"
+	"github.com/halong-gateway/halong/dicom/tag"
+	"github.com/halong-gateway/halong/internal/forward"
+	"github.com/halong-gateway/halong/storage"
+)
+
+// forwardSource is the archive as the forwarder sees it.
+type forwardSource struct{ archive *storage.Archive }
+
+var _ forward.Source = forwardSource{}
+
+// find gives a version as the index has it; of kind NotExist when it was deleted.
+func (s forwardSource) find(ctx context.Context, it *forward.Item) (*storage.Instance, error) {
+	ref := storage.Ref{Study: it.Study, Series: it.Series, SOP: it.SOP, Facility: it.Facility, AllVersions: true}
+	for in, err := range s.archive.Instances(ctx, halong.Everything(), ref) {
+		if err != nil {
+			return nil, err
+		}
+		if in.Digest == it.Digest {
+			return in, nil
+		}
+	}
+	return nil, halong.E("app.forward", halong.NotExist, it.SOP.Loggable(), nil)
+}
+
+// Open implements forward.Source.
+func (s forwardSource) Open(ctx context.Context, it *forward.Item, edit forward.Edit) (forward.Object, error) {
+	in, err := s.find(ctx, it)
+	if err != nil {
+		return nil, err
+	}
+	o, err := s.archive.Open(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	return &forwardObject{o, it.SOP, edit}, nil
+}
+
+// forwardObject is a stored object on its way out.
+type forwardObject struct {
+	*storage.Object
+	sop  dicom.UID
+	edit forward.Edit
+}
+
+// TransferSyntax implements forward.Object.
+func (o *forwardObject) TransferSyntax() dicom.UID { return o.Object.TransferSyntax().UID }
+
+// Encode implements forward.Object.
+func (o *forwardObject) Encode(to dicom.UID) (forward.Encoded, error) {
+	from := o.Object.TransferSyntax()
+	ts := from
+	if to != from.UID {
+		known, ok := dicom.LookupTransferSyntax(to)
+		if !ok {
+			return forward.Encoded{}, halong.E("app.forward", halong.Unsupported, o.sop.Loggable(), nil)
+		}
+		ts = known
+	}
+	out := forward.Encoded{SOPInstance: o.sop}
+	var err error
+	switch {
+	case o.edit != nil:
+		out.Body, err = o.Edited(func(s *dataset.Set) error {
+			err := o.edit(s)
+			if u := s.UID(tag.SOPInstanceUID); u != "" {
+				out.SOPInstance = u
+			}
+			return err
+		}, ts)
+	case ts == from:
+		out.Body = io.NopCloser(o.Readable())
+	default:
+		out.Body = negotiate.Converted(o.Readable(), from, ts)
+	}
+	return out, err
+}
+
+// factTags are what rules ask of an object's head, in order.
+var factTags = []dicom.Tag{tag.SpecificCharacterSet, tag.Modality, tag.StudyDescription, tag.SeriesDescription}
+
+// maxFact is the longest value in bytes that rules look at.
+const maxFact = 1 << 10
+
+// Facts implements forward.Source. They are read from the very version, not from what the index shows of the study.
+func (s forwardSource) Facts(ctx context.Context, it *forward.Item) (f forward.Facts, err error) {
+	in, err := s.find(ctx, it)
+	if err != nil {
+		return f, err
+	}
+	o, err := s.archive.Open(ctx, in)
+	if err != nil {
+		return f, err
+	}
+	defer func() { err = errors.Join(err, o.Close()) }()
+	f.CallingAE = in.Source.Peer
+	set := &dataset.Set{}
+	r := o.Reader()
+	for {
+		t, err := r.Next()
+		begins := err == nil && t.Depth == 0 && (t.Kind == dataset.DataElement || t.Kind == dataset.SequenceStart)
+		if err == io.EOF || begins && t.Tag > factTags[len(factTags)-1] {
+			break
+		}
+		if begins && t.Kind == dataset.DataElement && !t.External && t.Length <= maxFact && slices.Contains(factTags, t.Tag) {
+			var v []byte
+			if v, err = r.ValueLE(); err == nil {
+				set.Put(dataset.Element{Tag: t.Tag, VR: dicom.VROf(t.Tag), Value: slices.Clone(v)})
+			}
+		}
+		if err != nil {
+			return f, halong.E("app.forward", halong.Corrupt, it.SOP.Loggable(), err)
+		}
+	}
+	set.DecodeUTF8()
+	f.Modality, f.StudyDescription, f.SeriesDescription = set.String(tag.Modality), set.String(tag.StudyDescription), set.String(tag.SeriesDescription)
+	return f, nil
+}
