@@ -93,7 +93,7 @@ func (g *getter) sum() Retrieved {
 	slices.Sort(r.Instances)
 	r.Instances = slices.Compact(r.Instances)
 	switch {
-	case r.Failed == 0 && n > 0 && !r.Status.OK() && g.complete():
+	case r.Failed == 0 && n > 0 && g.warned == 0 && g.complete():
 		r.Status = dimse.Success
 	case r.Failed > 0 && n > 0 && r.Status == dimse.UnableToPerformSubOperations:
 		r.Status = dimse.SubOperationsIncomplete // none in this round, but some in another
