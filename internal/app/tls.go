@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/halong-gateway/halong/internal/app/config"
 )
@@ -78,12 +79,14 @@ func httpTLS(c config.TLS, log *slog.Logger) (*tls.Config, error) {
 // dicomTLS loads the certificates of DICOM. Without a client CA peers are asked for certificates where dicom.peers knows
 // some by their fingerprint; those are not verified otherwise.
 func dicomTLS(c *config.DICOM, log *slog.Logger) (*tls.Config, error) {
-	auth := tls.RequestClientCert
+	auth := tls.NoClientCert
 	switch {
 	case c.TLS.Mutual():
 		auth = tls.RequireAndVerifyClientCert
 	case c.TLS.ClientCA != "":
 		auth = tls.VerifyClientCertIfGiven
+	case slices.ContainsFunc(c.Peers, func(p config.DICOMPeer) bool { return p.Certificate != "" }):
+		auth = tls.RequestClientCert
 	}
 	x, err := newCredentials(credentialFiles{c.TLS.Cert, c.TLS.Key, c.TLS.ClientCA}, serverProfile(auth), log)
 	if err != nil {
