@@ -20,7 +20,7 @@ type queryFlags struct {
 	targetFlags
 	Root       string   `help:"Information model: study or patient." enum:"study,patient" default:"study"`
 	Level      string   `help:"patient, study, series or image." enum:"patient,study,series,image" default:"study"`
-	Key        []string `short:"k" sep:"none" help:"KEYWORD=VALUE or GGGGEEEE=VALUE; may be repeated." placeholder:"KEY"`
+	Key        []string `name:"attribute" short:"k" sep:"none" help:"KEYWORD=VALUE or GGGGEEEE=VALUE; may be repeated." placeholder:"KEY"`
 	Relational bool     `help:"Ask for relational queries: keys of the levels above may be left out."`
 }
 
