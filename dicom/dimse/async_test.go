@@ -286,3 +286,76 @@ func TestGoFails(t *testing.T) {
 		}
 	}
 }
+
+// TestAsyncWhole: responses with large Data Sets that are sent at once do not mix.
+func TestAsyncWhole(t *testing.T) {
+	const window = 4
+	c := &crowd{want: window, all: make(chan struct{})}
+	s := serviceFunc(func(ctx context.Context, rq *Request) Response {
+		r := c.Serve(ctx, rq)
+		for range 10 {
+			if err := rq.Pending(Response{Command: Command{Status: Pending}, Data: bytes.Repeat([]byte{byte(rq.Command.MessageID)}, 200_000)}); err != nil {
+				t.Error(err)
+			}
+		}
+		r.Data = bytes.Repeat([]byte{byte(rq.Command.MessageID)}, 300_000)
+		return r
+	})
+	a := dial(t, start(t, &Server{Mux: concurrentMux(s), AsyncOperations: window}), proposing(window, 1))
+	for range window {
+		err := a.Go(t.Context(), 3, &Command{Field: CFindRQ, AffectedSOPClass: ctStorage}, strings.NewReader("ab"), func(r *Response, err error) {
+			if err != nil || !bytes.Equal(r.Data, bytes.Repeat([]byte{byte(r.RespondedTo)}, 300_000)) {
+				t.Errorf("the data set of response %v is another's, or %v", r, err)
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := a.Flush(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAsyncBothWays: a service sends sub-operations as the window of its peer allows, which serves them beside one another, as C-GET may.
+func TestAsyncBothWays(t *testing.T) {
+	const window = 3
+	client := &crowd{want: window, all: make(chan struct{})}
+	server := serviceFunc(func(ctx context.Context, rq *Request) Response {
+		if _, err := io.Copy(io.Discard, rq.Data); err != nil {
+			t.Error(err)
+		}
+		if invoke, perform := rq.Association.Window(); invoke != window || perform != 1 {
+			t.Errorf("window %d, %d", invoke, perform)
+		}
+		stored := 0
+		for range 4 * window {
+			err := rq.Association.Go(ctx, rq.Context.ID, &Command{Field: CStoreRQ, AffectedSOPClass: getStorage}, strings.NewReader("an instance"), func(r *Response, err error) {
+				if err != nil || r.Status != Success {
+					t.Errorf("%+v, %v", r, err)
+				}
+				stored++
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		if err := rq.Association.Flush(ctx); err != nil || stored != 4*window {
+			t.Errorf("%v, %d stored", err, stored)
+		}
+		return Answer(Success)
+	})
+	a := dial(t, start(t, &Server{Mux: testMux(server), AsyncOperations: window}), func(o *Options) {
+		o.Mux = concurrentMux(client)
+		o.User.Async = &pdu.AsyncOperations{Invoked: 1, Performed: 0}
+		o.User.Roles = []pdu.RoleSelection{{SOPClass: getStorage, SCU: true, SCP: true}}
+	})
+	pc, _ := a.Find(getStorage, "")
+	resp, err := a.Call(t.Context(), pc.ID, &Command{Field: CGetRQ, AffectedSOPClass: getStorage}, strings.NewReader("identifier"), nil)
+	if err != nil || resp.Status != Success || client.most > window {
+		t.Errorf("%+v, %v, %d at once", resp, err, client.most)
+	}
+	if err := a.Release(); err != nil {
+		t.Error(err)
+	}
+}

@@ -29,6 +29,8 @@ var tlsRecord = []byte{22, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3}
 // TestN23SlowLoris: connections that say too little, or say it too slowly, are left after ARTIM, with and without TLS. Meanwhile
 // others are served.
 func TestN23SlowLoris(t *testing.T) {
+	t.Parallel()
+	const artim = 5 * time.Second // enough for those who mean it, also on a busy machine
 	rq := (&pdu.AssociateRQ{
 		ProtocolVersion: 1, CalledAE: "A", CallingAE: "B", ApplicationContext: pdu.ApplicationContext,
 		Contexts: []pdu.ProposedContext{{ID: 1, AbstractSyntax: ctStorage, TransferSyntaxes: []dicom.UID{explicit}}},
@@ -41,8 +43,8 @@ func TestN23SlowLoris(t *testing.T) {
 		}
 	}
 	refused := make(chan error, 100)
-	s := &Server{Mux: testMux(&keeper{}), Timeouts: Timeouts{ARTIM: 2 * time.Second}, Observe: &watcher{refused: refused}}
-	secure := &Server{Mux: testMux(&keeper{}), Timeouts: Timeouts{ARTIM: 2 * time.Second}, Observe: &watcher{refused: refused}}
+	s := &Server{Mux: testMux(&keeper{}), Timeouts: Timeouts{ARTIM: artim}, Observe: &watcher{refused: refused}}
+	secure := &Server{Mux: testMux(&keeper{}), Timeouts: Timeouts{ARTIM: artim}, Observe: &watcher{refused: refused}}
 	plainAddr, tlsAddr := start(t, s), startTLS(t, secure, server)
 	cases := []struct {
 		name, addr string

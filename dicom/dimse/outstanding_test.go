@@ -147,6 +147,7 @@ func TestN14CancelAsync(t *testing.T) {
 
 // TestShutdownOutstanding: a drain lets what is outstanding be answered, also when the peer is silent for longer than the grace.
 func TestShutdownOutstanding(t *testing.T) {
+	t.Parallel()
 	begun, hold := make(chan struct{}, 2), make(chan struct{})
 	s := &Server{AsyncOperations: 4}
 	s.Mux = concurrentMux(serviceFunc(func(context.Context, *Request) Response {
@@ -178,5 +179,27 @@ func TestShutdownOutstanding(t *testing.T) {
 	}
 	if err := <-down; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestWindowExceeded: a peer that sends more than was agreed is answered, but not faster than was agreed.
+func TestWindowExceeded(t *testing.T) {
+	c := &crowd{want: 2, all: make(chan struct{})}
+	conn := rawAsync(t, start(t, &Server{Mux: concurrentMux(c), AsyncOperations: 2}), 2)
+	var out []byte
+	for id := range uint16(12) {
+		out = append(out, fragment(1, true, true, (&Command{Field: CStoreRQ, MessageID: id, HasDataSet: true}).Append(nil))...)
+		out = append(out, fragment(1, false, true, make([]byte, 1000))...)
+	}
+	if _, err := conn.Write(append(out, pdu.AppendReleaseRQ(nil)...)); err != nil {
+		t.Fatal(err)
+	}
+	for range 12 {
+		if typ, _ := readPDU(t, conn); typ != pdu.TypeData {
+			t.Fatal(typ)
+		}
+	}
+	if typ, _ := readPDU(t, conn); typ != pdu.TypeReleaseRP || c.most > 2 {
+		t.Errorf("%v, %d at once", typ, c.most)
 	}
 }

@@ -90,7 +90,7 @@ func dial(t testing.TB, addr string, edit func(*Options)) *Association {
 }
 
 func tryDial(addr string, edit func(*Options)) (*Association, error) {
-	o := Options{CallingAE: "TEST", CalledAE: "HALONG", Timeouts: Timeouts{ARTIM: time.Second, Response: 10 * time.Second}, Contexts: []pdu.ProposedContext{
+	o := Options{CallingAE: "TEST", CalledAE: "HALONG", Timeouts: Timeouts{ARTIM: time.Second, Response: time.Minute}, Contexts: []pdu.ProposedContext{
 		{AbstractSyntax: dicom.VerificationSOPClass, TransferSyntaxes: []dicom.UID{implicit}},
 		{AbstractSyntax: ctStorage, TransferSyntaxes: []dicom.UID{explicit}},
 		{AbstractSyntax: getStorage, TransferSyntaxes: []dicom.UID{explicit}},
@@ -215,7 +215,7 @@ func raw(t *testing.T, addr string) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	rq := pdu.AssociateRQ{ProtocolVersion: 1, CalledAE: "A", CallingAE: "B", ApplicationContext: pdu.ApplicationContext, Contexts: []pdu.ProposedContext{
 		{ID: 1, AbstractSyntax: ctStorage, TransferSyntaxes: []dicom.UID{explicit}}, {ID: 3, AbstractSyntax: getStorage, TransferSyntaxes: []dicom.UID{explicit}},
 	}}
