@@ -237,6 +237,7 @@ func (m *memory) Find(_ context.Context, scope halong.Scope, q storage.Query) it
 		}
 		seen := map[storage.Identity]bool{}
 		skip, left := q.Offset, q.Limit
+		begun := q.After == nil
 		for _, o := range m.stored {
 			id := o.Identity
 			if q.Level < storage.LevelInstance {
@@ -249,10 +250,15 @@ func (m *memory) Find(_ context.Context, scope halong.Scope, q storage.Query) it
 				continue
 			}
 			seen[id] = true
+			at := storage.Position{Study: id.Study, Series: storage.NumberedUID{UID: id.Series}, Instance: storage.NumberedUID{UID: id.SOP}}
+			if !begun {
+				begun = *q.After == at
+				continue
+			}
 			if skip--; skip >= 0 {
 				continue
 			}
-			row := storage.Row{Identity: id, Attributes: &dataset.Set{}}
+			row := storage.Row{Identity: id, Attributes: &dataset.Set{}, Position: at}
 			for _, e := range o.set.Elements {
 				if l := storage.LevelOf(e.Tag); l > 0 && l <= q.Level {
 					row.Attributes.Put(e)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/halong-gateway/halong/dicom/dataset"
@@ -11,18 +12,26 @@ import (
 	"github.com/halong-gateway/halong/storage"
 )
 
-// jsonOffers are the representations of metadata and search results.
+// jsonOffers are the representations of answers to STOW-RS.
 var jsonOffers = []offer{{mediaType: mediaJSON, unnamed: true}, {mediaType: "application/json", unnamed: true}}
 
+// modelOffers are the representations of metadata and search results (PS3.18 8.7.3.2): XML as one part for each object.
+var modelOffers = append(slices.Clone(jsonOffers), offer{multipart: true, mediaType: mediaXML, unnamed: true})
+
 // acceptsJSON picks one of jsonOffers.
-func (q *request) acceptsJSON() (offer, error) {
+func (q *request) acceptsJSON() (offer, error) { return q.acceptsOne(jsonOffers) }
+
+// acceptsModel picks one of modelOffers.
+func (q *request) acceptsModel() (offer, error) { return q.acceptsOne(modelOffers) }
+
+func (q *request) acceptsOne(offers []offer) (offer, error) {
 	a, err := q.accepted()
 	if err != nil {
 		return offer{}, err
 	}
-	o, ok := a.choose(jsonOffers)
+	o, ok := a.choose(offers)
 	if !ok {
-		return o, notAcceptable(jsonOffers)
+		return o, notAcceptable(offers)
 	}
 	return o, nil
 }

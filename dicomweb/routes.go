@@ -2,6 +2,7 @@ package dicomweb
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 )
@@ -10,13 +11,16 @@ import (
 // /facilities/{facility}, for one. Preflight requests (OPTIONS) carry no
 // credentials: a middleware in front that asks for them must let OPTIONS pass.
 func Register(g *echo.Group, cfg Config) {
-	s := &service{Config: cfg.withDefaults()}
+	s := &service{Config: cfg.withDefaults(), pages: &pageCache{}}
 	s.routes(g)
 	s.routes(g.Group("/facilities/:facility"))
 }
 
 // service is what all handlers share.
-type service struct{ Config }
+type service struct {
+	Config
+	pages *pageCache
+}
 
 const (
 	studyPath    = "/studies/:study"
@@ -30,6 +34,11 @@ func (s *service) routes(g *echo.Group) {
 		g.GET(path, handler)
 		g.HEAD(path, handler)
 		g.OPTIONS(path, s.options(methods(path)))
+		for _, m := range []string{http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodPost} {
+			if !strings.Contains(methods(path), m) {
+				g.Add(m, path, s.handle("refuse", notAllowed(methods(path))))
+			}
+		}
 	}
 	g.POST("/studies", s.handle("store", store))
 	g.POST(studyPath, s.handle("store", store))
@@ -55,6 +64,14 @@ func methods(path string) string {
 		return "GET, HEAD, POST, OPTIONS"
 	}
 	return "GET, HEAD, OPTIONS"
+}
+
+// notAllowed answers 405 (RFC 9110 15.5.6). The router would do so itself but for the groups' middleware.
+func notAllowed(methods string) func(*request) error {
+	return func(q *request) error {
+		q.Response().Header().Set(echo.HeaderAllow, methods)
+		return fail(http.StatusMethodNotAllowed, "The resource does not have this method.")
+	}
 }
 
 // options answers OPTIONS, as a CORS preflight or plain.

@@ -4,19 +4,21 @@ import (
 	"math"
 	"net/http"
 	"slices"
+	"strconv"
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/dicom"
 	"github.com/halong-gateway/halong/dicom/dataset"
 	dicomjson "github.com/halong-gateway/halong/dicom/json"
 	"github.com/halong-gateway/halong/dicom/tag"
+	"github.com/halong-gateway/halong/dicomweb/multipart"
 	"github.com/halong-gateway/halong/storage"
 )
 
 // search answers QIDO-RS for one of the resources (PS3.18 10.6).
 func search(res resource) func(*request) error {
 	return func(q *request) error {
-		o, err := q.acceptsJSON()
+		o, err := q.acceptsModel()
 		if err != nil {
 			return err
 		}
@@ -25,10 +27,11 @@ func search(res resource) func(*request) error {
 			return err
 		}
 		a := newSearchAnswer(q, res, s)
+		a.offer = o
 		if err := a.collect(); err != nil {
 			return err
 		}
-		return a.send(o)
+		return a.send()
 	}
 }
 
@@ -38,13 +41,18 @@ type searchAnswer struct {
 	q       *request
 	res     resource
 	s       *searchRequest
+	offer   offer
 	columns []column
 	extra   []dicom.Tag // that must be looked for in objects
-	body    []byte
+	body    []byte      // the results, in JSON with what stands before each, in XML one after the other
+	ends    []int       // where each result in XML ends
 	rows    int
 	heads   int // objects opened
 	more    bool
+	partial bool             // not everything was looked at
+	last    storage.Position // of the last result
 	row     dataset.Set
+	model   []byte // one result in JSON, on its way to XML
 }
 
 func newSearchAnswer(q *request, res resource, s *searchRequest) *searchAnswer {
@@ -65,6 +73,9 @@ func newSearchAnswer(q *request, res resource, s *searchRequest) *searchAnswer {
 	for _, t := range a.extra {
 		a.columns = append(a.columns, column{tag: t, vr: dicom.VROf(t)})
 	}
+	for _, k := range s.inHeads {
+		a.extra = append(a.extra, k.Path[0])
+	}
 	a.columns = sortColumns(a.columns)
 	slices.Sort(a.extra)
 	a.extra = slices.Compact(a.extra)
@@ -78,13 +89,25 @@ func (a *searchAnswer) collect() error {
 	if a.s.limit >= 0 {
 		limit = min(limit, a.s.limit)
 	}
-	a.body = append(a.body, '[')
-	if limit > 0 {
-		if err := a.run(limit); err != nil {
-			return err
+	if limit == 0 {
+		return nil
+	}
+	first := a.s.Offset
+	if first > 0 {
+		if at, ok := a.q.pages.after(a.q.pageKey(a.res), first); ok {
+			a.s.After, a.s.Offset = &at, 0
 		}
 	}
-	a.body = append(a.body, ']')
+	run := a.run
+	if len(a.s.inHeads) > 0 {
+		run = a.runFiltered
+	}
+	if err := run(limit); err != nil {
+		return err
+	}
+	if a.more && a.rows > 0 {
+		a.q.pages.put(a.q.pageKey(a.res), first+a.rows, a.last)
+	}
 	return nil
 }
 
@@ -95,37 +118,55 @@ func (a *searchAnswer) run(limit int) error {
 	var rows []storage.Row
 	for row, err := range a.q.Archive.Find(a.q.ctx, a.q.scope, a.s.Query) {
 		if err != nil {
-			if k := halong.KindOf(err); k == halong.Unsupported || k == halong.Invalid {
-				return &problem{http.StatusBadRequest, "An attribute cannot be matched at this level.", err}
-			}
-			return err
+			return asSearchError(err)
 		}
 		if a.rows == limit {
 			a.more = true
 			break
 		}
 		a.rows++
+		a.last = row.Position
 		if len(a.extra) > 0 {
 			rows = append(rows, row)
 			continue
 		}
-		a.add(row, nil)
+		if err := a.add(row, nil); err != nil {
+			return err
+		}
 	}
 	for _, row := range rows {
 		found, err := a.fromObject(row)
+		if err == nil {
+			err = a.add(row, found)
+		}
 		if err != nil {
 			return err
 		}
-		a.add(row, found)
 	}
 	return nil
 }
 
-func (a *searchAnswer) add(row storage.Row, found *dataset.Set) {
-	if len(a.body) > 1 {
-		a.body = append(a.body, ',')
+func asSearchError(err error) error {
+	if k := halong.KindOf(err); k == halong.Unsupported || k == halong.Invalid {
+		return &problem{http.StatusBadRequest, "An attribute cannot be matched at this level.", err}
 	}
+	return err
+}
+
+func (a *searchAnswer) add(row storage.Row, found *dataset.Set) (err error) {
+	if a.offer.multipart {
+		a.model = dicomjson.AppendSet(a.model[:0], a.project(row, found), dicomjson.Options{})
+		a.body, err = dicomjson.AppendXML(a.body, a.model)
+		a.ends = append(a.ends, len(a.body))
+		return err
+	}
+	separator := byte(',')
+	if len(a.body) == 0 {
+		separator = '['
+	}
+	a.body = append(a.body, separator)
 	a.body = dicomjson.AppendSet(a.body, a.project(row, found), dicomjson.Options{})
+	return nil
 }
 
 // project gives what is returned of a row; found is what was looked for in an
@@ -156,28 +197,61 @@ func (a *searchAnswer) project(row storage.Row, found *dataset.Set) *dataset.Set
 }
 
 // send answers 200, or 204 where configured for an empty result (PS3.18 10.6.3.1;
-// CP-2473 made it 200 with an empty list in 2026).
-func (a *searchAnswer) send(o offer) error {
+// CP-2473 made it 200 with an empty list in 2026); an empty result in XML, which would have no part, is always 204.
+func (a *searchAnswer) send() error {
 	h := a.q.Response().Header()
 	h.Set("Cache-Control", "private, no-cache")
 	h.Add("Vary", "Accept")
 	if a.more {
 		a.s.warnings = append(a.s.warnings, "There are additional results that can be requested with limit and offset.")
 	}
-	if len(a.extra) > 0 && a.heads > a.q.MaxHeads {
+	if len(a.extra) > 0 && a.heads > a.q.MaxHeads && len(a.s.inHeads) == 0 {
 		a.s.warnings = append(a.s.warnings, "Fields that are not indexed were left out of the later results.")
 	}
+	if a.partial {
+		a.s.warnings = append(a.s.warnings, "Not all candidates were compared with an attribute that is not indexed; narrow the search.")
+	}
+	slices.Sort(a.s.warnings)
 	for _, w := range slices.Compact(a.s.warnings) {
 		h.Add("Warning", `299 halong "`+w+`"`)
 	}
-	if a.rows == 0 && a.q.EmptyNoContent {
+	if a.rows == 0 && (a.q.EmptyNoContent || a.offer.multipart) {
 		a.q.start(http.StatusNoContent)
 		return nil
 	}
-	h.Set("Content-Type", o.mediaType)
+	if a.offer.multipart {
+		return a.sendParts()
+	}
+	h.Set("Content-Type", a.offer.mediaType)
+	if len(a.body) == 0 {
+		a.body = append(a.body, '[')
+	}
+	a.body = append(a.body, ']')
+	h.Set("Content-Length", strconv.Itoa(len(a.body)))
 	if !a.q.start(http.StatusOK) {
 		return nil
 	}
 	_, err := a.q.Response().Write(a.body)
 	return err
+}
+
+// sendParts answers one part of application/dicom+xml for each result.
+func (a *searchAnswer) sendParts() error {
+	t := newTag("search").add(string(a.body))
+	a.q.Response().Header().Set("Content-Type", multipart.ContentType(mediaXML, t.boundary()))
+	if !a.q.start(http.StatusOK) {
+		return nil
+	}
+	w := multipart.NewWriter(a.q.Response(), t.boundary())
+	from := 0
+	for _, end := range a.ends {
+		if err := w.Part(multipart.Field{Name: "Content-Type", Value: mediaXML}); err != nil {
+			return err
+		}
+		if _, err := w.W.Write(a.body[from:end]); err != nil {
+			return err
+		}
+		from = end
+	}
+	return w.Close()
 }

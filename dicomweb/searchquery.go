@@ -19,14 +19,18 @@ type searchRequest struct {
 	includes []dicom.Tag // of includefield and of universal matching
 	all      bool        // includefield=all
 	warnings []string
-	fromPath int // how many of Keys are the UIDs of the path
+	fromPath int         // how many of Keys are the UIDs of the path
+	inHeads  []query.Key // of attributes that the index does not keep: looked for in objects
+	empty    bool        // emptyvaluematching
+	every    bool        // multiplevaluematching
 }
 
 // maxKeys bounds the number of attributes in one query.
 const maxKeys = 200
 
-// parseSearch reads path and query parameters. A parameter that is neither known
-// nor an attribute is an error: passing over it would give more than was asked for.
+// parseSearch reads path and query parameters. A parameter that is neither known nor an attribute, or an attribute that
+// cannot be matched, is passed over with a warning (PS3.18 8.3, "shall ignore any unsupported Query Parameters"); a value
+// that cannot be is an error.
 func (q *request) parseSearch(res resource) (*searchRequest, error) {
 	s := &searchRequest{Query: storage.Query{Level: res.level}, limit: -1}
 	if u := q.param("study"); u != "" {
@@ -36,6 +40,7 @@ func (q *request) parseSearch(res resource) (*searchRequest, error) {
 		s.Keys = append(s.Keys, query.Key{Path: []dicom.Tag{tag.SeriesInstanceUID}, VR: dicom.UI, Values: []string{u}})
 	}
 	s.fromPath = len(s.Keys)
+	s.empty, s.every = q.flag("emptyvaluematching"), q.flag("multiplevaluematching")
 	for _, p := range q.query {
 		if err := s.parameter(p, q.Fuzzy); err != nil {
 			return nil, err
@@ -62,8 +67,8 @@ func (s *searchRequest) parameter(p param, fuzzyKnown bool) (err error) {
 	case "fuzzymatching":
 		return s.fuzzy(p.value, fuzzyKnown)
 	case "emptyvaluematching", "multiplevaluematching":
-		if p.value != "false" {
-			return fail(http.StatusBadRequest, "The parameter "+p.name+" is not supported.")
+		if !strings.EqualFold(p.value, "true") && !strings.EqualFold(p.value, "false") {
+			return fail(http.StatusBadRequest, "The parameters emptyvaluematching and multiplevaluematching must be true or false.")
 		}
 		return nil
 	case "includefield":
@@ -119,31 +124,69 @@ func (s *searchRequest) include(name string) {
 func (s *searchRequest) match(p param) error {
 	path, vr, ok := parseAttribute(p.name)
 	if !ok {
-		return fail(http.StatusBadRequest, "A query parameter is neither known nor the keyword or tag of an attribute.")
+		s.warnings = append(s.warnings, "A query parameter is neither known nor the keyword or tag of an attribute, and was ignored.")
+		return nil
 	}
 	name := attributeName(path)
 	s.includes = append(s.includes, path[0])
 	if p.value == "" || p.value == "*" && vr != dicom.UI {
 		return nil
 	}
-	k, err := parseKey(path, vr, p.value)
+	k, err := s.parseKey(path, vr, p.value)
 	if err != nil {
 		return &problem{http.StatusBadRequest, "The value for " + name + " does not fit its value representation.", err}
 	}
-	for i := s.fromPath; i < len(s.Keys); i++ {
-		if !slices.Equal(s.Keys[i].Path, path) {
-			continue
-		}
-		if vr != dicom.UI {
-			return fail(http.StatusBadRequest, "The attribute "+name+" is given more than once.")
-		}
-		s.Keys[i].Values = append(s.Keys[i].Values, k.Values...)
+	return s.add(k, name)
+}
+
+// add puts a key where it is matched.
+func (s *searchRequest) add(k query.Key, name string) error {
+	to, from := &s.Keys, s.fromPath
+	switch t := k.Path[0]; {
+	case t == tag.SOPClassesInStudy && s.Level == storage.LevelStudy: // studies that have such an instance
+		k.Path = []dicom.Tag{tag.SOPClassUID}
+	case storage.LevelOf(t) > 0 || searchable(t):
+	case !computed(t) && inHeads(s.Level, t):
+		to, from = &s.inHeads, 0
+	default:
+		s.warnings = append(s.warnings, "The attribute "+name+" cannot be matched at this level and was ignored.")
 		return nil
 	}
-	if s.Keys = append(s.Keys, k); len(s.Keys) > maxKeys {
+	for i := from; i < len(*to); i++ {
+		have := &(*to)[i]
+		if !slices.Equal(have.Path, k.Path) {
+			continue
+		}
+		if k.VR != dicom.UI || k.Empty || have.Empty {
+			return fail(http.StatusBadRequest, "The attribute "+name+" is given more than once.")
+		}
+		have.Values = append(have.Values, k.Values...)
+		return nil
+	}
+	if *to = append(*to, k); len(s.Keys)+len(s.inHeads) > maxKeys {
 		return fail(http.StatusBadRequest, "Too many attributes in one query.")
 	}
 	return nil
+}
+
+// searchable tells whether the index matches an attribute that it computes.
+func searchable(t dicom.Tag) bool {
+	switch t {
+	case tag.ModalitiesInStudy, tag.NumberOfStudyRelatedSeries, tag.NumberOfStudyRelatedInstances, tag.InstanceAvailability,
+		tag.NumberOfSeriesRelatedInstances, tag.AvailableTransferSyntaxUID:
+		return true
+	}
+	return false
+}
+
+// flag tells whether a parameter is true.
+func (q *request) flag(name string) bool {
+	for _, p := range q.query {
+		if strings.EqualFold(p.name, name) {
+			return strings.EqualFold(p.value, "true")
+		}
+	}
+	return false
 }
 
 // parseAttribute reads a keyword, a tag of eight hexadecimal digits, or a path of
@@ -181,8 +224,12 @@ func attributeName(path []dicom.Tag) string {
 
 // parseKey reads the value of a matching key. UIDs that break PS3.5 9.1 are let
 // through, because objects bear them.
-func parseKey(path []dicom.Tag, vr dicom.VR, value string) (query.Key, error) {
+func (s *searchRequest) parseKey(path []dicom.Tag, vr dicom.VR, value string) (query.Key, error) {
+	if s.empty && value == query.EmptyValue {
+		return query.Key{Path: path, VR: vr, Empty: true}, nil
+	}
 	k, err := query.Parse(path, vr, repairPlus(value, vr, path))
+	k.Every = s.every && len(k.Values) > 1 && query.Enumerates(k.Tag(), vr)
 	if err == nil || vr != dicom.UI {
 		return k, err
 	}

@@ -10,6 +10,7 @@ const (
 	mediaDICOM  = "application/dicom"
 	mediaOctets = "application/octet-stream"
 	mediaJSON   = "application/dicom+json"
+	mediaXML    = "application/dicom+xml"
 )
 
 // Transfer syntaxes that this package must tell apart.
