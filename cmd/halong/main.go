@@ -45,6 +45,7 @@ type cli struct {
 	Get        getCmd        `cmd:"" help:"C-GET: fetch objects from an Application Entity into a folder."`
 	Move       moveCmd       `cmd:"" help:"C-MOVE: let an Application Entity send objects to another one."`
 	Commit     commitCmd     `cmd:"" help:"Storage Commitment: ask an Application Entity whether objects are safe with it."`
+	Forward    forwardCmd    `cmd:"" help:"What a running gateway sends on to others."`
 	Token      tokenCmd      `cmd:"" help:"Make a bearer token and print what the configuration needs."`
 	Passcode   passcodeCmd   `cmd:"" help:"Make a passcode for a DICOM user and print what the configuration needs."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`

@@ -73,6 +73,7 @@ func (a *App) routes() *echo.Echo {
 		Observe: a.observeWeb,
 	})
 	intake.RegisterAPI(g.Group("/api", a.gate.middleware), intake.APIConfig{Results: a.data.Index, Blobs: a.data.Store, Scope: scope})
+	a.registerForward(g.Group("/api/forward", a.gate.middleware))
 	return e
 }
 
