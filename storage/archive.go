@@ -31,11 +31,15 @@ type Inbound struct {
 // Receipt tells what was stored.
 type Receipt struct {
 	Identity
-	SOPClass   dicom.UID
-	Outcome    Outcome
-	Digest     halong.Digest
-	Version    int
-	Warning    string // what is wrong with the object although it was stored; empty if nothing
+	SOPClass dicom.UID
+	Outcome  Outcome
+	Digest   halong.Digest // of what is served of it
+	Version  int
+	Warning  string // what is wrong with the object although it was stored; empty if nothing
+	// Coerced tells that another data set than the one received is served: the site's rules
+	// changed it. Changed are the top-level attributes they changed, if they did so just now.
+	Coerced    bool
+	Changed    []dicom.Tag
 	Quarantine uint64 // entry number when Outcome is Quarantined; 0 if the same bytes lay there already
 }
 
@@ -46,6 +50,7 @@ type Config struct {
 	Journal Journal
 	Limits  dataset.Limits   // of data sets that arrive; Value, if 0, is 8 MiB, which every arriving object may take beside the budget
 	Policy  VersionPolicy    // empty: ServeFirst
+	Coerce  Coercion         // of every object that arrives; nil: none
 	Now     func() time.Time // nil: time.Now
 	// Concurrent is how many objects may be arriving at once; further ones wait
 	// before their first byte is read. 0: 128.
@@ -65,6 +70,9 @@ type Archive struct {
 	grace   time.Duration
 	slots   chan struct{}
 
+	coercion Coercion
+	large    chan struct{} // held while a large head is coerced
+
 	// collecting is held for reading from the placing of blobs to the commit of
 	// their rows, for writing while blobs are removed.
 	collecting sync.RWMutex
@@ -72,7 +80,7 @@ type Archive struct {
 
 // NewArchive makes an archive of its parts.
 func NewArchive(c Config) *Archive {
-	a := &Archive{index: c.Index, blobs: c.Blobs, journal: c.Journal, limits: c.Limits, policy: c.Policy, now: c.Now, grace: c.Grace}
+	a := &Archive{index: c.Index, blobs: c.Blobs, journal: c.Journal, limits: c.Limits, policy: c.Policy, now: c.Now, grace: c.Grace, coercion: c.Coerce, large: make(chan struct{}, 1)}
 	if a.limits.Value == 0 {
 		a.limits.Value = 8 << 20
 	}

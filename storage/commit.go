@@ -22,10 +22,15 @@ func (a *Archive) commit(ctx context.Context, arr *arrival) (Receipt, error) {
 	digest := arr.rec.Manifest.Digest()
 	rcpt := Receipt{Identity: arr.identity, SOPClass: arr.rec.Manifest.SOPClass, Digest: digest, Warning: arr.rec.Reason}
 	err := a.retry(ctx, arr, func() (done bool, err error) {
-		done, err = a.index.HasInstance(ctx, arr.identity, digest)
-		rcpt.Outcome = Duplicate
+		if done, err = a.index.HasInstance(ctx, arr.identity, digest); done {
+			rcpt.Outcome = Duplicate
+			rcpt.Coerced, err = a.wasCoerced(ctx, arr.identity, digest)
+		}
 		return done, err
 	}, func(tx halong.Tx) error {
+		if c := arr.coerced; c != nil {
+			rcpt.Digest, rcpt.Coerced, rcpt.Changed = c.rec.Manifest.Digest(), true, c.changed
+		}
 		added, err := a.addInstance(tx, arr, digest)
 		rcpt.Outcome, rcpt.Version = added.Outcome, added.Version
 		return err
@@ -80,7 +85,7 @@ func (a *Archive) retry(ctx context.Context, arr *arrival, known func() (bool, e
 
 // placeParts writes the parts that are not stored yet, or all of them.
 func (a *Archive) placeParts(ctx context.Context, arr *arrival, all bool) error {
-	for _, p := range arr.parts {
+	for _, p := range arr.allParts() {
 		_, live, err := a.index.Blob(ctx, p.info.Digest)
 		if err != nil {
 			return err
@@ -112,7 +117,7 @@ func (a *Archive) stillThere(p *bulkPart) error {
 
 // addBlobs makes sure that every part has a row.
 func (a *Archive) addBlobs(tx halong.Tx, arr *arrival) error {
-	for _, p := range arr.parts {
+	for _, p := range arr.allParts() {
 		_, found, err := a.index.AddBlob(tx, p.info, p.placed)
 		if err != nil {
 			return err
@@ -138,17 +143,22 @@ func (a *Archive) addInstance(tx halong.Tx, arr *arrival, digest halong.Digest) 
 // fileInstance adds the rows of an object whose record lies at payload. A replayed record was
 // accepted when it came, whatever the policy is now.
 func (a *Archive) fileInstance(tx halong.Tx, arr *arrival, digest halong.Digest, seq uint64, payload Place, replayed bool) (Added, error) {
-	r := &arr.rec
-	n := &NewInstance{
-		Instance: Instance{
-			Identity: arr.identity, Digest: digest, Manifest: r.Manifest, EnvelopeTail: r.Tail, Torn: r.Torn,
-			Frames: r.Frames, Received: r.Received, Source: r.Source, Seq: seq,
-		},
-		StudyAttributes: arr.study, SeriesAttributes: arr.series, InstanceAttributes: arr.instance, BulkInfo: r.Parts,
+	n := arr.newInstance(digest, seq)
+	n.Envelope, n.Head = arr.rec.places(payload)
+	if arr.rec.headApart() {
+		n.Head = Place{Length: n.Manifest.HeadLength}
 	}
-	n.Envelope, n.Head = r.places(payload)
-	if r.headApart() {
-		n.Head = Place{Length: r.Manifest.HeadLength}
+	received := halong.Digest{}
+	if arr.coerced != nil {
+		if err := a.fileReceived(tx, n, arr.coerced); err != nil {
+			return Added{Outcome: Duplicate}, err
+		}
+		received = digest
+		n = arr.coerced.newInstance(arr.coerced.rec.Manifest.Digest(), seq)
+		n.Head = arr.rec.coercedPlace(payload)
+		if arr.coerced.rec.headApart() {
+			n.Head = Place{Length: n.Manifest.HeadLength}
+		}
 	}
 	policy := a.policy
 	if policy == QuarantineVersions {
@@ -164,7 +174,7 @@ func (a *Archive) fileInstance(tx halong.Tx, arr *arrival, digest halong.Digest,
 	if added.Outcome == Duplicate {
 		return added, errDuplicate
 	}
-	return added, a.emitInstance(tx, &n.Instance, added)
+	return added, a.emitInstance(tx, &n.Instance, received, added)
 }
 
 func (a *Archive) addQuarantine(tx halong.Tx, arr *arrival) (uint64, error) {

@@ -16,17 +16,23 @@ type instancePayload struct {
 	Digest  string `json:"digest"`
 	Version int    `json:"version,omitempty"`
 	Reason  string `json:"reason,omitempty"`
+	// Received is the digest of the version as received, of which this one was made by coercion.
+	Received string `json:"received,omitempty"`
 }
 
-func (a *Archive) emitInstance(tx halong.Tx, in *Instance, added Added) error {
+func (a *Archive) emitInstance(tx halong.Tx, in *Instance, received halong.Digest, added Added) error {
 	t := halong.EventInstanceStored
 	if added.Outcome == Version {
 		t = halong.EventInstanceVersion
 	}
-	return a.emit(tx, t, in.Facility, in.Received, instancePayload{
+	p := instancePayload{
 		Study: string(in.Study), Series: string(in.Series), SOP: string(in.SOP),
 		Class: string(in.Manifest.SOPClass), Digest: in.Digest.String(), Version: added.Version,
-	})
+	}
+	if received != (halong.Digest{}) {
+		p.Received = received.String()
+	}
+	return a.emit(tx, t, in.Facility, in.Received, p)
 }
 
 func (a *Archive) emitQuarantine(tx halong.Tx, e *QuarantineEntry) error {

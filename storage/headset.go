@@ -25,6 +25,7 @@ type storedValue struct {
 	src       io.ReaderAt
 	offset    int64 // in src
 	length    int64
+	at        int // among the stored values of its data set
 }
 
 // stored gives the stored value that an element stands for and that is not used already; nil if it stands for none.
@@ -108,7 +109,7 @@ func findStored(r *dataset.Reader, src io.ReaderAt) (all []storedValue, err erro
 			if !t.VR.IsBulk() {
 				t.VR = dicom.UN
 			}
-			b := storedValue{tag: t.Tag, vr: t.VR, src: src, offset: t.ValueOffset, length: int64(t.Length)}
+			b := storedValue{tag: t.Tag, vr: t.VR, src: src, offset: t.ValueOffset, length: int64(t.Length), at: len(all)}
 			if t.Kind == dataset.FragmentsStart {
 				b.fragments, b.length = true, -1
 			}
@@ -149,4 +150,39 @@ func cutLarge(f io.ReaderAt, size int64, ts *dicom.TransferSyntax) (*joined, []d
 			cut(start, t.ValueOffset)
 		}
 	}
+}
+
+// layout is a data set cut into a head and the places of stored values.
+type layout struct {
+	head []byte
+	bulk []placedValue
+}
+
+type placedValue struct {
+	from   int   // which of the stored values
+	offset int64 // in the whole data set
+}
+
+// layout writes the head in ts, which is not deflated and has the byte order of the stored values. Values of odd length
+// keep it: what they are is not the head's business.
+func (h *headSet) layout(ts *dicom.TransferSyntax) layout {
+	var out layout
+	var apart int64 // bytes of stored values so far
+	used := make(map[*storedValue]bool, len(h.bulk))
+	from := 0
+	elements := h.set.Elements
+	for i := range elements {
+		b := h.stored(&elements[i], used)
+		if b == nil {
+			continue
+		}
+		used[b] = true
+		out.head = (&dataset.Set{Elements: elements[from:i]}).Append(out.head, ts)
+		from = i + 1
+		out.head = append(out.head, b.header(ts, 0)...)
+		out.bulk = append(out.bulk, placedValue{b.at, int64(len(out.head)) + apart})
+		apart += b.length
+	}
+	out.head = (&dataset.Set{Elements: elements[from:]}).Append(out.head, ts)
+	return out
 }

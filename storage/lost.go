@@ -17,7 +17,7 @@ import (
 // did before, and leave the same traces (attributes of the study, numbers of versions, events).
 // What is left of them at the end was really lost: see Bury.
 type Lost struct {
-	objects map[uint64]lostObject      // by record
+	objects map[uint64][]lostObject    // by record
 	blobs   map[halong.Digest]struct{} // that are gone
 }
 
@@ -59,9 +59,9 @@ func (l *Lost) has(d halong.Digest) bool {
 
 func (l *Lost) add(seq uint64, arr *arrival, missing error) {
 	if l.objects == nil {
-		l.objects, l.blobs = map[uint64]lostObject{}, map[halong.Digest]struct{}{}
+		l.objects, l.blobs = map[uint64][]lostObject{}, map[halong.Digest]struct{}{}
 	}
-	l.objects[seq] = lostObject{arr.identity, arr.rec.Manifest.Digest(), missing}
+	l.objects[seq] = append(l.objects[seq], lostObject{arr.identity, arr.rec.Manifest.Digest(), missing})
 	for _, p := range arr.parts {
 		if p.gone {
 			l.blobs[p.info.Digest] = struct{}{}
@@ -87,13 +87,14 @@ func (a *Archive) Bury(ctx context.Context, l *Lost) (lost []error, err error) {
 	for seqs := range slices.Chunk(slices.Sorted(maps.Keys(l.objects)), buryBatch) {
 		var left []lostObject
 		for _, seq := range seqs {
-			o := l.objects[seq]
-			there, err := a.index.HasInstance(ctx, o.identity, o.digest)
-			if err != nil {
-				return lost, err
-			}
-			if there {
-				left, lost = append(left, o), append(lost, o.err)
+			for _, o := range l.objects[seq] {
+				there, err := a.index.HasInstance(ctx, o.identity, o.digest)
+				if err != nil {
+					return lost, err
+				}
+				if there {
+					left, lost = append(left, o), append(lost, o.err)
+				}
 			}
 		}
 		if err := a.buryObjects(ctx, left); err != nil {

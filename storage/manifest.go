@@ -60,10 +60,13 @@ type Instance struct {
 	EnvelopeTail int64 // how many of the envelope's last bytes are trailing bytes
 	// Torn is the offset at which the readable part of a data set ends that was cut
 	// off on its medium; 0 for a whole one. Everything received is given back all the same.
-	Torn     int64
-	Frames   []byte    // encoded dataset.FrameTable; nil when the object has no frames
-	Version  int       // 1 for the first to arrive
-	Served   bool      // whether queries and retrieval show this version
+	Torn    int64
+	Frames  []byte // encoded dataset.FrameTable; nil when the object has no frames
+	Version int    // 1 for the first to arrive
+	Served  bool   // whether queries and retrieval show this version
+	// Kept tells that this is what was received of an object that was coerced: never served, it is there
+	// to be given back. The version served in its place has the same Seq.
+	Kept     bool
 	Received time.Time // UTC, microseconds
 	Source   halong.Source
 	Seq      uint64 // journal record

@@ -38,20 +38,16 @@ func (a *Archive) Replay(tx halong.Tx, rec Record, locate Locator, lost *Lost) e
 		return err
 	}
 	arr := &arrival{rec: *r, identity: Identity{Facility: r.Facility, Study: r.Study, Series: r.Series, SOP: r.Manifest.SOPInstance}}
-	missing := lost.locate(arr, locate)
-	if missing != nil && (lost == nil || rec.Kind != RecordObject) {
-		return missing
+	if r.Coerced != nil {
+		arr.coerced = &arrival{rec: *r.Coerced, identity: arr.identity}
 	}
-	if rec.Kind == RecordObject { // before the first row is written, since it may fail
-		if err := a.readAttributes(arr); err != nil {
-			if missing == nil {
-				return err
-			}
-			arr.describeBriefly()
+	for _, o := range []*arrival{arr, arr.coerced} { // before the first row is written, since it may fail
+		if o == nil {
+			continue
 		}
-	}
-	if missing != nil {
-		lost.add(rec.Seq, arr, missing)
+		if err := a.replayRead(o, rec, locate, lost); err != nil {
+			return err
+		}
 	}
 	if err := a.addBlobs(tx, arr); err != nil {
 		return err
@@ -64,6 +60,26 @@ func (a *Archive) Replay(tx halong.Tx, rec Record, locate Locator, lost *Lost) e
 		return nil
 	}
 	return err
+}
+
+// replayRead finds the blobs of one object of a record and reads its head.
+func (a *Archive) replayRead(arr *arrival, rec Record, locate Locator, lost *Lost) error {
+	missing := lost.locate(arr, locate)
+	if missing != nil && (lost == nil || rec.Kind != RecordObject) {
+		return missing
+	}
+	if rec.Kind == RecordObject {
+		if err := a.readAttributes(arr); err != nil {
+			if missing == nil {
+				return err
+			}
+			arr.describeBriefly()
+		}
+	}
+	if missing != nil {
+		lost.add(rec.Seq, arr, missing)
+	}
+	return nil
 }
 
 // readAttributes gathers the index's attributes from the head of a replayed record.

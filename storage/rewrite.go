@@ -124,7 +124,7 @@ func (h *headSet) encode(ts *dicom.TransferSyntax) io.Reader {
 		used[b] = true
 		flush(i)
 		from = i + 1
-		parts = append(parts, bytesReader(b.header(ts)), io.NewSectionReader(b.src, b.offset, b.length))
+		parts = append(parts, bytesReader(b.header(ts, uint32(b.length%2))), io.NewSectionReader(b.src, b.offset, b.length))
 		if b.length%2 == 1 {
 			parts = append(parts, bytesReader([]byte{0}))
 		}
@@ -134,7 +134,7 @@ func (h *headSet) encode(ts *dicom.TransferSyntax) io.Reader {
 }
 
 // header gives what comes before the value in ts (PS3.5 7.1). All VRs of bulk values have lengths of 32 bits.
-func (b *storedValue) header(ts *dicom.TransferSyntax) []byte {
+func (b *storedValue) header(ts *dicom.TransferSyntax, padding uint32) []byte {
 	var order binary.AppendByteOrder = binary.LittleEndian
 	if ts.BigEndian {
 		order = binary.BigEndian
@@ -143,7 +143,7 @@ func (b *storedValue) header(ts *dicom.TransferSyntax) []byte {
 	if ts.ExplicitVR {
 		out = append(out, byte(b.vr>>8), byte(b.vr), 0, 0)
 	}
-	length := uint32(b.length + b.length%2)
+	length := uint32(b.length) + padding
 	if b.fragments {
 		length = dataset.UndefinedLength
 	}

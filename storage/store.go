@@ -25,7 +25,10 @@ type arrival struct {
 	study    *dataset.Set
 	series   *dataset.Set
 	instance *dataset.Set
-	bad      error // why it cannot be understood; nil if it can
+	bad      error       // why it cannot be understood; nil if it can
+	coerced  *arrival    // what is served in its place; nil: it itself
+	derived  *arrival    // the same, to be closed also if the object was refused after all
+	changed  []dicom.Tag // of a coerced one: which top-level attributes
 }
 
 // Store takes one object in: reads it once, and answers when its bytes and its
@@ -38,6 +41,9 @@ func (a *Archive) Store(ctx context.Context, in Inbound) (Receipt, error) {
 	}
 	defer a.release()
 	arr, err := a.receive(ctx, in)
+	if err == nil {
+		err = a.coerce(ctx, &in, arr)
+	}
 	if err != nil {
 		return Receipt{}, errors.Join(err, arr.close())
 	}
@@ -46,6 +52,15 @@ func (a *Archive) Store(ctx context.Context, in Inbound) (Receipt, error) {
 		err = cerr
 	}
 	return rec, err
+}
+
+// close frees everything that was not stored.
+func (arr *arrival) close() error {
+	err := arr.splitter.close()
+	if arr.derived != nil {
+		err = errors.Join(err, arr.derived.splitter.close())
+	}
+	return err
 }
 
 func (a *Archive) keep(ctx context.Context, arr *arrival) (Receipt, error) {
@@ -165,6 +180,7 @@ func (arr *arrival) describe(in Inbound, ts *dicom.TransferSyntax, syntax error)
 func (arr *arrival) refuse(why error) {
 	arr.bad = why
 	arr.rec.Reason, arr.rec.Frames, arr.rec.Torn = why.Error(), nil, 0
+	arr.coerced, arr.rec.Coerced = nil, nil
 }
 
 // salvage lets an object be filed that was cut off on its medium after

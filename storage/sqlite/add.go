@@ -22,6 +22,7 @@ type version struct {
 	id      int64
 	version int
 	served  bool
+	kept    bool // see storage.Instance.Kept
 	digest  []byte
 }
 
@@ -63,21 +64,37 @@ func (tx *Tx) add(n *storage.NewInstance, policy storage.VersionPolicy) (storage
 	if se, err = tx.seriesFor(se, st.id, n); err != nil {
 		return storage.Added{}, err
 	}
-	added := storage.Added{Outcome: storage.Stored, Version: 1, Served: true}
-	if len(versions) == 0 {
-		tx.counts = append(tx.counts, change{study: st.id, series: se.id, addInstances: 1})
-	} else {
-		added.Outcome = storage.Version
+	added := storage.Added{Outcome: storage.Stored, Version: 1, Served: !n.Kept}
+	if len(versions) > 0 {
 		added.Version = versions[len(versions)-1].version + 1
+	}
+	first := servable(versions) == nil
+	switch {
+	case n.Kept:
+	case first:
+		tx.counts = append(tx.counts, change{study: st.id, series: se.id, addInstances: 1})
+	default:
+		added.Outcome = storage.Version
 		added.Served = policy == storage.ServeLast
 	}
-	if len(versions) > 0 && added.Served {
+	if !first && added.Served {
 		if _, err := tx.Exec(`UPDATE instance SET served = 0 WHERE series = ? AND sop = ? AND served = 1`, se.id, string(n.SOP)); err != nil {
 			return storage.Added{}, err
 		}
 	}
 	added.ID, err = tx.insert(se.id, n, &added)
 	return added, err
+}
+
+// servable gives the versions that can be served.
+func servable(all []version) []version {
+	var out []version
+	for _, v := range all {
+		if !v.kept {
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 // find finds the rows an identity names; nil where there are none.
@@ -94,7 +111,7 @@ func (tx *Tx) find(facility int64, id storage.Identity) (st *knownStudy, se *kno
 
 // versions gives the stored versions of a SOP Instance, oldest first.
 func (tx *Tx) versions(series int64, sop string) ([]version, error) {
-	rows, err := tx.Query(`SELECT id, version, served, digest FROM instance WHERE series = ? AND sop = ? ORDER BY version`, series, sop)
+	rows, err := tx.Query(`SELECT id, version, served, kept, digest FROM instance WHERE series = ? AND sop = ? ORDER BY version`, series, sop)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +119,7 @@ func (tx *Tx) versions(series int64, sop string) ([]version, error) {
 	var all []version
 	for rows.Next() {
 		var v version
-		if err := rows.Scan(&v.id, &v.version, &v.served, &v.digest); err != nil {
+		if err := rows.Scan(&v.id, &v.version, &v.served, &v.kept, &v.digest); err != nil {
 			return nil, err
 		}
 		all = append(all, v)
@@ -128,12 +145,12 @@ func (tx *Tx) insert(series int64, n *storage.NewInstance, a *storage.Added) (in
 		return 0, err
 	}
 	r, err := tx.Exec(`INSERT INTO instance (series, sop, version, served, number, digest, attributes, manifest, blob,
-			head_segment, head_offset, head_length, env_segment, env_offset, env_length, env_tail, received, source, seq, torn, frames)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			head_segment, head_offset, head_length, env_segment, env_offset, env_length, env_tail, received, source, seq, torn, kept, frames)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		series, string(n.SOP), a.Version, a.Served, number(n.InstanceAttributes, tag.InstanceNumber), n.Digest[:],
 		encode(n.InstanceAttributes), n.Manifest.Append(nil), blob,
 		n.Head.Segment, n.Head.Offset, n.Head.Length, n.Envelope.Segment, n.Envelope.Offset, n.Envelope.Length, n.EnvelopeTail,
-		n.Received.UnixMicro(), source, int64(n.Seq), n.Torn, n.Frames)
+		n.Received.UnixMicro(), source, int64(n.Seq), n.Torn, n.Kept, n.Frames)
 	if err != nil {
 		return 0, err
 	}

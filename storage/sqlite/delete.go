@@ -55,16 +55,20 @@ func (tx *Tx) remove(facility int64, id storage.Identity, st *knownStudy, se *kn
 	return tx.prune(facility, id, st, se)
 }
 
-// promote makes another version the served one, if v was.
+// promote makes another version the served one, if v was. When all that is left is what was
+// received of a coerced one, that is served from now on.
 func (tx *Tx) promote(v version, rest []version) error {
 	if !v.served {
 		return nil
+	}
+	if others := servable(rest); others != nil {
+		rest = others
 	}
 	next := rest[0]
 	if last := rest[len(rest)-1]; last.version < v.version {
 		next = last
 	}
-	_, err := tx.Exec(`UPDATE instance SET served = 1 WHERE id = ?`, next.id)
+	_, err := tx.Exec(`UPDATE instance SET served = 1, kept = 0 WHERE id = ?`, next.id)
 	return err
 }
 

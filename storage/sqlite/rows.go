@@ -170,7 +170,7 @@ func (in *instanceRow) identity() storage.Identity {
 // the place of the first bulk value, which is nearly always the only one.
 const (
 	retrieveResult = `i.series, i.id, i.sop, i.number, i.version, i.served, i.digest, i.manifest, i.head_segment, i.head_offset, i.head_length,
-		i.env_segment, i.env_offset, i.env_length, i.env_tail, i.received, i.seq, i.torn, i.frames,
+		i.env_segment, i.env_offset, i.env_length, i.env_tail, i.received, i.seq, i.torn, i.kept, i.frames,
 		o.protocol, o.peer, o.address, b.id IS NOT NULL, coalesce(b.segment, 0), coalesce(b.offset, 0), coalesce(b.length, 0)`
 	retrieveJoin = ` CROSS JOIN source o ON o.id = i.source LEFT JOIN blob b ON b.id = i.blob`
 )
@@ -183,7 +183,7 @@ func (in *instanceRow) scanRetrieve(r scanner, of []*seriesRow) error {
 	var first storage.Place
 	var found bool
 	err := r.Scan(&series, &in.id, &in.sop, &in.number, &in.version, &x.Served, &digest, &manifest, &x.Head.Segment, &x.Head.Offset, &x.Head.Length,
-		&x.Envelope.Segment, &x.Envelope.Offset, &x.Envelope.Length, &x.EnvelopeTail, &received, &seq, &x.Torn, &x.Frames,
+		&x.Envelope.Segment, &x.Envelope.Offset, &x.Envelope.Length, &x.EnvelopeTail, &received, &seq, &x.Torn, &x.Kept, &x.Frames,
 		&x.Source.Protocol, &x.Source.Peer, &x.Source.Address, &found, &first.Segment, &first.Offset, &first.Length)
 	if err != nil {
 		return err

@@ -27,6 +27,7 @@ func Index(t *testing.T, open func(t testing.TB) storage.Index) {
 		{"events", indexEvents},
 		{"add", indexAdd},
 		{"versions", indexVersions},
+		{"kept", indexKept},
 		{"delete", indexDelete},
 		{"fill", indexFill},
 		{"retrieve", indexRetrieve},
@@ -64,6 +65,7 @@ type Object struct {
 	Bulk                               []storage.BlobInfo // must have rows before
 	HeadApart                          bool               // the last of Bulk is the head
 	Seq                                uint64
+	Kept                               bool // see storage.Instance.Kept
 }
 
 // Arrived is when objects of tests arrive.
@@ -82,7 +84,7 @@ func (o Object) Instance() *storage.NewInstance {
 			Head:     storage.Place{Segment: 7, Offset: 1000, Length: 5500},
 			Envelope: storage.Place{Segment: 7, Offset: 700, Length: 300}, EnvelopeTail: 2,
 			Frames: []byte("frames of " + o.SOP), Received: Arrived,
-			Source: halong.Source{Protocol: "C-STORE", Peer: "CT1", Address: "10.1.0.7"}, Seq: o.Seq,
+			Source: halong.Source{Protocol: "C-STORE", Peer: "CT1", Address: "10.1.0.7"}, Seq: o.Seq, Kept: o.Kept,
 		},
 		BulkInfo: o.Bulk,
 	}

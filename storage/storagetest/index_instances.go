@@ -3,6 +3,7 @@ package storagetest
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -123,6 +124,61 @@ func indexVersions(t *testing.T, x storage.Index) {
 	check([]string{"1 v2"}, []string{"1 v2"})
 	if got := add(t, x, storage.ServeFirst, version("1", "a")); got.Outcome != storage.Version || got.Version != 3 || got.Served {
 		t.Fatalf("%+v", got)
+	}
+}
+
+// indexKept: what was received of a coerced instance is never served while there is another version, and counts
+// for nothing.
+func indexKept(t *testing.T, x storage.Index) {
+	version := func(content string, kept bool) Object {
+		return Object{Study: "1.2.1", Series: "1.2.1.1", SOP: "1.2.1.1.1", Number: "1", Content: content, Kept: kept}
+	}
+	pair := func(policy storage.VersionPolicy, n string) storage.Added {
+		add(t, x, storage.ServeFirst, version("received "+n, true))
+		return add(t, x, policy, version("coerced "+n, false))
+	}
+	check := func(wantServed, wantKept string, versions int) {
+		t.Helper()
+		var gotServed, gotKept []string
+		for _, in := range retrieve(t, x, halong.Everything(), storage.Ref{AllVersions: true}) {
+			if in.Served {
+				gotServed = append(gotServed, fmt.Sprint(in.Version))
+			}
+			if in.Kept {
+				gotKept = append(gotKept, fmt.Sprint(in.Version))
+			}
+			versions--
+		}
+		if s, k := strings.Join(gotServed, " "), strings.Join(gotKept, " "); s != wantServed || k != wantKept || versions != 0 {
+			t.Fatalf("served %s, kept %s, %d versions are missing", s, k, versions)
+		}
+		checkCounts(t, rows(t, x, halong.Everything(), storage.Query{Level: storage.LevelStudy})[0], 1, 1)
+	}
+	if got := pair(storage.ServeFirst, "1"); got.Outcome != storage.Stored || got.Version != 2 || !got.Served {
+		t.Fatalf("%+v", got)
+	}
+	check("2", "1", 2)
+	if got := add(t, x, storage.ServeFirst, version("received 1", true)); got.Outcome != storage.Duplicate {
+		t.Fatalf("%+v", got)
+	}
+	if got := pair(storage.ServeFirst, "2"); got.Outcome != storage.Version || got.Served {
+		t.Fatalf("%+v", got)
+	}
+	check("2", "1 3", 4)
+	pair(storage.ServeLast, "3")
+	check("6", "1 3 5", 6)
+	remove(t, x, version("coerced 3", false))
+	check("4", "1 3 5", 5)
+	remove(t, x, version("coerced 2", false))
+	remove(t, x, version("received 2", true))
+	check("2", "1 5", 3)
+	remove(t, x, version("coerced 1", false)) // better what was received than nothing
+	check("1", "5", 2)
+	remove(t, x, version("received 1", false))
+	check("5", "", 1)
+	remove(t, x, version("received 3", false))
+	if left := rows(t, x, halong.Everything(), storage.Query{Level: storage.LevelStudy}); len(left) > 0 {
+		t.Fatalf("%v is left", left)
 	}
 }
 
