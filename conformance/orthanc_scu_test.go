@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/halong-gateway/halong/internal/app/config"
 	"github.com/halong-gateway/halong/internal/corpus"
@@ -161,17 +160,6 @@ func TestOrthancAsSCU(t *testing.T) {
 		}
 		same(t, "retrieved", o.sums(t), sums(t, list(t, dir)))
 	})
-}
-
-// eventually waits until something is so.
-func eventually(t testing.TB, what string, so func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(60 * time.Second); !so(); {
-		if time.Now().After(deadline) {
-			t.Fatalf("after a minute: no %s", what)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
 }
 
 // sums gives the digests of the Data Sets that Orthanc holds, sorted.
