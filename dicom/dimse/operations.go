@@ -28,13 +28,13 @@ type operations struct {
 }
 
 // begin notes a request. Two that are outstanding must not have the same Message ID: nobody could tell which of them a response, or
-// Duplicate Invocation (PS3.7 C), is for.
+// Duplicate Invocation (PS3.7 C), was for.
 func (o *operations) begin(op *operation) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, other := range o.open {
 		if other.id == op.id {
-			return fmt.Errorf("Message ID %d is that of a request that was not answered yet", op.id)
+			return fmt.Errorf("two outstanding requests have Message ID %d", op.id)
 		}
 	}
 	o.open = append(o.open, op)
