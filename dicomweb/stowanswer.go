@@ -42,9 +42,13 @@ func (a *storeAnswer) add(it *item) {
 	}
 	s := sopReference(r)
 	s.PutString(tag.RetrieveURL, dicom.UR, resourceURL(a.base, storage.Identity{Study: r.Study, Series: r.Series, SOP: r.SOP}))
-	if r.Warning != "" {
+	switch {
+	case r.Warning != "":
 		a.warned++
 		s.PutInt(tag.WarningReason, dicom.US, doesNotMatchClass)
+	case r.Coerced:
+		a.warned++
+		s.PutInt(tag.WarningReason, dicom.US, coercionOfElements)
 	}
 	a.referenced = append(a.referenced, s)
 }
@@ -87,6 +91,9 @@ func sopReference(r *storage.Receipt) *dataset.Set {
 // doesNotMatchClass is the warning reason "Data Set does not match SOP Class"
 // (PS3.18 table I.2-2): what was stored of an object that was cut off lacks elements.
 const doesNotMatchClass = 0xB007
+
+// coercionOfElements is the warning reason "Coercion of Data Elements": the site's rules changed attributes.
+const coercionOfElements = 0xB000
 
 // status gives 200 when all parts were stored, 202 when some were or there were warnings, else 409, or,
 // when all failed for the same reason of the server's or the caller's, that status.

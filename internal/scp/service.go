@@ -52,6 +52,11 @@ func (s *storageService) Serve(ctx context.Context, rq *dimse.Request) dimse.Res
 		SOPClass: c.AffectedSOPClass, SOPInstance: c.AffectedSOPInstance, Body: rq.Data,
 	}
 	receipt, err := s.storer.Store(ctx, in)
+	if err == nil && receipt.Coerced {
+		resp := dimse.Answer(dimse.CoercionOfElements)
+		resp.ErrorComment, resp.OffendingElements = "coercion of data elements", receipt.Changed
+		return resp
+	}
 	if err == nil {
 		return dimse.Answer(dimse.Success)
 	}
