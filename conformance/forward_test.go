@@ -19,8 +19,8 @@ import (
 // patience is how long a test waits for what must happen.
 const patience = 3 * time.Minute
 
-// until waits until what tells true.
-func until(t testing.TB, what string, true func() bool) {
+// eventually waits until what tells true.
+func eventually(t testing.TB, what string, true func() bool) {
 	t.Helper()
 	for end := time.Now().Add(patience); !true(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
@@ -129,7 +129,7 @@ func TestForward(t *testing.T) {
 	objects := series(9001, 40)
 	storeAll(t, near.DICOM, objects)
 	for _, name := range []string{"far", "stow"} {
-		until(t, name+" has all", func() bool { return account(t, near.URL, name).Done == int64(len(objects)) })
+		eventually(t, name+" has all", func() bool { return account(t, near.URL, name).Done == int64(len(objects)) })
 	}
 	for i := range objects {
 		checkObject(t, far.URL, &objects[i])
