@@ -1,7 +1,6 @@
 package app
 
 import (
-	"crypto/x509"
 	"net"
 	"net/http"
 	"net/netip"
@@ -70,7 +69,7 @@ func (g *gate) who(r *http.Request) (access.Principal, int) {
 		if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
 			return access.Principal{}, http.StatusForbidden
 		}
-		p, ok := g.config.ClientPrincipal(names(r.TLS.PeerCertificates[0]))
+		p, ok := g.config.ClientPrincipal(access.CertificateNames(r.TLS.PeerCertificates[0]))
 		if !ok {
 			return access.Principal{}, http.StatusForbidden
 		}
@@ -80,14 +79,6 @@ func (g *gate) who(r *http.Request) (access.Principal, int) {
 		return access.Principal{}, http.StatusForbidden // a page elsewhere that had its name point here (DNS rebinding)
 	}
 	return g.open, 0
-}
-
-func names(c *x509.Certificate) []string {
-	out := append([]string(nil), c.DNSNames...)
-	if c.Subject.CommonName != "" {
-		out = append(out, c.Subject.CommonName)
-	}
-	return out
 }
 
 // loopbackHost tells whether a Host header or an origin's host means this machine.

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/halong-gateway/halong/internal/app/config"
 )
 
 // replace puts a file in another's place as certificate managers do, with a time of modification of its own.
@@ -133,5 +135,36 @@ func TestCredentialsRefuse(t *testing.T) {
 		if _, err := newCredentials(f, clientProfile(""), slog.New(slog.DiscardHandler)); err == nil {
 			t.Errorf("%s was taken", name)
 		}
+	}
+}
+
+// TestHTTPReload: HTTP shows a changed certificate from the next connection on, and a client's goes with its authority.
+func TestHTTPReload(t *testing.T) {
+	p, next := newPKI(t), newPKI(t)
+	cert, key := p.issue(t, "127.0.0.1")
+	nextCert, nextKey := next.issue(t, "127.0.0.1")
+	dir := t.TempDir()
+	files := credentialFiles{filepath.Join(dir, "cert"), filepath.Join(dir, "key"), filepath.Join(dir, "ca")}
+	put := func(from, to string) { replace(t, from, to, time.Now()) }
+	put(cert, files.cert)
+	put(key, files.key)
+	put(p.file, files.ca)
+	a := run(t, func(c *config.Config) { c.HTTP.TLS = config.TLS{Cert: files.cert, Key: files.key, ClientCA: files.ca} })
+	url := a.Addresses().URL + studies
+	open := p.client(t, "his")
+	if r := request(t, open, "GET", url); r.StatusCode != 200 {
+		t.Fatal(r.StatusCode)
+	}
+	put(nextCert, files.cert)
+	put(nextKey, files.key)
+	put(next.file, files.ca)
+	if r := request(t, next.client(t, "his"), "GET", url); r.StatusCode != 200 {
+		t.Error("after the change:", r.StatusCode)
+	}
+	if _, err := p.client(t, "his").Get(url); err == nil {
+		t.Error("the former authority is still taken")
+	}
+	if r := request(t, open, "GET", url); r.StatusCode != 200 {
+		t.Error("a connection from before:", r.StatusCode)
 	}
 }

@@ -61,7 +61,7 @@ type TLS struct {
 }
 
 // Client says what the bearer of a client certificate may do. Name is compared
-// with the certificate's DNS names and its subject's common name.
+// with the certificate's DNS names, its URIs and its subject's common name.
 type Client struct {
 	Name       string            `yaml:"name"`
 	Facility   halong.Facility   `yaml:"facility"`

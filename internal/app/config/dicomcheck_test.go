@@ -184,3 +184,16 @@ func TestDICOMExposure(t *testing.T) {
 		}
 	}
 }
+
+// The flags lie over the file.
+func TestDICOMFlags(t *testing.T) {
+	str, yes := func(s string) *string { return &s }, true
+	f := Flags{DICOMTLS: str("127.0.0.1:2762"), DICOMCert: str("c"), DICOMKey: str("k"), DICOMClient: str("a"), DICOMPromiscuous: &yes}
+	c, err := f.Resolve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(DICOMTLS{"127.0.0.1:2762", "c", "k", "a", nil}, c.DICOM.TLS); d != "" || !c.DICOM.Promiscuous {
+		t.Error(d, c.DICOM.Promiscuous)
+	}
+}
