@@ -8,7 +8,8 @@ import (
 
 // Rows are read in pages that begin after the last key of the page before, so
 // that no connection is held while the caller works. Pages grow: a short answer
-// costs one small page, a long one few large ones.
+// costs one small page, a long one few large ones. Statements say "LIMIT ?+0": of a bare parameter SQLite wants to know
+// the value while it plans, and so would prepare the statement again at each use.
 const (
 	firstPage = 64
 	lastPage  = 2048

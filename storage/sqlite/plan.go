@@ -193,7 +193,7 @@ func nfc(values []string) []string {
 // studies are read in the order of answers.
 func (s *search) planPrefix(p *plan) error {
 	if lo, hi := s.prefix(tag.PatientID, norm.NFC.String); lo != "" {
-		few, err := s.few(`SELECT count(*) FROM (SELECT 1 FROM study INDEXED BY study_patient WHERE patient >= ? AND patient < ? LIMIT ?)`, lo, hi, prefixLimit)
+		few, err := s.few(`SELECT count(*) FROM (SELECT 1 FROM study INDEXED BY study_patient WHERE patient >= ? AND patient < ? LIMIT ?+0)`, lo, hi, prefixLimit)
 		if err != nil {
 			return err
 		}
@@ -205,7 +205,7 @@ func (s *search) planPrefix(p *plan) error {
 	}
 	if lo, hi := s.prefix(tag.PatientName, fold.Name); lo != "" {
 		few, err := s.few(`SELECT count(*) FROM (SELECT 1 FROM study INDEXED BY study_name WHERE name >= ?1 AND name < ?2
-			UNION ALL SELECT 1 FROM study_group WHERE name >= ?1 AND name < ?2 LIMIT ?3)`, lo, hi, prefixLimit)
+			UNION ALL SELECT 1 FROM study_group WHERE name >= ?1 AND name < ?2 LIMIT ?3+0)`, lo, hi, prefixLimit)
 		if err != nil {
 			return err
 		}

@@ -27,7 +27,7 @@ func (s *search) studyRows(p *plan, skip int) iter.Seq2[*studyRow, error] {
 	}
 	const (
 		after = " AND s.date <= ? AND (s.date < ? OR (s.uid, s.facility) > (?, ?))"
-		order = " ORDER BY s.date DESC, s.uid, s.facility LIMIT ? OFFSET ?"
+		order = " ORDER BY s.date DESC, s.uid, s.facility LIMIT ?+0 OFFSET ?+0"
 	)
 	return pages(p.first, s.studyBefore(), func(last **studyRow, limit int) ([]*studyRow, error) {
 		text, args := begin+order, append(slices.Clone(p.args), limit, skip)
@@ -183,7 +183,7 @@ func (s *search) seriesRows(of []*studyRow) iter.Seq2[*seriesRow, error] {
 	begin := "SELECT " + seriesResult + " FROM series e INDEXED BY " + index + " WHERE " + w.text.String()
 	const (
 		after = " AND e.number >= ? AND (e.number, e.uid) > (?, ?)"
-		order = " ORDER BY e.number, e.uid LIMIT ?"
+		order = " ORDER BY e.number, e.uid LIMIT ?+0"
 	)
 	return pages(firstPage, s.seriesBefore(of[0]), func(last **seriesRow, limit int) ([]*seriesRow, error) {
 		text, args := begin+order, append(slices.Clone(w.args), limit)

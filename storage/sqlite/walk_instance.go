@@ -50,7 +50,7 @@ func (s *search) instanceRows(of []*seriesRow) iter.Seq2[*instanceRow, error] {
 	begin := s.selectInstance(index) + w.text.String()
 	const (
 		after = " AND i.number >= ? AND (i.number, i.sop, i.version) > (?, ?, ?)"
-		order = " ORDER BY i.number, i.sop, i.version LIMIT ?"
+		order = " ORDER BY i.number, i.sop, i.version LIMIT ?+0"
 	)
 	return pages(firstPage, s.instanceBefore(of[0]), func(last **instanceRow, limit int) ([]*instanceRow, error) {
 		text, args := begin+order, append(slices.Clone(w.args), limit)
