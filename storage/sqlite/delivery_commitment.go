@@ -66,7 +66,7 @@ func (db *DB) SaveCommitmentAsked(ctx context.Context, c *forward.Commitment) er
 
 // CommitmentsDue implements forward.Commitments.
 func (db *DB) CommitmentsDue(ctx context.Context, name string, now time.Time) ([]forward.Commitment, error) {
-	all, err := collect(ctx, db.reader, scanAsked, selectAsked+`WHERE t.name = ? AND c.due <= ? ORDER BY c.due, c.id LIMIT 100`, name, now.UnixMicro())
+	all, err := collect(ctx, db.reader, scanAsked, selectAsked+`WHERE c.destination = (SELECT id FROM destination WHERE name = ?) AND c.due <= ? ORDER BY c.due, c.id LIMIT 100`, name, now.UnixMicro())
 	return all, fail("sqlite.CommitmentsDue", name, err)
 }
 

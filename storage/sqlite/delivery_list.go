@@ -55,8 +55,8 @@ func momentOrNone(micros int64) time.Time {
 }
 
 // selected adds a selection's conditions.
-func selected(s *forward.Selection) where {
-	w := where{}
+func selected(s *forward.Selection) *where {
+	w := &where{}
 	if s.Destination != "" {
 		w.and("d.destination = (SELECT id FROM destination WHERE name = ?)", s.Destination)
 	}
