@@ -51,6 +51,16 @@ func only(uid dicom.UID) []string {
 
 func (s *search) instances() iter.Seq2[*instanceRow, error] {
 	return func(yield func(*instanceRow, error) bool) {
+		if s.named() {
+			found, err := s.one()
+			if err != nil {
+				yield(nil, err)
+			}
+			for _, in := range found {
+				yield(in, nil)
+			}
+			return
+		}
 		for studies, err := range s.eachStudy(0) {
 			if err != nil {
 				yield(nil, err)

@@ -38,6 +38,14 @@ func indexAfter(t *testing.T, x storage.Index) {
 			}
 		}
 	}
+	for _, scope := range []halong.Scope{halong.Everything(), {Own: "BV2", All: true}, {Own: halong.DefaultFacility}, {}} {
+		for _, in := range retrieve(t, x, scope, storage.Ref{}) { // by all of its UIDs it is found as among all others
+			got := retrieve(t, x, scope, storage.Ref{Study: in.Study, Series: in.Series, SOP: in.SOP})
+			if diff := cmp.Diff([]*storage.Instance{in}, got); diff != "" {
+				t.Errorf("%+v: %s", scope, diff)
+			}
+		}
+	}
 	// What arrives in front while pages are read moves nothing.
 	before := find(t, x, halong.Everything(), storage.Query{Level: storage.LevelInstance})
 	n := 0
