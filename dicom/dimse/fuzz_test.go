@@ -104,6 +104,52 @@ func FuzzAssociation(f *testing.F) {
 	})
 }
 
+// FuzzRequestor: whatever an acceptor sends after its A-ASSOCIATE-AC, a requestor comes to an end, and each of its requests has one outcome.
+func FuzzRequestor(f *testing.F) {
+	answer := func(id uint16, s Status, dataSet bool) []byte {
+		return fragment(1, true, true, (&Command{Field: CStoreRQ.Response(), RespondedTo: id, Status: s, HasDataSet: dataSet}).Append(nil))
+	}
+	join := func(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
+	echo := fragment(1, true, true, (&Command{Field: CEchoRQ, AffectedSOPClass: "1.2", MessageID: 3}).Append(nil))
+	f.Add(join(answer(2, Success, false), answer(1, Success, false), answer(3, Success, false), answer(4, Success, false), pdu.AppendReleaseRP(nil)), byte(0))
+	f.Add(join(answer(1, Pending, true), fragment(1, false, true, []byte("data")), echo, answer(1, CannotUnderstand, false), answer(1, Success, false)), byte(1))
+	f.Add(join(echo, echo, answer(1, Success, false), pdu.AppendReleaseRQ(nil)), byte(2))
+	f.Add((&pdu.Abort{}).Append(nil), byte(3))
+	f.Fuzz(func(t *testing.T, b []byte, chunk byte) {
+		ac := (&pdu.AssociateAC{
+			ProtocolVersion: 1, ApplicationContext: pdu.ApplicationContext,
+			Contexts: []pdu.ContextResult{{ID: 1, TransferSyntax: explicit}},
+			User:     pdu.UserInformation{Async: &pdu.AsyncOperations{Invoked: uint16(chunk % 4), Performed: uint16(chunk % 3)}},
+		}).Append(nil)
+		conn := &canned{r: &chunked{bytes.NewReader(append(ac, b...)), int(chunk)}}
+		a, err := Dial(t.Context(), "", Options{
+			Dial:     func(context.Context, string, string) (net.Conn, error) { return conn, nil },
+			Mux:      concurrentMux(serviceFunc(func(context.Context, *Request) Response { return Answer(Success) })),
+			Contexts: []pdu.ProposedContext{{AbstractSyntax: ctStorage, TransferSyntaxes: []dicom.UID{explicit}}},
+			User:     pdu.UserInformation{Async: &pdu.AsyncOperations{}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent, told := 0, 0
+		for range 3 {
+			err := a.Go(t.Context(), 1, &Command{Field: CStoreRQ}, bytes.NewReader([]byte("ab")), func(*Response, error) { told++ })
+			if err == nil {
+				sent++
+			}
+		}
+		if _, err := a.Call(t.Context(), 1, &Command{Field: CStoreRQ}, nil, nil); err == nil {
+			_ = a.Release() // it may fail as well as not
+		}
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+		if told != sent {
+			t.Errorf("%d sent, %d told", sent, told)
+		}
+	})
+}
+
 type chunked struct {
 	r io.Reader
 	n int

@@ -158,3 +158,30 @@ func TestCommonExtended(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+// TestN3Contexts: 128 contexts are proposed, accepted and used, the last as well as the first; 129 are not even sent.
+func TestN3Contexts(t *testing.T) {
+	k := &keeper{}
+	addr := start(t, &Server{Mux: testMux(k)})
+	many := func(n int) func(*Options) {
+		return func(o *Options) {
+			o.Contexts = nil
+			for i := range n {
+				o.Contexts = append(o.Contexts, pdu.ProposedContext{AbstractSyntax: ctStorage, TransferSyntaxes: []dicom.UID{[]dicom.UID{explicit, jpegBase, implicit}[i%3]}})
+			}
+		}
+	}
+	a := dial(t, addr, many(128))
+	if c := a.Contexts(); len(c) != 128 || c[127] != (ul.Context{ID: 255, AbstractSyntax: ctStorage, TransferSyntax: jpegBase}) {
+		t.Errorf("%d contexts: %+v", len(c), c)
+	}
+	for _, pc := range []uint8{1, 127, 255} {
+		resp, err := a.Call(t.Context(), pc, &Command{Field: CStoreRQ, AffectedSOPClass: ctStorage, AffectedSOPInstance: "1.2"}, strings.NewReader("ab"), nil)
+		if err != nil || resp.Status != Success {
+			t.Errorf("context %d: %+v, %v", pc, resp, err)
+		}
+	}
+	if _, err := tryDial(addr, many(129)); err == nil || !strings.Contains(err.Error(), "128") {
+		t.Error(err)
+	}
+}
