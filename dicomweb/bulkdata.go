@@ -82,7 +82,7 @@ func (q *request) sendBulk(a accept, in *storage.Instance, obj Object, v *bulkVa
 	if !q.start(http.StatusOK) {
 		return nil
 	}
-	w := multipart.NewWriter(q.body(), t.boundary())
+	w := multipart.NewWriter(q.Response(), t.boundary())
 	if err := w.Part(
 		multipart.Field{Name: "Content-Type", Value: o.mediaType},
 		multipart.Field{Name: "Content-Length", Value: strconv.FormatInt(v.length, 10)},
@@ -90,7 +90,7 @@ func (q *request) sendBulk(a accept, in *storage.Instance, obj Object, v *bulkVa
 	); err != nil {
 		return err
 	}
-	if err := copyExactly(w.W, content, v.length); err != nil {
+	if err := q.copyExactly(w.W, content, v.length); err != nil {
 		return err
 	}
 	return w.Close()

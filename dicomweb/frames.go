@@ -100,48 +100,73 @@ func (q *request) sendFrame(src *frameSource, n int, o offer) error {
 	if !q.start(http.StatusOK) {
 		return nil
 	}
-	return copyExactly(q.body(), r, size)
+	return q.copyExactly(q.Response(), r, size)
 }
 
+// mostMeasured is the number of frames up to which the length of an answer is found out before it begins.
+const mostMeasured = 64
+
 func (q *request) sendFrameParts(src *frameSource, in *storage.Instance, list []int, o offer, tag entityTag) error {
-	r, size, err := src.frame(list[0] - 1) // before the status is sent
-	if err != nil {
+	if _, _, err := src.frame(list[0] - 1); err != nil { // before the status is sent
 		return err
 	}
-	q.Response().Header().Set("Content-Type", multipart.ContentType(o.contentType(), tag.boundary()))
+	p := &frameParts{q: q, src: src, list: list, offer: o, boundary: tag.boundary(), url: resourceURL(q.base, in.Identity) + "/frames/"}
+	h := q.Response().Header()
+	h.Set("Content-Type", multipart.ContentType(o.contentType(), p.boundary))
+	if len(list) <= mostMeasured {
+		var n counter
+		if err := p.write(&n, func(_ io.Reader, size int64) error { n += counter(size); return nil }); err != nil {
+			return err
+		}
+		h.Set("Content-Length", strconv.FormatInt(int64(n), 10))
+	}
 	if !q.start(http.StatusOK) {
 		return nil
 	}
-	w := multipart.NewWriter(q.body(), tag.boundary())
-	url := resourceURL(q.base, in.Identity) + "/frames/"
-	for i, n := range list {
-		if i > 0 {
-			if r, size, err = src.frame(n - 1); err != nil {
-				return err
-			}
-		}
-		err := w.Part(
-			multipart.Field{Name: "Content-Type", Value: frameType(o)},
-			multipart.Field{Name: "Content-Length", Value: strconv.FormatInt(size, 10)},
-			multipart.Field{Name: "Content-Location", Value: url + strconv.Itoa(n)},
-		)
+	out := q.Response()
+	return p.write(out, func(r io.Reader, size int64) error { return q.copyExactly(out, r, size) })
+}
+
+// frameParts is a multipart answer of frames.
+type frameParts struct {
+	q        *request
+	src      *frameSource
+	list     []int
+	offer    offer
+	boundary string
+	url      string
+}
+
+// write writes the answer to out, the frames themselves through content.
+func (p *frameParts) write(out io.Writer, content func(io.Reader, int64) error) error {
+	w := multipart.NewWriter(out, p.boundary)
+	for _, n := range p.list {
+		r, size, err := p.src.frame(n - 1)
 		if err != nil {
 			return err
 		}
-		if err := copyExactly(w.W, r, size); err != nil {
+		err = w.Part(
+			multipart.Field{Name: "Content-Type", Value: frameType(p.offer)},
+			multipart.Field{Name: "Content-Length", Value: strconv.FormatInt(size, 10)},
+			multipart.Field{Name: "Content-Location", Value: p.url + strconv.Itoa(n)},
+		)
+		if err == nil {
+			err = content(r, size)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return w.Close()
 }
 
-// copyExactly copies what was announced; less is an error.
-func copyExactly(w io.Writer, r io.Reader, size int64) error {
-	n, err := io.Copy(w, r)
-	if err == nil && n != size {
-		err = io.ErrUnexpectedEOF
-	}
-	return err
+// counter counts what is written to it.
+type counter int64
+
+// Write counts p.
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
 }
 
 // frameSource gives frames as they are answered.

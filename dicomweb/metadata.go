@@ -1,7 +1,6 @@
 package dicomweb
 
 import (
-	"bufio"
 	"errors"
 	"net/http"
 	"slices"
@@ -52,7 +51,8 @@ func metadata(q *request) error {
 	}
 	var buf []byte
 	first := true
-	w := bufio.NewWriterSize(q.Response(), 64<<10)
+	w, done := q.gather(q.Response())
+	defer done()
 	for in, err := range s.all() {
 		if err == nil {
 			buf, err = q.appendMetadata(buf[:0], in)

@@ -2,7 +2,6 @@ package dicomweb
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -138,29 +137,4 @@ func (b *lazyBody) begin() {
 func (b *lazyBody) Write(p []byte) (int, error) {
 	b.begin()
 	return b.q.Response().Write(p)
-}
-
-// ReadFrom hands large copies to net/http.
-func (b *lazyBody) ReadFrom(src io.Reader) (int64, error) {
-	b.begin()
-	return answerBody{b.q.Response()}.ReadFrom(src)
-}
-
-// body writes to the answer past echo's wrapper where that helps (sendfile). Call
-// start before.
-func (q *request) body() io.Writer { return answerBody{q.Response()} }
-
-type answerBody struct{ r *echo.Response }
-
-func (b answerBody) Write(p []byte) (int, error) { return b.r.Write(p) }
-
-// ReadFrom lets net/http copy files by sendfile.
-func (b answerBody) ReadFrom(src io.Reader) (int64, error) {
-	w, ok := b.r.Writer.(io.ReaderFrom)
-	if !ok {
-		return io.Copy(struct{ io.Writer }{b.r}, src)
-	}
-	n, err := w.ReadFrom(src)
-	b.r.Size += n
-	return n, err
 }

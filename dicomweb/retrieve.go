@@ -1,7 +1,6 @@
 package dicomweb
 
 import (
-	"bufio"
 	"errors"
 	"io"
 	"net/http"
@@ -72,7 +71,8 @@ func (q *request) sendObjects(s *selection, chosen map[dicom.UID]offer) error {
 		q.start(http.StatusOK)
 		return nil
 	}
-	out := bufio.NewWriterSize(&lazyBody{q: q}, bodyBuffer)
+	out, done := q.gather(&lazyBody{q: q})
+	defer done()
 	w := multipart.NewWriter(out, tag.boundary())
 	for in, err := range s.all() {
 		if err != nil {
@@ -87,9 +87,6 @@ func (q *request) sendObjects(s *selection, chosen map[dicom.UID]offer) error {
 	}
 	return out.Flush()
 }
-
-// bodyBuffer is how much of an answer is gathered before it is written.
-const bodyBuffer = 64 << 10
 
 func (q *request) writePart(w *multipart.Writer, in *storage.Instance, ts dicom.UID) error {
 	err := w.Part(
@@ -118,7 +115,8 @@ func (q *request) sendObject(s *selection, in *storage.Instance, o offer) error 
 		q.start(http.StatusOK)
 		return nil
 	}
-	out := bufio.NewWriterSize(&lazyBody{q: q}, bodyBuffer)
+	out, done := q.gather(&lazyBody{q: q})
+	defer done()
 	if err := q.writeObject(out, in, o.syntax); err != nil {
 		return err
 	}
@@ -143,7 +141,7 @@ func (q *request) writeObject(w io.Writer, in *storage.Instance, ts dicom.UID) (
 		return err
 	}
 	if ts == in.Manifest.TransferSyntax {
-		return copyExactly(w, obj.DataSet(), obj.Size())
+		return q.copyExactly(w, obj.DataSet(), obj.Size())
 	}
 	to, ok := dicom.LookupTransferSyntax(ts)
 	if !ok {

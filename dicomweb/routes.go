@@ -11,7 +11,7 @@ import (
 // /facilities/{facility}, for one. Preflight requests (OPTIONS) carry no
 // credentials: a middleware in front that asks for them must let OPTIONS pass.
 func Register(g *echo.Group, cfg Config) {
-	s := &service{Config: cfg.withDefaults(), pages: &pageCache{}}
+	s := &service{Config: cfg.withDefaults(), pages: &pageCache{}, buffers: &buffers{}}
 	s.routes(g)
 	s.routes(g.Group("/facilities/:facility"))
 }
@@ -20,6 +20,7 @@ func Register(g *echo.Group, cfg Config) {
 type service struct {
 	Config
 	pages *pageCache
+	*buffers
 }
 
 const (

@@ -52,6 +52,7 @@ type searchAnswer struct {
 	partial bool             // not everything was looked at
 	last    storage.Position // of the last result
 	row     dataset.Set
+	url     []byte // Retrieve URL of the row
 	model   []byte // one result in JSON, on its way to XML
 }
 
@@ -92,6 +93,7 @@ func (a *searchAnswer) collect() error {
 	if limit == 0 {
 		return nil
 	}
+	a.s.Apart = a.res.highest == a.res.level && !a.s.all
 	first := a.s.Offset
 	if first > 0 {
 		if at, ok := a.q.pages.after(a.q.pageKey(a.res), first); ok {
@@ -172,28 +174,52 @@ func (a *searchAnswer) add(row storage.Row, found *dataset.Set) (err error) {
 // project gives what is returned of a row; found is what was looked for in an
 // object, or nil. The set is valid until the next call.
 func (a *searchAnswer) project(row storage.Row, found *dataset.Set) *dataset.Set {
-	a.row.Elements = a.row.Elements[:0]
-	if a.s.all {
-		for _, e := range row.Attributes.Elements {
-			if l := storage.LevelOf(e.Tag); l == 0 || l >= a.res.highest && l <= a.res.level {
-				a.row.Put(e)
+	out := a.row.Elements[:0]
+	have := row.Attributes.Elements
+	for _, c := range a.columns {
+		for ; len(have) > 0 && have[0].Tag < c.tag; have = have[1:] {
+			if a.wants(have[0].Tag) {
+				out = append(out, have[0])
 			}
 		}
-	}
-	for _, c := range a.columns {
-		if e := row.Attributes.Get(c.tag); e != nil {
-			a.row.Put(*e)
-		} else if e := found.Get(c.tag); e != nil {
-			a.row.Put(*e)
-		} else if c.required {
-			a.row.Put(dataset.Element{Tag: c.tag, VR: c.vr})
+		switch e := found.Get(c.tag); {
+		case c.tag == tag.RetrieveURL:
+			a.url = append(a.url[:0], resourceURL(a.q.base, row.Identity)...)
+			out = append(out, dataset.Element{Tag: c.tag, VR: dicom.UR, Value: a.url})
+		case len(have) > 0 && have[0].Tag == c.tag:
+			out = append(out, have[0])
+		case c.tag == tag.InstanceAvailability:
+			out = append(out, dataset.Element{Tag: c.tag, VR: dicom.CS, Value: online})
+		case e != nil:
+			out = append(out, *e)
+		case row.Above.Get(c.tag) != nil:
+			out = append(out, *row.Above.Get(c.tag))
+		case c.required:
+			out = append(out, dataset.Element{Tag: c.tag, VR: c.vr})
+		}
+		if len(have) > 0 && have[0].Tag == c.tag {
+			have = have[1:]
 		}
 	}
-	if a.row.Get(tag.InstanceAvailability) == nil {
-		a.row.PutString(tag.InstanceAvailability, dicom.CS, "ONLINE")
+	for _, e := range have {
+		if a.wants(e.Tag) {
+			out = append(out, e)
+		}
 	}
-	a.row.PutString(tag.RetrieveURL, dicom.UR, resourceURL(a.q.base, row.Identity))
+	a.row.Elements = out
 	return &a.row
+}
+
+// online is the Instance Availability (0008,0056) of everything that is stored.
+var online = []byte("ONLINE")
+
+// wants tells whether an attribute that is no column is returned: with includefield=all those of the resource's levels.
+func (a *searchAnswer) wants(t dicom.Tag) bool {
+	if !a.s.all {
+		return false
+	}
+	l := storage.LevelOf(t)
+	return l == 0 || l >= a.res.highest && l <= a.res.level
 }
 
 // send answers 200, or 204 where configured for an empty result (PS3.18 10.6.3.1;

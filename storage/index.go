@@ -60,6 +60,7 @@ type Query struct {
 	Limit  int // 0: no limit
 	Offset int
 	After  *Position // leave out what stands before and at this place of the order; nil: nothing
+	Apart  bool      // the attributes of levels above come in Row.Above
 }
 
 // Position is a place in the order of answers (see InstanceIndex.Find). It stays where it is
@@ -82,7 +83,8 @@ type NumberedUID struct {
 type Row struct {
 	Identity
 	Attributes *dataset.Set
-	Position   Position // of the row, for Query.After
+	Above      *dataset.Set // with Query.Apart: of the levels above, shared by rows, not to be changed
+	Position   Position     // of the row, for Query.After
 }
 
 // Ref names a study, series or instance. Empty parts stand for "all".

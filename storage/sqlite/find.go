@@ -6,6 +6,7 @@ import (
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/dicom"
+	"github.com/halong-gateway/halong/dicom/dataset"
 	"github.com/halong-gateway/halong/storage"
 )
 
@@ -20,7 +21,7 @@ func (db *DB) Find(ctx context.Context, scope halong.Scope, q storage.Query) ite
 	const op = "sqlite.Find"
 	return func(yield func(storage.Row, error) bool) {
 		s := db.newSearch(ctx, scope, q.Level)
-		s.rules, s.after = q.Rules, q.After
+		s.rules, s.after, s.apart = q.Rules, q.After, q.Apart
 		s.put(q.Keys)
 		if len(s.seen) == 0 {
 			return
@@ -151,9 +152,9 @@ func (s *search) yieldSeries(studies []*studyRow, yield func(storage.Row, error)
 			}
 		}
 		se := series[0]
-		a, err := se.joined()
+		a, above, err := s.split(se.attributes, se.study.attributes, se.joined)
 		id := storage.Identity{Facility: se.study.facility.name, Study: dicom.UID(se.study.uid), Series: dicom.UID(se.uid)}
-		if !yield(storage.Row{Identity: id, Attributes: a, Position: seriesAt(studies, series)}, err) || err != nil {
+		if !yield(storage.Row{Identity: id, Attributes: a, Above: above, Position: seriesAt(studies, series)}, err) || err != nil {
 			return false
 		}
 	}
@@ -166,10 +167,22 @@ func (s *search) yieldInstances(series []*seriesRow, at storage.Position, yield 
 			yield(storage.Row{}, err)
 			return false
 		}
-		a, err := in.joined()
-		if !yield(storage.Row{Identity: in.identity(), Attributes: a, Position: in.below(at)}, err) || err != nil {
+		a, above, err := s.split(in.attributes, in.series.joined, in.joined)
+		if !yield(storage.Row{Identity: in.identity(), Attributes: a, Above: above, Position: in.below(at)}, err) || err != nil {
 			return false
 		}
 	}
 	return true
+}
+
+// split gives the attributes of a row: its own and those above apart, or all in one.
+func (s *search) split(own, above, joined func() (*dataset.Set, error)) (a, b *dataset.Set, err error) {
+	if !s.apart {
+		a, err = joined()
+		return a, nil, err
+	}
+	if a, err = own(); err == nil {
+		b, err = above()
+	}
+	return a, b, err
 }

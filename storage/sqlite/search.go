@@ -29,6 +29,7 @@ type search struct {
 
 	planned *plan
 	after   *storage.Position // where to begin; nil: at the beginning
+	apart   bool              // see storage.Query.Apart
 
 	// UIDs that narrow the walk; nil for all.
 	studies, series, sops []string
