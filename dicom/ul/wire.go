@@ -17,6 +17,7 @@ const readBuffer = 8 << 10
 // wire is the transport connection with its time-outs.
 type wire struct {
 	conn        net.Conn
+	prompt      func() // see promptly; may be nil
 	r           *bufio.Reader
 	deadline    time.Time     // ARTIM: absolute; zero when stopped
 	timeout     time.Duration // otherwise: longest silence while reading; 0 for ever
@@ -30,7 +31,7 @@ type wire struct {
 }
 
 func newWire(conn net.Conn) *wire {
-	w := &wire{conn: conn}
+	w := &wire{conn: conn, prompt: promptly(conn)}
 	w.r = bufio.NewReaderSize(readerFunc(w.read), readBuffer)
 	if t, ok := conn.(interface{ SetNoDelay(bool) error }); ok {
 		_ = t.SetNoDelay(true) // a response must not wait for the peer's delayed ACK; only speed is lost if it fails
@@ -53,6 +54,9 @@ func (w *wire) read(p []byte) (int, error) {
 		}
 		if w.unwatch.Load() {
 			return 0, errUnwatched
+		}
+		if w.prompt != nil && len(p) <= readBuffer {
+			w.prompt()
 		}
 		n, err := w.conn.Read(p)
 		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) || !w.bears() {
