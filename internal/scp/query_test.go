@@ -273,7 +273,7 @@ func TestN15Move(t *testing.T) {
 						t.Errorf("counts %+v", n)
 					}
 				})
-			if r.Status != c.status || r.Counts != c.counts || len(r.Instances) != c.listed || pending != 3 {
+			if r.Status != c.status || r.Counts != c.counts || len(r.Instances) != c.listed || pending < 1 || pending > 3 {
 				t.Errorf("%+v, %d pending, %v", r, pending, err)
 			}
 			d.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/dicom"
@@ -30,7 +31,12 @@ type retrieval struct {
 
 	done, completed, failed, warning int
 	failures                         []dicom.UID // Failed SOP Instance UID List
+	told                             time.Time   // when the last pending response was sent
 }
+
+// tellEvery is how often, at most, the requestor is told how far a retrieval has come; the standard leaves that free (PS3.4
+// C.4.2.3.1). Thousands of responses a second help nobody.
+const tellEvery = 50 * time.Millisecond
 
 // item is an instance to be sent.
 type item struct {
@@ -138,9 +144,11 @@ func (r *retrieval) count(it *item, o outcome) error {
 		r.failed++
 		r.failures = append(r.failures, it.sop)
 	}
-	if r.done == len(r.items) {
-		return nil // the final response tells
+	now := time.Now()
+	if r.done == len(r.items) || now.Sub(r.told) < tellEvery {
+		return nil // the next response tells, or the final one
 	}
+	r.told = now
 	resp := dimse.Answer(dimse.Pending)
 	r.counts(&resp, true)
 	return r.rq.Pending(resp)
