@@ -31,7 +31,7 @@ func (x *passcodeCmd) Run(e *env) error {
 	if !x.Stdin {
 		e.printf("Give this to the user, it is not stored anywhere:\n  %s\n", secret)
 	}
-	e.printf("Put this into halong.yaml:\n  dicom:\n    identity:\n      users:\n        - {name: %s, passcode: %q}\n", x.Name, p)
+	e.printf("Put this into halong.yaml:\n  dicom:\n    identity:\n      users:\n        - {name: %q, passcode: %q}\n", x.Name, p.String())
 	return nil
 }
 

@@ -106,7 +106,7 @@ func (f *tlsFlags) transport(e *env, t *scu.Target) (err error) {
 	case !f.TLS && (f.CA != "" || f.Cert != "" || f.ServerName != "" || f.TLSInsecure):
 		return usage{errors.New("--ca, --cert, --server-name and --tls-insecure need --tls")}
 	case (f.Cert == "") != (f.Key == ""):
-		return usage{errors.New("--cert and --key go together")}
+		return usage{errors.New("--cert and --cert-key go together")}
 	}
 	log := slog.New(slog.NewTextHandler(e.stderr, nil))
 	if !f.TLSInsecure {

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/halong-gateway/halong/dicom/dimse"
@@ -56,7 +57,7 @@ func (a *App) dicomConfig() (*scp.Config, error) {
 		Archive:         a.data.Archive,
 		Commitments:     a.data.Index,
 		Committed:       func(outcome string) { a.metrics.commitments.WithLabelValues(outcome).Inc() },
-		AE:              a.config.AE,
+		AE:              strings.TrimSpace(a.config.AE),
 		CheckCalledAE:   c.CheckCalledAE,
 		RejectUnknown:   c.UnknownSOPClasses == "reject",
 		Facility:        a.config.Facility,

@@ -128,3 +128,24 @@ func TestVerifierOutOfReach(t *testing.T) {
 		t.Error("nobody there:", err)
 	}
 }
+
+// FuzzVerdict: whatever a verifier answers, who is let in has a name, facilities and a response that can be used.
+func FuzzVerdict(f *testing.F) {
+	f.Add(`{"allow":true,"name":"bs.an","facility":"BV1","facilities":["BV2"],"response":"b2s="}`)
+	f.Add(`{"allow":1}`)
+	f.Add(`[]`)
+	f.Fuzz(func(t *testing.T, answer string) {
+		who, err := judge(strings.NewReader(answer))
+		if err != nil {
+			return
+		}
+		if len(who.Response) > 1<<16 || strings.ContainsAny(who.Name, "\r\n\x00") {
+			t.Errorf("%+v", who)
+		}
+		for _, f := range append([]halong.Facility{who.Facility}, who.Facilities...) {
+			if f != "" && config.ValidFacility(f) != nil {
+				t.Errorf("facility %q", f)
+			}
+		}
+	})
+}

@@ -72,7 +72,7 @@ func TestDICOMDocument(t *testing.T) {
 // A peer without a facility keeps none: the called AE title may say which.
 func TestPeerWithoutFacility(t *testing.T) {
 	c := Default()
-	c.DICOM.Peers = []DICOMPeer{{AE: "CT1"}}
+	c.DICOM.Peers = []DICOMPeer{{AE: " CT1 "}}
 	peers, err := c.DICOMPeers()
 	if d := cmp.Diff(access.Peers{{AE: "CT1"}}, peers, cmp.Comparer(func(a, b access.Peer) bool { return a.AE == b.AE && a.Facility == b.Facility })); err != nil || d != "" {
 		t.Error(err, d)

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/internal/access"
@@ -14,7 +15,7 @@ func (c *Config) DICOMPeers() (access.Peers, error) {
 	for i := range c.DICOM.Peers {
 		p := &c.DICOM.Peers[i]
 		key := fmt.Sprintf("dicom.peers[%d]", i)
-		peer := access.Peer{AE: p.AE, Facility: p.Facility, Facilities: p.Facilities}
+		peer := access.Peer{AE: strings.TrimSpace(p.AE), Facility: p.Facility, Facilities: p.Facilities}
 		var err error
 		if p.AE == "" && p.Address == "" && p.Certificate == "" {
 			return nil, wrong(key, "ae, address or certificate is needed")
@@ -56,10 +57,11 @@ func (c *Config) Titles() (map[string]halong.Facility, error) {
 		if !validAE(f.AE) {
 			return nil, wrong(key+".ae", "%q is not an AE title", f.AE)
 		}
-		if of, ok := out[f.AE]; ok {
-			return nil, wrong(key+".ae", "%q is that of %s already", f.AE, of)
+		ae := strings.TrimSpace(f.AE)
+		if of, ok := out[ae]; ok {
+			return nil, wrong(key+".ae", "%q is that of %s already", ae, of)
 		}
-		out[f.AE] = f.Name
+		out[ae] = f.Name
 	}
 	return out, nil
 }
