@@ -93,7 +93,7 @@ func (a *searchAnswer) collect() error {
 	if limit == 0 {
 		return nil
 	}
-	a.s.Apart = a.res.highest == a.res.level && !a.s.all
+	a.s.Apart = a.res.highest == a.res.level
 	first := a.s.Offset
 	if first > 0 {
 		if at, ok := a.q.pages.after(a.q.pageKey(a.res), first); ok {
