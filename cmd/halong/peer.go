@@ -33,7 +33,7 @@ type tlsFlags struct {
 	TLS         bool   `name:"tls" help:"TLS 1.2 or later (BCP 195)." group:"TLS"`
 	CA          string `name:"ca" help:"PEM file of the authority of the peer's certificate (default: those of this machine)." type:"path" group:"TLS" placeholder:"FILE"`
 	Cert        string `help:"PEM file of the certificate to show." type:"path" group:"TLS" placeholder:"FILE"`
-	Key         string `name:"cert-key" help:"PEM file of its key." type:"path" group:"TLS" placeholder:"FILE"`
+	Key         string `help:"PEM file of its key." type:"path" group:"TLS" placeholder:"FILE"`
 	ServerName  string `help:"Name in the peer's certificate, if that is not HOST." group:"TLS" placeholder:"NAME"`
 	TLSInsecure bool   `name:"tls-insecure" help:"Take any certificate. Whoever answers gets everything." group:"TLS"`
 }
@@ -106,7 +106,7 @@ func (f *tlsFlags) transport(e *env, t *scu.Target) (err error) {
 	case !f.TLS && (f.CA != "" || f.Cert != "" || f.ServerName != "" || f.TLSInsecure):
 		return usage{errors.New("--ca, --cert, --server-name and --tls-insecure need --tls")}
 	case (f.Cert == "") != (f.Key == ""):
-		return usage{errors.New("--cert and --cert-key go together")}
+		return usage{errors.New("--cert and --key go together")}
 	}
 	log := slog.New(slog.NewTextHandler(e.stderr, nil))
 	if !f.TLSInsecure {
