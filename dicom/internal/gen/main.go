@@ -1,9 +1,10 @@
 // Command gen writes the registries of PS3.6 as static Go tables: data
-// elements, transfer syntaxes, SOP Classes and the constants of package tag.
+// elements, transfer syntaxes, SOP Classes and the constants of package tag; and the
+// attributes of PS3.15 table E.1-1 for package deid.
 //
 // It reads the tables of github.com/suyashkumar/dicom, which were generated from
-// the standard, and completes them from tags.tsv and uids.tsv beside it. Run it
-// by "go generate ./dicom" after changing either.
+// the standard, and completes them from tags.tsv and uids.tsv beside it; confidentiality.tsv is complete. Run it
+// by "go generate ./dicom" after changing any of them.
 package main
 
 import (
@@ -42,10 +43,15 @@ func run() error {
 	if err != nil {
 		return err
 	}
+	confidentiality, err := confidentialitySource("internal/gen/confidentiality.tsv")
+	if err != nil {
+		return err
+	}
 	for _, out := range []struct {
 		path string
 		text string
 	}{
+		{"deid/table.go", confidentiality},
 		{"dictionary_table.go", dictionarySource(elements)},
 		{"tag/table.go", tagSource(elements)},
 		{"transfersyntax_table.go", transferSyntaxSource(uids)},
