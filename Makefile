@@ -14,7 +14,7 @@ RACE ?= ./dicom/ul/... ./dicom/dimse/... ./hl7v2/mllp/... ./storage ./storage/di
 
 export CGO_ENABLED = 0
 
-.PHONY: help build demo run deps test vet layers unit race fuzz lint bench big nightly clean
+.PHONY: help build demo run deps interop conformance pages test vet layers unit race fuzz lint bench big nightly clean
 
 help:
 	@echo "make demo     start a gateway on loopback with an invented patient in it"
@@ -25,6 +25,7 @@ help:
 	@echo "make lint     go vet, staticcheck, gofumpt"
 	@echo "make bench    compare with other servers (needs $(SHARED)/bench and Debian's orthanc)"
 	@echo "make big      ten objects of 1 GB at once, in bounded memory"
+	@echo "make pages    write the pages that tests make: docs/interop.md, hard-cases.md, conformance-dicom.md"
 	@echo "make nightly  the long tests: kill -9 $(KILLS) times, every fuzz target 10 minutes"
 	@echo "make build    bin/halong, one static binary"
 
@@ -75,6 +76,15 @@ big:
 nightly: deps big
 	HALONG_KILLS=$(KILLS) HALONG_NIGHTLY=1 $(GO) test -count=1 -timeout 120m ./conformance/... ./storage/...
 	@GO="$(GO)" FUZZTIME=10m sh .ci/fuzz
+
+# The whole of the conformance tests: a row of the page is what a test did.
+interop: deps
+	$(GO) test -count=1 -timeout 20m ./conformance -update
+
+conformance:
+	$(GO) test -count=1 -run TestConformanceStatementIsCurrent ./internal/app -update
+
+pages: conformance interop
 
 clean:
 	rm -rf bin

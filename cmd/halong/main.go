@@ -30,25 +30,26 @@ const (
 
 // cli is the command line.
 type cli struct {
-	Serve      serveCmd      `cmd:"" help:"Run the gateway."`
-	Demo       demoCmd       `cmd:"" help:"Run a gateway on loopback with an invented patient in it, in a fresh folder."`
-	Import     importCmd     `cmd:"" help:"Store folders, zip files, DICOM media (DICOMDIR) and files. Works on the data folder, without a running gateway."`
-	Export     exportCmd     `cmd:"" help:"Write stored objects as files."`
-	Verify     verifyCmd     `cmd:"" help:"Read and hash everything again; exit 1 on damage."`
-	Reindex    reindexCmd    `cmd:"" help:"Make the index again from the store."`
-	Compact    compactCmd    `cmd:"" help:"Give back the space of what was deleted, without waiting for halong serve to do so."`
-	Quarantine quarantineCmd `cmd:"" help:"What could not be understood."`
-	Delete     deleteCmd     `cmd:"" help:"Delete a study, series or instance, with a reason that is kept."`
-	Echo       echoCmd       `cmd:"" help:"C-ECHO to an Application Entity."`
-	Send       sendCmd       `cmd:"" help:"C-STORE files to an Application Entity, as they are."`
-	Find       findCmd       `cmd:"" help:"C-FIND: ask an Application Entity what it has."`
-	Get        getCmd        `cmd:"" help:"C-GET: fetch objects from an Application Entity into a folder."`
-	Move       moveCmd       `cmd:"" help:"C-MOVE: let an Application Entity send objects to another one."`
-	Commit     commitCmd     `cmd:"" help:"Storage Commitment: ask an Application Entity whether objects are safe with it."`
-	Forward    forwardCmd    `cmd:"" help:"What a running gateway sends on to others."`
-	Token      tokenCmd      `cmd:"" help:"Make a bearer token and print what the configuration needs."`
-	Passcode   passcodeCmd   `cmd:"" help:"Make a passcode for a DICOM user and print what the configuration needs."`
-	Version    versionCmd    `cmd:"" help:"Print the version."`
+	Serve       serveCmd       `cmd:"" help:"Run the gateway."`
+	Demo        demoCmd        `cmd:"" help:"Run a gateway on loopback with an invented patient in it, in a fresh folder."`
+	Import      importCmd      `cmd:"" help:"Store folders, zip files, DICOM media (DICOMDIR) and files. Works on the data folder, without a running gateway."`
+	Export      exportCmd      `cmd:"" help:"Write stored objects as files."`
+	Verify      verifyCmd      `cmd:"" help:"Read and hash everything again; exit 1 on damage."`
+	Reindex     reindexCmd     `cmd:"" help:"Make the index again from the store."`
+	Compact     compactCmd     `cmd:"" help:"Give back the space of what was deleted, without waiting for halong serve to do so."`
+	Quarantine  quarantineCmd  `cmd:"" help:"What could not be understood."`
+	Delete      deleteCmd      `cmd:"" help:"Delete a study, series or instance, with a reason that is kept."`
+	Echo        echoCmd        `cmd:"" help:"C-ECHO to an Application Entity."`
+	Send        sendCmd        `cmd:"" help:"C-STORE files to an Application Entity, as they are."`
+	Find        findCmd        `cmd:"" help:"C-FIND: ask an Application Entity what it has."`
+	Get         getCmd         `cmd:"" help:"C-GET: fetch objects from an Application Entity into a folder."`
+	Move        moveCmd        `cmd:"" help:"C-MOVE: let an Application Entity send objects to another one."`
+	Commit      commitCmd      `cmd:"" help:"Storage Commitment: ask an Application Entity whether objects are safe with it."`
+	Forward     forwardCmd     `cmd:"" help:"What a running gateway sends on to others."`
+	Conformance conformanceCmd `cmd:"" help:"Print the DICOM conformance statement of a configuration."`
+	Token       tokenCmd       `cmd:"" help:"Make a bearer token and print what the configuration needs."`
+	Passcode    passcodeCmd    `cmd:"" help:"Make a passcode for a DICOM user and print what the configuration needs."`
+	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
 
 // env is what commands act in.

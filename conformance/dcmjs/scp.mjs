@@ -3,7 +3,7 @@
 // with one Study, Storage Commitment with success. Ends when its standard input does. Run in the folder where setup.sh
 // put dcmjs-dimse.
 import { createRequire } from 'node:module';
-import { createWriteStream, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 
@@ -32,13 +32,17 @@ class Peer extends Scp {
     this.sendAssociationAccept();
   }
 
-  // The Data Set as it comes, not as dcmjs would write it again.
+  // The Data Set as it comes, not as dcmjs would write it again. All at once: with an Asynchronous Operations Window, which
+  // the library grants as it is asked for, the next request may follow at once.
   createStoreWritableStream(context, request) {
-    return createWriteStream(join(folder, request.getAffectedSopInstanceUid() + '.' + context.getAcceptedTransferSyntaxUid()));
+    const stream = super.createStoreWritableStream(context, request);
+    stream.file = join(folder, request.getAffectedSopInstanceUid() + '.' + context.getAcceptedTransferSyntaxUid());
+    return stream;
   }
 
-  createDatasetFromStoreWritableStream(writable, context, callback) {
-    writable.on('finish', () => callback(new Dataset({})));
+  createDatasetFromStoreWritableStream(stream, context, callback) {
+    writeFileSync(stream.file, stream.toBuffer());
+    callback(new Dataset({}));
   }
 
   cEchoRequest(request, callback) {
