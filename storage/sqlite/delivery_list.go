@@ -9,41 +9,31 @@ import (
 	"github.com/halong-gateway/halong/internal/forward"
 )
 
-// DeliveryAccounts implements forward.Ledger.
+// DeliveryAccounts implements forward.Ledger. It is one statement, so that the sums are those of one moment.
 func (db *DB) DeliveryAccounts(ctx context.Context) ([]forward.Account, error) {
-	const op = "sqlite.DeliveryAccounts"
-	type row struct {
-		forward.Account
-		id int64
-	}
-	all, err := collect(ctx, db.reader, func(rows *sql.Rows) (r row, err error) {
-		var resumed, oldest, due int64
-		err = rows.Scan(&r.id, &r.Destination, &r.Active, &r.Paused, &resumed, &r.Entered, &oldest, &due)
-		r.Resumed, r.Oldest, r.Due = momentOrNone(resumed), momentOrNone(oldest), momentOrNone(due)
-		r.Count = make(map[forward.State]int64)
-		return r, err
-	}, `SELECT id, name, active, paused, resumed, entered,
-			coalesce((SELECT entered FROM delivery d INDEXED BY delivery_open WHERE d.destination = t.id AND d.state < 4 ORDER BY d.id LIMIT 1), 0),
-			coalesce((SELECT due FROM delivery d INDEXED BY delivery_due WHERE d.destination = t.id AND d.state < 3 ORDER BY d.due LIMIT 1), 0)
-		FROM destination t WHERE active = 1 OR entered > 0 ORDER BY name`)
-	if err != nil {
-		return nil, fail(op, "", err)
-	}
-	accounts := make([]forward.Account, len(all))
-	byID := make(map[int64]*forward.Account, len(all))
-	for i := range all {
-		accounts[i] = all[i].Account
-		byID[all[i].id] = &accounts[i]
-	}
-	_, err = collect(ctx, db.reader, func(rows *sql.Rows) (none struct{}, err error) {
-		var id, n int64
+	var accounts []forward.Account
+	_, err := collect(ctx, db.reader, func(rows *sql.Rows) (none struct{}, err error) {
+		var a forward.Account
+		var resumed, oldest, due, n int64
 		var state forward.State
-		if err = rows.Scan(&id, &state, &n); err == nil && byID[id] != nil {
-			byID[id].Count[state] = n
+		if err := rows.Scan(&a.Destination, &a.Active, &a.Paused, &resumed, &a.Entered, &oldest, &due, &state, &n); err != nil {
+			return none, err
 		}
-		return none, err
-	}, `SELECT destination, state, n FROM delivery_count`)
-	return accounts, fail(op, "", err)
+		if k := len(accounts); k == 0 || accounts[k-1].Destination != a.Destination {
+			a.Resumed, a.Oldest, a.Due = momentOrNone(resumed), momentOrNone(oldest), momentOrNone(due)
+			a.Count = make(map[forward.State]int64)
+			accounts = append(accounts, a)
+		}
+		if state != 0 {
+			accounts[len(accounts)-1].Count[state] = n
+		}
+		return none, nil
+	}, `SELECT t.name, t.active, t.paused, t.resumed, t.entered,
+			coalesce((SELECT entered FROM delivery d INDEXED BY delivery_open WHERE d.destination = t.id AND d.state < 4 ORDER BY d.id LIMIT 1), 0),
+			coalesce((SELECT due FROM delivery d INDEXED BY delivery_due WHERE d.destination = t.id AND d.state < 3 ORDER BY d.due LIMIT 1), 0),
+			coalesce(n.state, 0), coalesce(n.n, 0)
+		FROM destination t LEFT JOIN delivery_count n ON n.destination = t.id WHERE t.active = 1 OR t.entered > 0 ORDER BY t.name`)
+	return accounts, fail("sqlite.DeliveryAccounts", "", err)
 }
 
 // momentOrNone gives the zero time for 0.
