@@ -16,8 +16,17 @@ import (
 func dcmqrscp(t *testing.T, storePort string, files []string) (address string) {
 	t.Helper()
 	needTool(t, "storescu")
+	address, _ = emptyDcmqrscp(t, storePort)
+	host, port, _ := net.SplitHostPort(address)
+	tool(t, "storescu", append([]string{"-aec", "QR", host, port}, files...)...)
+	return address
+}
+
+// emptyDcmqrscp starts DCMTK's archive, which keeps its files in the folder db.
+func emptyDcmqrscp(t *testing.T, storePort string) (address, db string) {
+	t.Helper()
 	dir := t.TempDir()
-	db := filepath.Join(dir, "db")
+	db = filepath.Join(dir, "db")
 	if err := os.Mkdir(db, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +40,7 @@ HostTable END
 VendorTable BEGIN
 VendorTable END
 AETable BEGIN
-QR %s RW (200, 1024mb) ANY
+QR %s RW (500, 4096mb) ANY
 AETable END
 `, port, storePort, db)
 		name := filepath.Join(dir, "dcmqrscp.cfg")
@@ -40,9 +49,7 @@ AETable END
 		}
 		return []string{"-c", name}
 	})
-	host, port, _ := net.SplitHostPort(address)
-	tool(t, "storescu", append([]string{"-aec", "QR", host, port}, files...)...)
-	return address
+	return address, db
 }
 
 // TestQueryCommands: halong find, get and move against our own SCP and DCMTK's.
