@@ -71,7 +71,7 @@ func TestN18ReportAfterKill(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- modality.Serve(l) }()
 	defer func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := modality.Shutdown(ctx); err != nil {
 			t.Error(err)

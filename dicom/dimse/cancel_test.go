@@ -33,7 +33,7 @@ func (u *until) Serve(ctx context.Context, rq *Request) Response {
 	case <-ctx.Done():
 		u.cause <- context.Cause(ctx)
 		return Answer(Cancelled)
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		u.cause <- nil
 		return Answer(Success)
 	}

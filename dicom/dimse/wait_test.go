@@ -49,7 +49,7 @@ func TestServerIdle(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(l) }()
 	defer func() {
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if err := s.Shutdown(ctx); err != nil {
 			t.Error(err)

@@ -113,7 +113,7 @@ func (m *modality) next(t *testing.T) reported {
 	select {
 	case r := <-m.got:
 		return r
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("no N-EVENT-REPORT")
 		return reported{}
 	}
@@ -145,7 +145,7 @@ func (m *modality) listen(t *testing.T) string {
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(l) }()
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := s.Shutdown(ctx); err != nil {
 			t.Error(err)
@@ -195,7 +195,7 @@ func act(t *testing.T, a *dimse.Association, c *dimse.Command, id uint16, s *dat
 // listenFor lets the other end's requests in until a report has come.
 func listenFor(t *testing.T, a *dimse.Association, m *modality) reported {
 	t.Helper()
-	for range 200 { // each C-ECHO lets requests of the peer in
+	for range 3000 { // each C-ECHO lets requests of the peer in
 		select {
 		case r := <-m.got:
 			return r
@@ -366,7 +366,7 @@ func startQuick(t *testing.T, c Config) string {
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(l) }()
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := s.Shutdown(ctx); err != nil {
 			t.Error(err)
@@ -378,7 +378,7 @@ func startQuick(t *testing.T, c Config) string {
 
 func waitDone(t *testing.T, w commitWorld) {
 	t.Helper()
-	for range 500 {
+	for range 3000 {
 		open, err := w.index.OpenCommitments(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -404,7 +404,7 @@ func TestN18NextAssociation(t *testing.T) {
 		}
 	}
 	addr := start(t, w.config())
-	for range 500 { // until they were checked
+	for range 3000 { // until they were checked
 		open, err := w.index.OpenCommitments(t.Context())
 		if err != nil {
 			t.Fatal(err)

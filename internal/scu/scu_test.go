@@ -49,7 +49,7 @@ func start(t *testing.T, s *script, policy func(context.Context, dimse.Peer, *pd
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(l) }()
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := server.Shutdown(ctx); err != nil {
 			t.Error(err)
@@ -208,7 +208,7 @@ func TestStorescp(t *testing.T) {
 			if _, err = Echo(t.Context(), target); err == nil {
 				break
 			}
-			if time.Since(begin) > 10*time.Second {
+			if time.Since(begin) > time.Minute {
 				t.Fatal(err)
 			}
 		}
