@@ -17,6 +17,7 @@ type Catalog interface {
 	Store(ctx context.Context, in storage.Inbound) (storage.Receipt, error)
 	Find(ctx context.Context, scope halong.Scope, q storage.Query) iter.Seq2[storage.Row, error]
 	Instances(ctx context.Context, scope halong.Scope, ref storage.Ref) iter.Seq2[*storage.Instance, error]
+	Stamp(ctx context.Context, scope halong.Scope, ref storage.Ref) (storage.Stamp, error)
 }
 
 // Archive is what the package needs: a Catalog whose objects can be opened.

@@ -427,3 +427,11 @@ func fragments(frames int, items ...[]byte) func(*dataset.Set) {
 		s.Put(dataset.Element{Tag: tag.PixelData, VR: dicom.OB, Fragments: items})
 	}
 }
+
+// Stamp changes whenever something was stored.
+func (m *memory) Stamp(context.Context, halong.Scope, storage.Ref) (storage.Stamp, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := strconv.Itoa(len(m.stored))
+	return storage.Stamp{Study: n, Series: n}, nil
+}

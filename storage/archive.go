@@ -136,6 +136,11 @@ func (a *Archive) Instances(ctx context.Context, scope halong.Scope, ref Ref) it
 	return a.index.Instances(ctx, scope, ref)
 }
 
+// Stamp gives the state of a study or series: see InstanceIndex.
+func (a *Archive) Stamp(ctx context.Context, scope halong.Scope, ref Ref) (Stamp, error) {
+	return a.index.Stamp(ctx, scope, ref)
+}
+
 // QuarantineList gives what is in quarantine, in order of arrival.
 func (a *Archive) QuarantineList(ctx context.Context, scope halong.Scope) iter.Seq2[*QuarantineEntry, error] {
 	return a.index.Quarantine(ctx, scope)

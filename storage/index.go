@@ -94,6 +94,13 @@ type Ref struct {
 	Facility           halong.Facility // only this one's; empty: any the scope sees
 }
 
+// Stamp is a state of stored objects. Two equal ones of the same scope and ref say that nothing changed in between: neither
+// instances nor attributes. What is read after a stamp was asked for may be newer, never older.
+type Stamp struct {
+	Study  string // any change in the study
+	Series string // any change in the series; empty when none was asked for
+}
+
 // InstanceIndex holds studies, series and instances.
 type InstanceIndex interface {
 	// Digest gives the digest of a served or unserved version equal to d; used to
@@ -112,6 +119,9 @@ type InstanceIndex interface {
 	Find(ctx context.Context, scope halong.Scope, q Query) iter.Seq2[Row, error]
 	// Instances gives what ref names, in the order of Find, with bulk places filled in.
 	Instances(ctx context.Context, scope halong.Scope, ref Ref) iter.Seq2[*Instance, error]
+	// Stamp gives the state of a study and, if ref names one, of a series of it, as far as the scope sees them. The
+	// error is of kind NotExist when there is none.
+	Stamp(ctx context.Context, scope halong.Scope, ref Ref) (Stamp, error)
 }
 
 // VersionPolicy says which version is served when one SOP Instance UID comes with other bytes.

@@ -71,9 +71,11 @@ func (tx *Tx) add(n *storage.NewInstance, policy storage.VersionPolicy) (storage
 	first := servable(versions) == nil
 	switch {
 	case n.Kept:
+		tx.counts = append(tx.counts, change{study: st.id, series: se.id})
 	case first:
 		tx.counts = append(tx.counts, change{study: st.id, series: se.id, addInstances: 1})
 	default:
+		tx.counts = append(tx.counts, change{study: st.id, series: se.id})
 		added.Outcome = storage.Version
 		added.Served = policy == storage.ServeLast
 	}

@@ -49,6 +49,7 @@ func (tx *Tx) remove(facility int64, id storage.Identity, st *knownStudy, se *kn
 		return err
 	}
 	if len(rest) > 0 {
+		tx.counts = append(tx.counts, change{study: st.id, series: se.id})
 		return tx.promote(v, rest)
 	}
 	tx.counts = append(tx.counts, change{study: st.id, series: se.id, addInstances: -1})

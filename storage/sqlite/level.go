@@ -124,7 +124,8 @@ func (tx *Tx) modalities(study int64) error {
 	return err
 }
 
-// change is what one instance changes in the counts of the levels above.
+// change is what one instance changes in the counts of the levels above. One that changes none of them, as a further version
+// does, still counts as a change of both.
 type change struct {
 	study, series           int64
 	addSeries, addInstances int
@@ -142,12 +143,12 @@ func (db *DB) applyCounts(changes []change) error {
 		}
 	}
 	for id, c := range studies {
-		if err := db.exec(`UPDATE study SET series = series + ?, instances = instances + ? WHERE id = ?`, c.addSeries, c.addInstances, id); err != nil {
+		if err := db.exec(`UPDATE study SET series = series + ?, instances = instances + ?, changed = changed + 1 WHERE id = ?`, c.addSeries, c.addInstances, id); err != nil {
 			return err
 		}
 	}
 	for id, c := range series {
-		if err := db.exec(`UPDATE series SET instances = instances + ? WHERE id = ?`, c.addInstances, id); err != nil {
+		if err := db.exec(`UPDATE series SET instances = instances + ?, changed = changed + 1 WHERE id = ?`, c.addInstances, id); err != nil {
 			return err
 		}
 	}

@@ -36,6 +36,7 @@ func Index(t *testing.T, open func(t testing.TB) storage.Index) {
 		{"find below", indexFindBelow},
 		{"order", indexOrder},
 		{"after", indexAfter},
+		{"stamp", indexStamp},
 		{"scope", indexScope},
 		{"merge", indexMerge},
 		{"blobs", indexBlobs},

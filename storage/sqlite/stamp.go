@@ -1,0 +1,64 @@
+package sqlite
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"slices"
+	"strconv"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/storage"
+)
+
+// stampRow is one facility's copy of what a stamp is asked for.
+type stampRow struct {
+	facility, study, studyChanged int64
+	series, seriesChanged         sql.NullInt64
+	rank                          int
+}
+
+// Stamp tells what state a study, and a series of it, are in: one look into two indexes. Both are made of the
+// keys, which are never used again, and the change numbers of all visible copies, the preferred first.
+func (db *DB) Stamp(ctx context.Context, scope halong.Scope, ref storage.Ref) (storage.Stamp, error) {
+	const op = "sqlite.Stamp"
+	if ref.Facility != "" {
+		if !scope.Sees(ref.Facility) {
+			return storage.Stamp{}, halong.E(op, halong.NotExist, string(ref.Study), nil)
+		}
+		scope = halong.Scope{Own: ref.Facility}
+	}
+	s := db.newSearch(ctx, scope, storage.LevelSeries)
+	rows, err := collect(ctx, db.reader, func(r *sql.Rows) (st stampRow, err error) {
+		err = r.Scan(&st.facility, &st.study, &st.studyChanged, &st.series, &st.seriesChanged)
+		st.rank = s.rankOf(st.facility)
+		return st, err
+	}, `SELECT s.facility, s.id, s.changed, e.id, e.changed FROM study s INDEXED BY study_uid
+		LEFT JOIN series e INDEXED BY series_uid ON e.uid = ? AND e.study = s.id WHERE s.uid = ?`, string(ref.Series), string(ref.Study))
+	if err != nil {
+		return storage.Stamp{}, fail(op, string(ref.Study), err)
+	}
+	rows = slices.DeleteFunc(rows, func(r stampRow) bool { return r.rank < 0 })
+	slices.SortFunc(rows, func(a, b stampRow) int { return cmp.Compare(a.rank, b.rank) })
+	stamp := stampOf(rows)
+	if stamp.Study == "" || ref.Series != "" && stamp.Series == "" {
+		return storage.Stamp{}, halong.E(op, halong.NotExist, string(ref.Study), nil)
+	}
+	return stamp, nil
+}
+
+func stampOf(rows []stampRow) storage.Stamp {
+	var study, series []byte
+	for _, r := range rows {
+		study = appendStamp(study, r.study, r.studyChanged)
+		if r.series.Valid {
+			series = appendStamp(series, r.series.Int64, r.seriesChanged.Int64)
+		}
+	}
+	return storage.Stamp{Study: string(study), Series: string(series)}
+}
+
+func appendStamp(b []byte, id, changed int64) []byte {
+	b = append(strconv.AppendInt(b, id, 10), '.')
+	return append(strconv.AppendInt(b, changed, 10), ' ')
+}
