@@ -3,6 +3,7 @@ package coerce
 import (
 	"fmt"
 	"regexp"
+	"slices"
 )
 
 // Reason is why attributes are changed: Reason for the Attribute Modification (0400,0565).
@@ -123,15 +124,13 @@ func Compile(rules []Rule) (*Rules, error) {
 	return out, c.err()
 }
 
-// NeedsSender tells whether a rule looks at facility or calling AE title, which are
-// not known of an object on its way out.
+// NeedsSender tells whether a rule looks at facility or calling AE title, or at what is known to a
+// facility; of an object on its way out those are not known.
 func (r *Rules) NeedsSender() bool {
-	for i := range r.rules {
-		if m := &r.rules[i].match; len(m.facility)+len(m.calling) > 0 {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(r.rules, func(r rule) bool {
+		return len(r.match.facility)+len(r.match.calling) > 0 ||
+			slices.ContainsFunc(r.actions, func(a action) bool { return a.from != "" })
+	})
 }
 
 // anchored makes a pattern match whole values.

@@ -115,6 +115,8 @@ func TestTable(t *testing.T) {
 				want = remove
 			}
 			switch {
+			case want == clean && vr.IsBulk():
+				want = empty // bytes cannot be cleaned
 			case want == clean && vr == dicom.TM, want == clean && vr == dicom.SH && row.tag == tag.TimezoneOffsetFromUTC,
 				want == clean && !slices.Contains([]dicom.VR{dicom.DA, dicom.DT, dicom.UI}, vr), want == descend:
 				want = keep // "Original" and "inside" need no cleaning

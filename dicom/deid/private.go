@@ -95,6 +95,8 @@ func wholeVRs(s *dataset.Set) {
 			*e = openSequence(e)
 		case vr == dicom.SQ:
 			*e = dataset.Element{Tag: e.Tag, VR: vr}
+		case !vr.IsBulk() && len(e.Value) == 0: // or a value that lies elsewhere, which nobody will read
+			*e = dataset.Element{Tag: e.Tag, VR: vr}
 		case !vr.IsBulk():
 			e.VR = vr
 		}

@@ -75,6 +75,10 @@ func (r *run) clean(s *dataset.Set, e *dataset.Element) {
 	case dicom.UI:
 		set(e, r.uids(s.Strings(e.Tag))...)
 	default:
+		if e.VR.IsBulk() {
+			*e = dataset.Element{Tag: e.Tag, VR: e.VR, Value: []byte{}}
+			return
+		}
 		r.cleanText(s, e)
 	}
 }

@@ -23,6 +23,7 @@ func (c *Config) Check() error {
 		c.checkTLS(),
 		c.checkDICOM(),
 		c.checkLists(),
+		c.checkCoerce(),
 		c.checkForward(),
 	)
 }

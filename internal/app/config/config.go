@@ -20,6 +20,8 @@ type Config struct {
 	HTTP       HTTP            `yaml:"http"`
 	Storage    Storage         `yaml:"storage"`
 	Forward    Forward         `yaml:"forward"`
+	Coerce     []Coercion      `yaml:"coerce"`     // rules that change attributes of what comes or goes
+	Deidentify []Project       `yaml:"deidentify"` // projects that get de-identified objects
 }
 
 // Log says how and what to log.

@@ -76,13 +76,15 @@ type Verifier struct {
 
 // Destination is an Application Entity that objects are sent to.
 type Destination struct {
-	AE         string `yaml:"ae"`
-	Address    string `yaml:"address"` // host:port
-	TLS        bool   `yaml:"tls"`
-	CA         string `yaml:"ca"`          // authority of its certificate, PEM; those of this machine when empty
-	Cert       string `yaml:"cert"`        // what we show, PEM
-	Key        string `yaml:"key"`         // to Cert
-	ServerName string `yaml:"server_name"` // name in its certificate, if that is not the host of Address
-	User       string `yaml:"user"`        // User Identity Negotiation: name, and
-	Passcode   string `yaml:"passcode"`    // passcode, as it is
+	AE         string   `yaml:"ae"`
+	Address    string   `yaml:"address"` // host:port
+	TLS        bool     `yaml:"tls"`
+	CA         string   `yaml:"ca"`          // authority of its certificate, PEM; those of this machine when empty
+	Cert       string   `yaml:"cert"`        // what we show, PEM
+	Key        string   `yaml:"key"`         // to Cert
+	ServerName string   `yaml:"server_name"` // name in its certificate, if that is not the host of Address
+	Coerce     []string `yaml:"coerce"`      // names of rules that change what is sent there
+	Deidentify string   `yaml:"deidentify"`  // project for which what is sent there is de-identified
+	User       string   `yaml:"user"`        // User Identity Negotiation: name, and
+	Passcode   string   `yaml:"passcode"`    // passcode, as it is
 }
