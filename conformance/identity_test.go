@@ -239,6 +239,9 @@ func TestN24FacilityTitles(t *testing.T) {
 	} {
 		for of, o := range objects {
 			n, out := sees(t, g.DICOM, o, "-aet", x.calling, "-aec", x.called)
+			if n > 0 && !strings.Contains(out, "["+x.called+"]") && !strings.Contains(out, "["+x.called+" ]") {
+				t.Errorf("%s at %s is not told to retrieve there\n%s", x.calling, x.called, out)
+			}
 			refused := strings.Contains(out, "Reason: Called AE Title Not Recognized")
 			if n != x.want[of] || refused != (x.want == nil) {
 				t.Errorf("%s at %s: %d answers of %s\n%s", x.calling, x.called, n, of, out)

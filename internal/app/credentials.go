@@ -30,6 +30,7 @@ type credentials struct {
 	mu     sync.Mutex
 	stamps [3]stamp
 	read   time.Time
+	failed bool // to read them, at that time
 	now    *tls.Config
 }
 
@@ -37,6 +38,9 @@ type credentials struct {
 type stamp struct {
 	info fs.FileInfo // nil when it could not be looked at
 }
+
+// retry is when files that could not be used are tried again, although nothing changed: it may not have been their fault.
+const retry = 10 * time.Second
 
 // unsettled is how young a file may be to change again without a new time of modification, on coarse file systems.
 const unsettled = 2 * time.Second
@@ -66,6 +70,7 @@ func (c *credentials) current() *tls.Config {
 	again := same(stamps, c.stamps)
 	c.stamps, c.read = stamps, time.Now()
 	m, err := c.files.load()
+	c.failed = err != nil
 	switch {
 	case err == nil:
 		c.now = c.config(m)
@@ -80,7 +85,7 @@ func (c *credentials) current() *tls.Config {
 
 // changed tells whether the files have to be read: they differ, or were so young when read that they may differ unseen.
 func (c *credentials) changed(stamps [3]stamp) bool {
-	if !same(stamps, c.stamps) {
+	if !same(stamps, c.stamps) || c.failed && time.Since(c.read) > retry {
 		return true
 	}
 	for _, s := range stamps {

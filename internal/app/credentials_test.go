@@ -2,8 +2,14 @@ package app
 
 import (
 	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"log/slog"
+	"math/big"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -166,5 +172,67 @@ func TestHTTPReload(t *testing.T) {
 	}
 	if r := request(t, open, "GET", url); r.StatusCode != 200 {
 		t.Error("a connection from before:", r.StatusCode)
+	}
+}
+
+// TestN23ShortKey: an RSA key of 1024 bits proves nothing, though its certificate is of the authority.
+func TestN23ShortKey(t *testing.T) {
+	p := newPKI(t)
+	serverCert, serverKey := p.issue(t, "127.0.0.1")
+	a := run(t, func(c *config.Config) {
+		c.HTTP.TLS = config.TLS{Cert: serverCert, Key: serverKey, ClientCA: p.file}
+	})
+	for bits, want := range map[int]bool{1024: false, 2048: true} {
+		client := p.client(t, "")
+		client.Transport.(*http.Transport).TLSClientConfig.Certificates = []tls.Certificate{p.rsa(t, bits)}
+		resp, err := client.Get(a.Addresses().URL + studies)
+		if (err == nil) != want {
+			t.Errorf("%d bits: %v", bits, err)
+		}
+		if err == nil {
+			_ = resp.Body.Close() // it is not read
+		}
+	}
+}
+
+// rsa makes a client's certificate with an RSA key.
+func (p *pki) rsa(t *testing.T, bits int) tls.Certificate {
+	t.Helper()
+	k, err := rsa.GenerateKey(rand.Reader, bits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.serial++
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(p.serial), Subject: pkix.Name{CommonName: "his"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, p.cert, &k.PublicKey, p.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: k}
+}
+
+// TestReloadRetry: what could not be read is tried again after a while, although the files look the same.
+func TestReloadRetry(t *testing.T) {
+	p := newPKI(t)
+	cert, key := p.issue(t, "x")
+	dir := t.TempDir()
+	files := credentialFiles{cert: filepath.Join(dir, "cert"), key: filepath.Join(dir, "key")}
+	replace(t, cert, files.cert, time.Now().Add(-time.Hour))
+	replace(t, key, files.key, time.Now().Add(-time.Hour))
+	c, err := newCredentials(files, serverProfile(tls.NoClientCert), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := c.current()
+	c.failed = true // as for want of file descriptors
+	if c.current() != before {
+		t.Error("tried again at once")
+	}
+	c.read = c.read.Add(-2 * retry)
+	if c.current() == before || c.failed {
+		t.Error("not tried again")
 	}
 }

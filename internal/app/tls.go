@@ -1,6 +1,7 @@
 package app
 
 import (
+	"crypto/rsa"
 	"crypto/tls"
 	"fmt"
 	"log/slog"
@@ -23,7 +24,20 @@ var suites = []uint16{
 // profile is what all connections have in common: the BCP 195 RFC 8996, 9325 TLS Secure Transport Connection Profile (PS3.15
 // B.12). TLS 1.2 or later; renegotiation, compression and 0-RTT are not there at all in crypto/tls, as server.
 func profile() *tls.Config {
-	return &tls.Config{MinVersion: tls.VersionTLS12, CipherSuites: suites, Renegotiation: tls.RenegotiateNever}
+	return &tls.Config{MinVersion: tls.VersionTLS12, CipherSuites: suites, Renegotiation: tls.RenegotiateNever, VerifyConnection: strong}
+}
+
+// minRSA is the length of RSA keys, in bits, below which a peer's certificate proves nothing (RFC 9325 4.5).
+const minRSA = 2048
+
+// strong refuses a peer whose certificates have short keys.
+func strong(s tls.ConnectionState) error {
+	for _, c := range s.PeerCertificates {
+		if k, ok := c.PublicKey.(*rsa.PublicKey); ok && k.N.BitLen() < minRSA {
+			return fmt.Errorf("a certificate with an RSA key of %d bits", k.N.BitLen())
+		}
+	}
+	return nil
 }
 
 // serverProfile is the profile for a listener. Where peers are asked for certificates, every handshake asks again: a

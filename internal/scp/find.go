@@ -59,7 +59,10 @@ func (s *findService) Serve(ctx context.Context, rq *dimse.Request) dimse.Respon
 		return failure(err)
 	}
 	defer rq.Watch()()
-	f := &find{identifier: x, service: s, rq: rq, scope: peer.scope}
+	f := &find{identifier: x, service: s, rq: rq, scope: peer.scope, ae: s.ae}
+	if peer.title != "" {
+		f.ae = peer.title
+	}
 	if err := f.run(ctx); err != nil && ctx.Err() == nil {
 		resp := failure(err)
 		s.log.Warn("query failed", "status", resp.Status.String(), "peer", peer.source.Peer, "error", err)
@@ -77,6 +80,7 @@ type find struct {
 	service *findService
 	rq      *dimse.Request
 	scope   halong.Scope
+	ae      string // our AE title, as the peer knows us
 	heads   int
 	extra   []dicom.Tag // attributes that are looked for in objects
 }
@@ -114,7 +118,7 @@ func (f *find) send(ctx context.Context, row storage.Row) error {
 
 // reply sends a pending response.
 func (f *find) reply(row storage.Row, h head) error {
-	set, complete := f.answer(f.service.ae, row.Attributes, h)
+	set, complete := f.answer(f.ae, row.Attributes, h)
 	resp := dimse.Response{Command: dimse.Command{Status: dimse.Pending}, Data: f.encode(set)}
 	if !complete {
 		resp.Status = dimse.PendingOptionalMissing

@@ -16,6 +16,7 @@ type session struct {
 	facility halong.Facility
 	source   halong.Source
 	scope    halong.Scope // what it may see
+	title    string       // our AE title that it calls, if that is a facility's
 
 	// Storage Commitment, used by the goroutine that serves the Association.
 	looked, mayCommit bool    // whether that was negotiated was looked up, and whether it was
@@ -38,6 +39,9 @@ func (s *Server) admit(ctx context.Context, from dimse.Peer, rq *pdu.AssociateRQ
 		return refuse(pdu.RejectCalledAE)
 	}
 	x := &session{source: halong.Source{Protocol: "C-STORE", Peer: rq.CallingAE}}
+	if titled {
+		x.title = rq.CalledAE
+	}
 	addr := access.Address(from.Addr)
 	if addr.IsValid() {
 		x.source.Address = addr.String()
