@@ -175,8 +175,8 @@ func TestHTTPReload(t *testing.T) {
 	}
 }
 
-// TestN23ShortKey: an RSA key of 1024 bits proves nothing, though its certificate is of the authority.
-func TestN23ShortKey(t *testing.T) {
+// TestShortKey: an RSA key of 1024 bits proves nothing, though its certificate is of the authority.
+func TestShortKey(t *testing.T) {
 	p := newPKI(t)
 	serverCert, serverKey := p.issue(t, "127.0.0.1")
 	a := run(t, func(c *config.Config) {
