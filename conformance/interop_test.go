@@ -31,6 +31,7 @@ type implementation struct {
 var (
 	peerDCMTK   = implementation{"DCMTK", said(`v(\d[\w.]*)`, "echoscu", "--version")}
 	peerOrthanc = implementation{"Orthanc", said(`(\d[\w.]*)`, orthancProgram, "--version")}
+	peerOHIF    = implementation{"OHIF", said(`@ohif/app@(\d[\w.]*)`, "cat", "ohif/setup.sh")}
 )
 
 // part is the role that Halong plays.

@@ -56,7 +56,7 @@ func kills(t *testing.T) int {
 
 // TestKillLosesNothingAcknowledged kills the process again and again while
 // objects come by C-STORE and STOW-RS and results by MLLP, and then looks for
-// everything that was acknowledged, byte for byte.
+// everything that was acknowledged, byte for byte (N20).
 func TestKillLosesNothingAcknowledged(t *testing.T) {
 	data := t.TempDir()
 	var acked acknowledged

@@ -22,6 +22,7 @@ func TestOHIFOpensAStudy(t *testing.T) {
 	needTool(t, "npm")
 	needTool(t, "chromium")
 	cache := ohifCache(t)
+	interop(t, peerOHIF, "QIDO-RS, WADO-RS", asSCP, "OHIF in headless Chromium opens a CT, a radiograph and an ultrasound loop")
 	config := filepath.Join(t.TempDir(), "halong.yaml")
 	if err := os.WriteFile(config, []byte("http:\n  origins: ['*']\n"), 0o600); err != nil {
 		t.Fatal(err)

@@ -111,6 +111,7 @@ func findAnswers(out, tag string) (n int, lines []string) {
 
 // TestFindscu: C-FIND of DCMTK in every model and at every level.
 func TestFindscu(t *testing.T) {
+	interop(t, peerDCMTK, "C-FIND", asSCP, "findscu: every information model and level; C-CANCEL")
 	g := serve(t, onLoopback(t.TempDir()))
 	dir, objects := sampleFiles(t, 3)
 	sendFiles(t, g.DICOM, list(t, dir)...)
@@ -214,6 +215,7 @@ func ofStudy(t *testing.T, dir string, objects []sample.Object, study dicom.UID)
 
 // TestGetscu: C-GET of DCMTK brings the very bytes, and says what it cannot bring.
 func TestGetscu(t *testing.T) {
+	interop(t, peerDCMTK, "C-GET", asSCP, "getscu: every Data Set as it is stored; converted to Implicit VR Little Endian where it asks for that")
 	g := serve(t, onLoopback(t.TempDir()))
 	dir, objects := sampleFiles(t, 3)
 	sendFiles(t, g.DICOM, list(t, dir)...)
@@ -256,6 +258,8 @@ func findFile(t *testing.T, name string) string {
 
 // TestMovescu: C-MOVE of DCMTK to its storescp.
 func TestMovescu(t *testing.T) {
+	interop(t, peerDCMTK, "C-MOVE", asSCP, "movescu, to storescp: every Data Set as it is stored; unknown destination, destination down, nothing matches")
+	interop(t, peerDCMTK, "C-STORE", asSCU, "sub-operations of C-MOVE to storescp +xa, and +xi")
 	in := t.TempDir()
 	address := listening(t, "storescp", func(port string) []string {
 		return []string{"+xa", "+B", "-aet", "STORE", "-od", in, port}

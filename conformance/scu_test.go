@@ -66,6 +66,11 @@ func TestQueryCommands(t *testing.T) {
 	sendFiles(t, g.DICOM, files...)
 	for name, address := range map[string]string{"HALONG": g.DICOM, "QR": dcmqrscp(t, storePort, files)} {
 		t.Run(name, func(t *testing.T) {
+			if name == "QR" {
+				for _, service := range []string{"find", "get", "move"} {
+					interop(t, peerDCMTK, "C-"+strings.ToUpper(service), asSCU, "halong "+service+" to dcmqrscp")
+				}
+			}
 			key := []string{address, "--call", name, "-k", "StudyInstanceUID=" + string(study)}
 			if out := run(t, append([]string{"find"}, key...)...); !strings.Contains(out, "BN000123") || !strings.Contains(out, "1 answers") {
 				t.Errorf("find:\n%s", out)

@@ -75,7 +75,7 @@ index commit
 answer`
 
 // The whole path of one C-STORE: bytes written, synced, with the folder's entry of a new file, index
-// committed, and only then the answer.
+// committed, and only then the answer (N20).
 func TestOrderOfOneStore(t *testing.T) {
 	dir := t.TempDir()
 	trace := disktest.NewTrace(disk.OS(), dir)
@@ -164,7 +164,7 @@ func normal(trace string) string {
 }
 
 // What the kernel is asked to do, seen by strace: the index's write-ahead log too is synced before the
-// answer is written to the socket.
+// answer is written to the socket (N20).
 func TestSystemCallsOfOneStore(t *testing.T) {
 	needTool(t, "strace")
 	p := start(t, t.TempDir())
