@@ -114,7 +114,11 @@ func (a *App) Serve(ctx context.Context) error {
 	for _, w := range a.config.Warnings() {
 		a.log.Warn(w)
 	}
-	a.log.Info("ready", "version", Version(), "ae", a.config.AE, "dicom", a.addrs.DICOM, "dicom_tls", a.addrs.DICOMTLS, "hl7", a.addrs.HL7, "http", a.addrs.URL)
+	said := []any{"version", Version(), "ae", a.config.AE, "dicom", a.addrs.DICOM, "hl7", a.addrs.HL7, "http", a.addrs.URL}
+	if a.addrs.DICOMTLS != "" {
+		said = append(said, "dicom_tls", a.addrs.DICOMTLS)
+	}
+	a.log.Info("ready", said...)
 
 	var failure error
 	select {
