@@ -19,32 +19,61 @@ type Inbox struct {
 	Else func(ctx context.Context, a *dimse.Association, r *Report) error
 
 	mu       sync.Mutex
-	expected map[dicom.UID]func(*Report)
+	expected map[dicom.UID]*Expected
 }
 
 // ErrUnknown says that a report is of a transaction that was not asked for.
 var ErrUnknown = errors.New("commitment: unknown transaction UID")
 
-// Expect makes the report of a transaction come out of the channel, once; call forget when it is waited for no longer. A
-// report that comes again goes to Else.
-func (x *Inbox) Expect(transaction dicom.UID) (report <-chan *Report, forget func()) {
-	c := make(chan *Report, 1)
+// Expected is a report that somebody waits for.
+type Expected struct {
+	done   chan struct{}
+	report *Report
+}
+
+// Done gives what is closed when the report has come.
+func (e *Expected) Done() <-chan struct{} { return e.done }
+
+// Report gives the report; nil before it has come.
+func (e *Expected) Report() *Report {
+	select {
+	case <-e.done:
+		return e.report
+	default:
+		return nil
+	}
+}
+
+// Expect keeps the report of a transaction for the caller, until it is told to Forget it. When the report comes once more it is
+// answered as before.
+func (x *Inbox) Expect(transaction dicom.UID) *Expected {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.expected == nil {
-		x.expected = map[dicom.UID]func(*Report){}
+		x.expected = map[dicom.UID]*Expected{}
 	}
-	x.expected[transaction] = func(r *Report) { c <- r }
-	return c, func() { x.take(transaction) }
+	e := &Expected{done: make(chan struct{})}
+	x.expected[transaction] = e
+	return e
 }
 
-// take gives who expects a transaction, who does no longer then.
-func (x *Inbox) take(transaction dicom.UID) func(*Report) {
+// Forget ends Expect.
+func (x *Inbox) Forget(transaction dicom.UID) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	f := x.expected[transaction]
 	delete(x.expected, transaction)
-	return f
+}
+
+// keep tells whether somebody expects the report, who has it then.
+func (x *Inbox) keep(r *Report) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	e := x.expected[r.Transaction]
+	if e != nil && e.report == nil {
+		e.report = r
+		close(e.done)
+	}
+	return e != nil
 }
 
 // Serve implements dimse.Service.
@@ -68,8 +97,7 @@ func (x *Inbox) Serve(ctx context.Context, rq *dimse.Request) dimse.Response {
 }
 
 func (x *Inbox) deliver(ctx context.Context, a *dimse.Association, r *Report) error {
-	if f := x.take(r.Transaction); f != nil {
-		f(r)
+	if x.keep(r) {
 		return nil
 	}
 	if x.Else == nil {

@@ -25,8 +25,7 @@ func TestReports(t *testing.T) {
 		"says nothing":   nil,
 	} {
 		t.Run(name, func(t *testing.T) {
-			expected, forget := inbox.Expect("2.25.7")
-			defer forget()
+			expected := inbox.Expect("2.25.7")
 			m := newModality()
 			o := dimse.Options{CallingAE: "PACS", CalledAE: "HALONG", Mux: m.mux(), Contexts: []pdu.ProposedContext{commitment.Context(), {
 				AbstractSyntax: dicom.VerificationSOPClass, TransferSyntaxes: []dicom.UID{dicom.ImplicitVRLittleEndian},
@@ -46,9 +45,13 @@ func TestReports(t *testing.T) {
 			if err := commitment.Tell(t.Context(), a, r); err != nil {
 				t.Fatal(err)
 			}
-			if got := <-expected; len(got.Committed) != 1 || got.Committed[0].SOPInstance != good {
+			if got := expected.Report(); got == nil || len(got.Committed) != 1 || got.Committed[0].SOPInstance != good {
 				t.Errorf("%+v", got)
 			}
+			if err := commitment.Tell(t.Context(), a, r); err != nil {
+				t.Errorf("told again: %v", err)
+			}
+			inbox.Forget("2.25.7")
 			var status *dimse.StatusError
 			if err := commitment.Tell(t.Context(), a, r); !errors.As(err, &status) || status.Status != dimse.InvalidArgumentValue {
 				t.Errorf("a report that nobody expects: %v", err)

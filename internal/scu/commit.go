@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"sync"
 	"time"
 
 	"github.com/halong-gateway/halong/dicom"
@@ -38,11 +37,12 @@ var ErrNoReport = errors.New("no report came")
 // Commit asks the target to commit to the storage of SOP Instances (PS3.4 J.3), at most commitment.MaxReferences, and waits for
 // its report: on the same Association, and on those that the target opens.
 func Commit(ctx context.Context, t Target, references []commitment.Reference, o CommitOptions) (Committed, error) {
-	w := &waiter{request: commitment.Request{References: references}, done: make(chan struct{}), options: o}
-	var err error
-	if w.request.Transaction, err = commitment.NewTransaction(rand.Reader); err != nil {
+	transaction, err := commitment.NewTransaction(rand.Reader)
+	if err != nil {
 		return Committed{}, err
 	}
+	w := &waiter{request: commitment.Request{Transaction: transaction, References: references}, options: o}
+	w.expected = w.inbox.Expect(transaction)
 	ended := make(chan error, 1)
 	if o.Listener != nil {
 		defer w.listen(ended)()
@@ -52,7 +52,7 @@ func Commit(ctx context.Context, t Target, references []commitment.Reference, o 
 	if err = w.ask(limited, t); err == nil {
 		err = w.wait(limited, ended)
 	}
-	if w.report() == nil && ctx.Err() == nil && limited.Err() != nil {
+	if w.expected.Report() == nil && ctx.Err() == nil && limited.Err() != nil {
 		err = fmt.Errorf("%w within %s", ErrNoReport, o.Wait)
 	}
 	return w.committed(), err
@@ -60,31 +60,10 @@ func Commit(ctx context.Context, t Target, references []commitment.Reference, o 
 
 // waiter carries one Commit.
 type waiter struct {
-	request commitment.Request
-	options CommitOptions
-	done    chan struct{} // closed when the report has come
-	mu      sync.Mutex
-	got     *commitment.Report
-}
-
-// take is the Inbox's.
-func (w *waiter) take(_ context.Context, _ *dimse.Association, r *commitment.Report) error {
-	if r.Transaction != w.request.Transaction {
-		return commitment.ErrUnknown
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.got == nil {
-		w.got = r
-		close(w.done)
-	}
-	return nil
-}
-
-func (w *waiter) report() *commitment.Report {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.got
+	request  commitment.Request
+	options  CommitOptions
+	inbox    commitment.Inbox
+	expected *commitment.Expected
 }
 
 func (w *waiter) mux() *dimse.Mux {
@@ -92,7 +71,7 @@ func (w *waiter) mux() *dimse.Mux {
 	accepts := func(ts dicom.UID) bool {
 		return ts == dicom.ExplicitVRLittleEndian || ts == dicom.ImplicitVRLittleEndian
 	}
-	m.Handle(commitment.SOPClass, dimse.Offer{Service: &commitment.Inbox{Else: w.take}, Accepts: accepts, PeerSCP: true})
+	m.Handle(commitment.SOPClass, dimse.Offer{Service: &w.inbox, Accepts: accepts, PeerSCP: true})
 	m.Handle(dicom.VerificationSOPClass, dimse.Offer{Service: verification{}, Accepts: accepts})
 	return m
 }
@@ -151,7 +130,7 @@ func (w *waiter) hear(ctx context.Context, a *dimse.Association) error {
 		held, cancel = context.WithTimeout(ctx, w.options.Hold)
 		defer cancel()
 	}
-	err := a.Hear(held, w.done)
+	err := a.Hear(held, w.expected.Done())
 	if err == nil || held.Err() != nil {
 		_ = a.Release() // nothing is lost with it
 	}
@@ -164,7 +143,7 @@ func (w *waiter) hear(ctx context.Context, a *dimse.Association) error {
 // wait waits for a report on another Association.
 func (w *waiter) wait(ctx context.Context, ended <-chan error) error {
 	select {
-	case <-w.done:
+	case <-w.expected.Done():
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -176,7 +155,7 @@ func (w *waiter) wait(ctx context.Context, ended <-chan error) error {
 // committed compares the report with what was asked.
 func (w *waiter) committed() Committed {
 	c := Committed{Transaction: w.request.Transaction}
-	r := w.report()
+	r := w.expected.Report()
 	if r == nil {
 		return c
 	}

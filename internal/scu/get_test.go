@@ -26,11 +26,10 @@ type stored struct {
 
 // archive answers C-FIND by levels, and C-GET with everything it has, as far as the peer takes it.
 type archive struct {
-	objects  []stored
-	classes  bool // whether it tells SOP Classes in Study
-	rounds   int
-	endless  bool // answers without end, until cancelled
-	finished chan error
+	objects []stored
+	classes bool // whether it tells SOP Classes in Study
+	rounds  int
+	endless bool // answers without end, until cancelled
 }
 
 func (x *archive) mux(find bool) *dimse.Mux {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/halong-gateway/halong/dicom"
 	"github.com/halong-gateway/halong/dicom/dataset"
@@ -22,7 +23,7 @@ type receiver struct {
 // Serve implements dimse.Service.
 func (r *receiver) Serve(_ context.Context, rq *dimse.Request) dimse.Response {
 	c := rq.Command
-	if c.Field != dimse.CStoreRQ || rq.Data == nil || !c.AffectedSOPInstance.Valid() { // it becomes a file's name
+	if c.Field != dimse.CStoreRQ || rq.Data == nil || !nameable(c.AffectedSOPInstance) {
 		return dimse.Answer(dimse.CannotUnderstand)
 	}
 	if err := r.write(rq); err != nil {
@@ -36,6 +37,13 @@ func (r *receiver) Serve(_ context.Context, rq *dimse.Request) dimse.Response {
 		return dimse.Answer(dimse.ProcessingFailure) // the Association is gone
 	}
 	return dimse.Answer(dimse.Success)
+}
+
+// nameable tells whether a UID can be a file's name: real ones break PS3.5 9.1, and are taken as long as they lead nowhere else.
+func nameable(u dicom.UID) bool {
+	return u != "" && len(u) <= 64 && u[0] != '.' && !strings.ContainsFunc(string(u), func(r rune) bool {
+		return r != '.' && r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	})
 }
 
 // write writes beside and renames, so that a file that is there is whole.
