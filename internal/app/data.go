@@ -112,9 +112,13 @@ func (d *Data) openFile(ctx context.Context, c *config.Config, path string) (err
 	if err != nil {
 		return err
 	}
+	coercion, err := receiveCoercion(c, records{d.Index})
+	if err != nil {
+		return err
+	}
 	d.Archive = storage.NewArchive(storage.Config{
 		Index: d.Index, Blobs: d.Store, Journal: d.Store, Policy: storage.VersionPolicy(c.Storage.Versions),
-		Grace: d.parts.Grace,
+		Grace: d.parts.Grace, Coerce: coercion,
 	})
 	d.intake = intake.New(d.intakeConfig(c, d.log))
 	return nil

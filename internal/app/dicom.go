@@ -109,6 +109,9 @@ func (a *App) destinations() (out []scp.Destination, err error) {
 		if x.Dial, err = a.dialer(d); err != nil {
 			return nil, fmt.Errorf("dicom.destinations[%d]: %w", i, err)
 		}
+		if x.Edit, err = a.sendEdit(d.Coerce, d.Deidentify); err != nil {
+			return nil, fmt.Errorf("dicom.destinations[%d]: %w", i, err)
+		}
 		out = append(out, x)
 	}
 	return out, nil

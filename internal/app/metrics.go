@@ -28,6 +28,7 @@ type metrics struct {
 	dimseTime                  *prometheus.HistogramVec // operation
 	commitments                *prometheus.CounterVec   // outcome
 	connections                prometheus.Gauge
+	deidentified               *prometheus.CounterVec   // project, warning, outcome
 	forwardSent, forwardFailed *prometheus.CounterVec   // destination; made when something is forwarded
 	requests                   *prometheus.CounterVec   // method, route, status
 	requestTime                *prometheus.HistogramVec // route
@@ -56,6 +57,7 @@ func newMetrics(version string, queue func() int) *metrics {
 	m.objects = counter("halong_ingest_objects_total", "SOP Instances received, by protocol and outcome (stored, duplicate, version, quarantined, or the kind of failure).", "protocol", "outcome")
 	m.receiving = gauge("halong_ingest_in_progress", "SOP Instances being received or waiting for their commit.", "protocol")
 	m.storeSeconds = histogram("halong_ingest_seconds", "Time from an object's first byte to its durable commit.", "protocol")
+	m.deidentified = counter("halong_deidentification_warnings_total", "SOP Instances that may identify after de-identification, by project, reason and whether they were sent or refused.", "project", "reason", "outcome")
 	m.messages = counter("halong_messages_total", "HL7v2 messages received, by outcome.", "outcome")
 	m.messageTime = histogram("halong_message_seconds", "Time from a whole HL7v2 message to its answer.").WithLabelValues().(prometheus.Histogram)
 	m.associations = gauge("halong_associations", "Open DICOM associations.").WithLabelValues()
