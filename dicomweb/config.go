@@ -28,6 +28,10 @@ type Config struct {
 	MaxResults     int  // rows of one search; default 20,000
 	MaxHeads       int  // objects opened in one search for attributes that are not indexed; default 1,000
 
+	// Documents is the memory in bytes for answers that are kept ready (metadata, searches in a study); default 64 MiB, negative
+	// for none.
+	Documents int64
+
 	Limits  multipart.Limits // of one STOW-RS request
 	MaxBody int64            // bytes of one STOW-RS request; default no limit
 
@@ -54,6 +58,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.MaxHeads <= 0 {
 		c.MaxHeads = 1_000
+	}
+	if c.Documents == 0 {
+		c.Documents = 64 << 20
 	}
 	if c.RetryAfter <= 0 {
 		c.RetryAfter = 5 * time.Second

@@ -324,7 +324,11 @@ func serve(t testing.TB, change ...func(*Config)) *server {
 			}
 			return halong.Everything(), halong.DefaultFacility, nil
 		},
-		Observe: func(o Observation) { s.o = append(s.o, o) },
+		Observe: func(o Observation) {
+			s.m.mu.Lock()
+			defer s.m.mu.Unlock()
+			s.o = append(s.o, o)
+		},
 	}
 	for _, f := range change {
 		f(&cfg)

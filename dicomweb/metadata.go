@@ -6,8 +6,10 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/dicom/dataset"
 	dicomjson "github.com/halong-gateway/halong/dicom/json"
+	"github.com/halong-gateway/halong/dicomweb/multipart"
 	"github.com/halong-gateway/halong/storage"
 )
 
@@ -36,52 +38,136 @@ func (q *request) acceptsOne(offers []offer) (offer, error) {
 }
 
 // metadata answers WADO-RS for the metadata of a study, series or instance
-// (PS3.18 10.4.1.1.2), streamed from the heads of its objects.
+// (PS3.18 10.4.1.1.2): a document that is ready, or streamed from the heads of the objects.
 func metadata(q *request) error {
-	o, err := q.acceptsJSON()
+	o, err := q.acceptsModel()
 	if err != nil {
 		return err
 	}
+	m := &metadataAnswer{q: q, offer: o, coding: q.coding()}
+	if q.Param("instance") == "" {
+		m.key = q.documentKey("metadata", o, m.coding)
+		if m.state, err = q.state(true); err != nil {
+			return err
+		}
+		if d := q.documents.get(m.key, m.state); d != nil {
+			return q.sendDocument(d)
+		}
+	}
+	return m.make()
+}
+
+// metadataAnswer is metadata being made.
+type metadataAnswer struct {
+	q          *request
+	offer      offer
+	coding     string
+	key, state string // of the document that it becomes; key is empty if it becomes none
+	made       []byte // what was sent
+	buf        []byte // one object
+	model      []byte // one object in JSON, on its way to XML
+}
+
+func (m *metadataAnswer) make() error {
+	q := m.q
 	s, err := q.selected("metadata")
 	if err != nil {
 		return err
 	}
-	if q.fresh(s.tag.add(o.mediaType, q.base, strconv.FormatBool(q.RelativeURI))) {
+	tag := s.tag.add(m.offer.mediaType, q.base, strconv.FormatBool(q.RelativeURI), m.coding)
+	h := q.Response().Header()
+	h.Add("Vary", "Accept-Encoding")
+	if q.fresh(tag) {
 		return nil
 	}
-	var buf []byte
-	first := true
-	w, done := q.gather(q.Response())
+	d := &document{key: m.key, state: m.state, contentType: m.offer.mediaType, coding: m.coding, etag: tag.String()}
+	if m.offer.multipart {
+		d.contentType = multipart.ContentType(mediaXML, tag.boundary())
+	}
+	h.Set("Content-Type", d.contentType)
+	if m.coding != "" {
+		h.Set("Content-Encoding", m.coding)
+	}
+	if q.Request().Method == http.MethodHead {
+		q.start(http.StatusOK)
+		return nil
+	}
+	if err := m.stream(s, tag); err != nil || m.key == "" {
+		return err
+	}
+	if now, err := q.state(true); err == nil && now == m.state { // nothing changed while it was made
+		d.body = m.made
+		q.documents.put(d)
+	}
+	return nil
+}
+
+// stream sends the objects one after the other.
+func (m *metadataAnswer) stream(s *selection, tag entityTag) error {
+	w, done := m.q.gather(m)
 	defer done()
+	body, err := m.q.coders.encode(w, m.coding)
+	if err != nil {
+		return err
+	}
+	parts := multipart.NewWriter(body, tag.boundary())
+	separator := byte('[')
 	for in, err := range s.all() {
 		if err == nil {
-			buf, err = q.appendMetadata(buf[:0], in)
+			m.buf, err = m.q.appendMetadata(m.buf[:0], in)
+		}
+		if err == nil && m.offer.multipart {
+			err = m.part(parts)
+		} else if err == nil {
+			m.buf = append(m.buf, 0)
+			copy(m.buf[1:], m.buf)
+			m.buf[0] = separator
+			separator = ','
+			_, err = body.Write(m.buf)
 		}
 		if err != nil {
 			return err
 		}
-		separator := byte(',')
-		if first { // now it is known that there is an answer
-			q.Response().Header().Set("Content-Type", o.mediaType)
-			if !q.start(http.StatusOK) {
-				return nil
-			}
-			first, separator = false, '['
-		}
-		if err := w.WriteByte(separator); err != nil {
-			return err
-		}
-		if _, err := w.Write(buf); err != nil {
-			return err
-		}
-		if cap(buf) > 1<<20 {
-			buf = nil
+		if cap(m.buf) > 1<<20 {
+			m.buf = nil
 		}
 	}
-	if err := w.WriteByte(']'); err != nil {
-		return err
+	if m.offer.multipart {
+		err = parts.Close()
+	} else {
+		_, err = body.Write([]byte{']'})
 	}
-	return w.Flush()
+	if err == nil {
+		err = body.Close()
+	}
+	if err == nil {
+		err = w.Flush()
+	}
+	return err
+}
+
+// part writes the object in buf as one part in XML.
+func (m *metadataAnswer) part(w *multipart.Writer) (err error) {
+	if m.model, err = dicomjson.AppendXML(m.model[:0], m.buf); err != nil {
+		return halong.E("dicomweb.metadata", halong.Internal, "", err)
+	}
+	if err = w.Part(multipart.Field{Name: "Content-Type", Value: mediaXML}); err == nil {
+		_, err = w.W.Write(m.model)
+	}
+	return err
+}
+
+// Write sends a piece of the answer, the status before the first, and keeps it if a document is to become of it.
+func (m *metadataAnswer) Write(p []byte) (int, error) {
+	if !m.q.Response().Committed {
+		m.q.start(http.StatusOK)
+	}
+	if m.key != "" {
+		if m.made = append(m.made, p...); int64(len(m.made)) > m.q.documents.largest() {
+			m.key, m.made = "", nil
+		}
+	}
+	return m.q.Response().Write(p)
 }
 
 // appendMetadata appends the DICOM JSON object of one instance.

@@ -173,7 +173,8 @@ func TestRetrieveStatus(t *testing.T) {
 		{"W9 query with semicolons", instance1 + `?accept=multipart/related;type="application/dicom";transfer-syntax=*`, `image/png`, 200},
 		{"malformed Accept", instance1, `dicom`, 400},
 		{"metadata of unknown", "/studies/9/metadata", "", 404},
-		{"metadata as XML", study1 + "/metadata", `multipart/related; type="application/dicom+xml"`, 406},
+		{"metadata as single part XML", study1 + "/metadata", `application/dicom+xml`, 406},
+		{"metadata as XML", study1 + "/metadata", `multipart/related; type="application/dicom+xml"`, 200},
 		{"metadata as plain JSON", study1 + "/metadata", `application/json`, 200},
 	} {
 		var headers []string

@@ -12,6 +12,7 @@ import (
 // credentials: a middleware in front that asks for them must let OPTIONS pass.
 func Register(g *echo.Group, cfg Config) {
 	s := &service{Config: cfg.withDefaults(), pages: &pageCache{}, buffers: &buffers{}}
+	s.documents = &documents{limit: s.Documents}
 	s.routes(g)
 	s.routes(g.Group("/facilities/:facility"))
 }
@@ -19,7 +20,9 @@ func Register(g *echo.Group, cfg Config) {
 // service is what all handlers share.
 type service struct {
 	Config
-	pages *pageCache
+	pages     *pageCache
+	documents *documents
+	coders    coders
 	*buffers
 }
 

@@ -1,6 +1,7 @@
 package dicomweb
 
 import (
+	"bytes"
 	"math"
 	"net/http"
 	"slices"
@@ -27,8 +28,22 @@ func search(res resource) func(*request) error {
 			return err
 		}
 		a := newSearchAnswer(q, res, s)
-		a.offer = o
-		if err := a.collect(); err != nil {
+		a.offer, a.coding = o, q.coding()
+		// The whole answer of a search inside a study may be ready.
+		if q.Param("study") != "" && s.Offset == 0 && len(a.extra) == 0 && !o.multipart {
+			a.key = q.documentKey("search "+q.Request().URL.RawQuery, o, a.coding) + strconv.Itoa(int(res.level))
+			if a.state, err = q.state(false); halong.KindOf(err) == halong.NotExist && err != nil {
+				a.key, err = "", nil
+			} else if err == nil {
+				if d := q.documents.get(a.key, a.state); d != nil {
+					return q.sendDocument(d)
+				}
+			}
+		}
+		if err == nil {
+			err = a.collect()
+		}
+		if err != nil {
 			return err
 		}
 		return a.send()
@@ -53,7 +68,10 @@ type searchAnswer struct {
 	last    storage.Position // of the last result
 	row     dataset.Set
 	url     []byte // Retrieve URL of the row
-	model   []byte // one result in JSON, on its way to XML
+
+	coding     string
+	key, state string // of the document that it may become; key is empty if it becomes none
+	model      []byte // one result in JSON, on its way to XML
 }
 
 func newSearchAnswer(q *request, res resource, s *searchRequest) *searchAnswer {
@@ -226,8 +244,6 @@ func (a *searchAnswer) wants(t dicom.Tag) bool {
 // CP-2473 made it 200 with an empty list in 2026); an empty result in XML, which would have no part, is always 204.
 func (a *searchAnswer) send() error {
 	h := a.q.Response().Header()
-	h.Set("Cache-Control", "private, no-cache")
-	h.Add("Vary", "Accept")
 	if a.more {
 		a.s.warnings = append(a.s.warnings, "There are additional results that can be requested with limit and offset.")
 	}
@@ -242,27 +258,53 @@ func (a *searchAnswer) send() error {
 		h.Add("Warning", `299 halong "`+w+`"`)
 	}
 	if a.rows == 0 && (a.q.EmptyNoContent || a.offer.multipart) {
+		a.noCache()
 		a.q.start(http.StatusNoContent)
 		return nil
 	}
 	if a.offer.multipart {
 		return a.sendParts()
 	}
-	h.Set("Content-Type", a.offer.mediaType)
+	return a.sendJSON()
+}
+
+// sendJSON answers with the results as one document.
+func (a *searchAnswer) sendJSON() error {
 	if len(a.body) == 0 {
 		a.body = append(a.body, '[')
 	}
-	a.body = append(a.body, ']')
-	h.Set("Content-Length", strconv.Itoa(len(a.body)))
-	if !a.q.start(http.StatusOK) {
-		return nil
+	d := &document{key: a.key, state: a.state, contentType: a.offer.mediaType, body: append(a.body, ']')}
+	if a.coding != "" && len(d.body) >= smallest {
+		var coded bytes.Buffer
+		w, err := a.q.coders.encode(&coded, a.coding)
+		if err == nil {
+			_, err = w.Write(d.body)
+		}
+		if err == nil {
+			err = w.Close()
+		}
+		if err != nil {
+			return err
+		}
+		d.coding, d.body = a.coding, coded.Bytes()
 	}
-	_, err := a.q.Response().Write(a.body)
-	return err
+	if a.key != "" && !a.more && a.rows > 0 && len(a.s.warnings) == 0 {
+		if now, err := a.q.state(false); err == nil && now == a.state { // nothing changed while it was made
+			a.q.documents.put(d)
+		}
+	}
+	return a.q.sendDocument(d)
+}
+
+func (a *searchAnswer) noCache() {
+	h := a.q.Response().Header()
+	h.Set("Cache-Control", "private, no-cache")
+	h.Add("Vary", "Accept")
 }
 
 // sendParts answers one part of application/dicom+xml for each result.
 func (a *searchAnswer) sendParts() error {
+	a.noCache()
 	t := newTag("search").add(string(a.body))
 	a.q.Response().Header().Set("Content-Type", multipart.ContentType(mediaXML, t.boundary()))
 	if !a.q.start(http.StatusOK) {
