@@ -42,13 +42,9 @@ func (s *Server) admit(ctx context.Context, from dimse.Peer, rq *pdu.AssociateRQ
 	if titled {
 		x.title = rq.CalledAE
 	}
-	addr := access.Address(from.Addr)
-	if addr.IsValid() {
-		x.source.Address = addr.String()
-	}
-	caller := access.Caller{AE: rq.CallingAE, Addr: addr}
-	if from.TLS != nil && len(from.TLS.PeerCertificates) > 0 {
-		caller.Shown, caller.Verified = from.TLS.PeerCertificates[0], len(from.TLS.VerifiedChains) > 0
+	caller := callerOf(from, rq)
+	if caller.Addr.IsValid() {
+		x.source.Address = caller.Addr.String()
 	}
 	peer, known := s.cfg.Peers.Match(caller)
 	if !known && s.cfg.Strangers == nil {
@@ -59,15 +55,16 @@ func (s *Server) admit(ctx context.Context, from dimse.Peer, rq *pdu.AssociateRQ
 		return refuse(s.refusal(x, rq.User.Identity, err))
 	}
 	admission := dimse.Admission{Session: x}
+	given, listed := ownFirst(peer.Facility, peer.Facilities), known && len(s.cfg.Peers) > 0
 	if user != nil {
 		admission.Identity = append([]byte{}, user.Response...)
-		if user.Facility != "" || len(user.Facilities) > 0 {
-			peer.Facility, peer.Facilities, known = user.Facility, user.Facilities, true
+		if own := ownFirst(user.Facility, user.Facilities); len(own) > 0 {
+			given, listed = own, true
 		}
 	}
-	switch listed := known && (len(s.cfg.Peers) > 0 || peer.Facility != "" || len(peer.Facilities) > 0); {
+	switch {
 	case listed:
-		if !x.place(facilities(peer), called, s.cfg.Facility) {
+		if !x.place(given, called, s.cfg.Facility) {
 			return refuse(pdu.RejectCalledAE)
 		}
 	case s.cfg.Strangers != nil:
@@ -79,14 +76,23 @@ func (s *Server) admit(ctx context.Context, from dimse.Peer, rq *pdu.AssociateRQ
 	return admission, nil
 }
 
+// callerOf is what the allow-list is asked about.
+func callerOf(from dimse.Peer, rq *pdu.AssociateRQ) access.Caller {
+	c := access.Caller{AE: rq.CallingAE, Addr: access.Address(from.Addr)}
+	if from.TLS != nil && len(from.TLS.PeerCertificates) > 0 {
+		c.Shown, c.Verified = from.TLS.PeerCertificates[0], len(from.TLS.VerifiedChains) > 0
+	}
+	return c
+}
+
 func refuse(r pdu.Reject) (dimse.Admission, *pdu.Reject) { return dimse.Admission{}, &r }
 
-// facilities gives those of a line of the allow-list, its own first.
-func facilities(p access.Peer) (list []halong.Facility) {
-	if p.Facility != "" {
-		list = append(list, p.Facility)
+// ownFirst gives the facilities of a line of the allow-list, or of a user, its own first.
+func ownFirst(own halong.Facility, others []halong.Facility) (list []halong.Facility) {
+	if own != "" {
+		list = append(list, own)
 	}
-	return append(list, p.Facilities...)
+	return append(list, others...)
 }
 
 func either(first, second halong.Facility) halong.Facility {
