@@ -26,6 +26,9 @@ func retrieve(q *request) error {
 	if err != nil {
 		return err
 	}
+	if syntax, ok := a.acceptsZip(); ok {
+		return q.sendZip(s, syntax)
+	}
 	chosen, err := s.choose(a)
 	if err != nil {
 		return err
