@@ -115,6 +115,28 @@ func TestN16FindResponses(t *testing.T) {
 	}
 }
 
+// TestP15GroupLengths: group lengths in a query, which some modalities send, match everything and are not answered.
+func TestP15GroupLengths(t *testing.T) {
+	g := serve(t, onLoopback(t.TempDir()))
+	if s := sendOne(t, g.DICOM, newObject(1, 1, 64, "BN1")); s != 0 {
+		t.Fatalf("C-STORE: %04X", s)
+	}
+	keys := &dataset.Set{}
+	for _, group := range []dicom.Tag{0x00080000, 0x00100000, 0x00200000} {
+		keys.PutInt(group, dicom.UL, 4711)
+	}
+	keys.PutString(tag.PatientID, dicom.LO, "BN1")
+	answers, final := asks(t, g.DICOM, keys)
+	if len(answers) != 1 || final.Status != dimse.Success {
+		t.Fatalf("%d answers, final status %v", len(answers), final.Status)
+	}
+	for _, e := range answers[0].Elements {
+		if e.Tag.Element() == 0 {
+			t.Errorf("answered with the group length %v", e.Tag)
+		}
+	}
+}
+
 // TestP13Vietnamese: composed and decomposed letters are the same name, Đ is found as D, values have 64 characters whatever their
 // bytes are, and what came is kept as it came. (What was lost to '?' before it came is kept as '?': nobody can tell it from a question mark.)
 func TestP13Vietnamese(t *testing.T) {

@@ -77,7 +77,7 @@ func study(number, n int, patient string) []object {
 }
 
 // TestDuplicatesWriteNoBulk sends a study twice, then the same images under
-// another Patient ID, and looks at what the data folder grew by.
+// another Patient ID, and looks at what the data folder grew by; a duplicate is a success to its sender (N19).
 func TestDuplicatesWriteNoBulk(t *testing.T) {
 	data := t.TempDir()
 	p := start(t, data)

@@ -153,7 +153,7 @@ func (l *load) want(t testing.TB, got []outcomes, want outcomes) {
 }
 
 // A full disk and failing syncs are answered so that every sender tries again, nothing acknowledged is lost,
-// and when the disk works again so does the gateway, without a restart.
+// and when the disk works again so does the gateway, without a restart (N19).
 func TestDiskFaults(t *testing.T) {
 	full := outcomes{dimse.OutOfResources, http.StatusInsufficientStorage, "AR", "CE"}
 	broken := outcomes{dimse.OutOfResources, http.StatusServiceUnavailable, "AR", "CE"}

@@ -18,7 +18,7 @@ const smallDisk = "HALONG_SMALL_DISK"
 
 // A disk that is really full, index and all: what comes is refused so that it is sent again, what was
 // acknowledged is there, and with some room everything goes on. The disk is a tmpfs in a mount namespace
-// of the process that this test starts itself again in.
+// of the process that this test starts itself again in (N19).
 func TestRealFullDisk(t *testing.T) {
 	if dir := os.Getenv(smallDisk); dir != "" {
 		fillDisk(t, dir)

@@ -102,7 +102,7 @@ func readable(t *testing.T, file []byte) {
 }
 
 // TestTornByCStoreIsRefused sends a data set that is cut off: the sender has the
-// whole object still and is told; what came lies in quarantine.
+// whole object still and is told; what came lies in quarantine (N19).
 func TestTornByCStoreIsRefused(t *testing.T) {
 	g := serve(t, onLoopback(t.TempDir()))
 	o := newObject(77, 1, 100<<10, "TORN")

@@ -20,6 +20,7 @@ func decoder(t testing.TB, terms string) *charset.Decoder {
 	return d
 }
 
+// TestDecode: P12, value by value.
 func TestDecode(t *testing.T) {
 	for _, c := range []struct {
 		name  string
