@@ -33,7 +33,7 @@ func putSet(t testing.TB, a *storage.Archive, study, instance int, more *dataset
 		s.Put(e)
 	}
 	_, err := a.Store(t.Context(), storage.Inbound{
-		Facility: "default", Source: halong.Source{Protocol: "test"}, TransferSyntax: dicom.ExplicitVRLittleEndian, SOPClass: ctStorage, SOPInstance: sop,
+		Facility: "default", Source: halong.Source{Protocol: "test"}, TransferSyntax: dicom.ExplicitVRLittleEndian, SOPClass: s.UID(tag.SOPClassUID), SOPInstance: sop,
 		Body: bytes.NewReader(s.Append(nil, explicitVR())),
 	})
 	if err != nil {
