@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -109,7 +110,13 @@ func report(err error, stderr io.Writer) int {
 	if err == nil {
 		return exitDone
 	}
-	fmt.Fprintln(stderr, "halong:", err)
+	text := err.Error()
+	if errors.Is(err, context.Canceled) {
+		text = "interrupted"
+	}
+	for line := range strings.Lines(text) { // some of it is what a peer says
+		fmt.Fprintln(stderr, "halong:", printable(strings.TrimSuffix(line, "\n")))
+	}
 	var u usage
 	var i incomplete
 	switch {

@@ -33,7 +33,7 @@ func lost(err error) bool {
 	var abort *pdu.Abort
 	var op *net.OpError
 	switch {
-	case errors.As(err, &abort), errors.Is(err, ul.ErrTransportClosed), errors.Is(err, ul.ErrTimeout), errors.Is(err, ul.ErrReleaseRequested):
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &abort), errors.Is(err, ul.ErrTransportClosed), errors.Is(err, ul.ErrTimeout), errors.Is(err, ul.ErrReleaseRequested):
 		return true
 	case errors.As(err, &op):
 		return op.Op == "dial" || op.Op == "read" || op.Op == "write" // not "remote error": an alert of TLS

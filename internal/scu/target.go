@@ -43,7 +43,7 @@ func (t *Target) associate(ctx context.Context, contexts []pdu.ProposedContext) 
 
 // dial requests an Association with the target.
 func (t *Target) dial(ctx context.Context, o dimse.Options) (*dimse.Association, error) {
-	o.CallingAE, o.CalledAE, o.Timeouts, o.Dial = t.CallingAE, t.CalledAE, t.Timeouts, t.Dial
+	o.CallingAE, o.CalledAE, o.Timeouts, o.Dial = t.CallingAE, t.CalledAE, t.Timeouts, t.connect
 	if o.Timeouts.ARTIM == 0 {
 		o.Timeouts.ARTIM = 5 * time.Second // a command line does not wait longer for a peer to hang up
 	}
@@ -53,6 +53,20 @@ func (t *Target) dial(ctx context.Context, o dimse.Options) (*dimse.Association,
 		t.notice("the peer did not confirm the user identity: it may not have looked at it")
 	}
 	return a, err
+}
+
+// connect opens the transport connection, within the time-out if there is one.
+func (t *Target) connect(ctx context.Context, network, address string) (net.Conn, error) {
+	dial := t.Dial
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	if t.Timeouts.Network > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, t.Timeouts.Network)
+		defer cancel()
+	}
+	return dial(ctx, network, address)
 }
 
 // reach is dial with retries.
