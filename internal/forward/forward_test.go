@@ -119,6 +119,13 @@ func (b *bench) account(name string) *forward.Status {
 	return nil
 }
 
+// ended tells whether so many entries came, and none waits.
+func (b *bench) ended(name string, n int64) bool {
+	b.t.Helper()
+	a := b.account(name)
+	return a.Entered == n && a.Waits() == 0
+}
+
 // after lets time pass, and waits until nothing moves.
 func after(d time.Duration) {
 	time.Sleep(d)
