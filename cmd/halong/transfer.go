@@ -120,6 +120,7 @@ type exportCmd struct {
 	refFlags
 	AllVersions bool   `help:"Also versions that are not served."`
 	AsReceived  bool   `help:"The very bytes that came, with the preamble and header they had, instead of a new Part 10 header."`
+	Deidentify  string `help:"De-identify for a project (key deidentify)." placeholder:"PROJECT"`
 	Quarantine  bool   `help:"What lies in quarantine, as received, instead of what is stored."`
 	Out         string `required:"" help:"Folder to write to." type:"path" placeholder:"DIR"`
 	Quiet       bool   `short:"q" help:"Print the totals alone."`
@@ -131,10 +132,19 @@ func (x *exportCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	if x.Deidentify != "" && (x.AllVersions || x.AsReceived || x.Quarantine) {
+		return usage{errors.New("--deidentify goes without --all-versions, --as-received and --quarantine")}
+	}
 	ref.AllVersions = x.AllVersions
 	d, c, err := e.openExisting(&x.dataFlags)
 	if err != nil {
 		return err
+	}
+	h := &hidden{}
+	if x.Deidentify != "" {
+		if h.deidentifier, err = app.Deidentifier(c, x.Deidentify); err != nil {
+			return errors.Join(usage{err}, d.Close())
+		}
 	}
 	b := newBar(e, "export", -1, false)
 	run := transfer.Export{
@@ -142,13 +152,17 @@ func (x *exportCmd) Run(e *env) error {
 		Done: func(name string, _ int64, err error) {
 			b.add(1)
 			if err != nil {
+				h.failed++
 				b.clear()
 				fmt.Fprintf(e.stderr, "%s: %v\n", name, err)
 			} else if !x.Quiet {
 				b.clear()
-				e.printf("%s\n", name)
+				e.printf("%s%s\n", name, h.note())
 			}
 		},
+	}
+	if h.deidentifier != nil {
+		run.Edit = h.edit
 	}
 	var n int
 	if x.Quarantine {
@@ -160,6 +174,10 @@ func (x *exportCmd) Run(e *env) error {
 	}
 	b.finish()
 	e.printf("%d exported\n", n)
+	h.total(e)
+	if h.refused > 0 && h.refused == h.failed {
+		err = incomplete{"objects that may show who the patient is were refused"}
+	}
 	if err = errors.Join(err, d.Close()); err == nil && n == 0 {
 		return incomplete{"there is nothing to export"}
 	}

@@ -31,6 +31,7 @@ type Export struct {
 	Out        string                                    // folder; made if it is not there
 	AsReceived bool                                      // the very bytes that came, else a Part 10 file with a new header
 	AE         string                                    // Source Application Entity Title of new headers
+	Edit       storage.Edit                              // what is changed of data sets on their way out, see edited; nil: nothing
 	Done       func(name string, bytes int64, err error) // one file is done; may be nil
 }
 
@@ -42,8 +43,7 @@ func (x *Export) Instances(ctx context.Context, ref storage.Ref) (int, error) {
 		if err != nil {
 			return n, err
 		}
-		name := x.name(in)
-		size, err := x.instance(ctx, in, filepath.Join(x.Out, name))
+		name, size, err := x.one(ctx, in, n+failures, !ref.AllVersions)
 		if x.Done != nil {
 			x.Done(name, size, err)
 		}
@@ -58,6 +58,36 @@ func (x *Export) Instances(ctx context.Context, ref storage.Ref) (int, error) {
 	return n, failed(failures)
 }
 
+// one writes one instance; i is how many came before, alone tells that no other version of it is exported.
+func (x *Export) one(ctx context.Context, in *storage.Instance, i int, alone bool) (name string, size int64, err error) {
+	if x.Edit != nil {
+		return x.edited(ctx, in, i)
+	}
+	from := in
+	if x.AsReceived && alone {
+		if from, err = x.received(ctx, in); err != nil {
+			return x.name(in, in), 0, err
+		}
+	}
+	name = x.name(in, from)
+	size, err = x.instance(ctx, from, filepath.Join(x.Out, name))
+	return name, size, err
+}
+
+// received gives what was received of a served instance: the version kept beside it if it was coerced.
+func (x *Export) received(ctx context.Context, in *storage.Instance) (*storage.Instance, error) {
+	ref := storage.Ref{Study: in.Study, Series: in.Series, SOP: in.SOP, Facility: in.Facility, AllVersions: true}
+	for v, err := range x.Archive.Instances(ctx, x.Scope, ref) {
+		if err != nil {
+			return nil, err
+		}
+		if v.Kept && v.Seq == in.Seq {
+			return v, nil
+		}
+	}
+	return in, nil
+}
+
 func failed(n int) error {
 	if n == 0 {
 		return nil
@@ -66,8 +96,8 @@ func failed(n int) error {
 }
 
 // name makes a file name of UIDs, or of the digest where they are not valid: studies and
-// series without a folder of their own may hold the same SOP Instance UID.
-func (x *Export) name(in *storage.Instance) string {
+// series without a folder of their own may hold the same SOP Instance UID. The bytes are those of from.
+func (x *Export) name(in, from *storage.Instance) string {
 	digest := in.Digest.String()[len("sha256:"):]
 	sop := string(in.SOP)
 	if !in.SOP.Valid() || !in.Series.Valid() || !in.Study.Valid() {
@@ -77,7 +107,7 @@ func (x *Export) name(in *storage.Instance) string {
 		sop += fmt.Sprintf(".v%d-%s", in.Version, digest[:16])
 	}
 	extension := ".dcm"
-	if x.AsReceived && in.Envelope.Length == 0 {
+	if x.AsReceived && from.Envelope.Length == 0 {
 		extension = ".dataset" // nothing was around it when it came
 	}
 	study, series := "study", "series"

@@ -235,7 +235,7 @@ func TestWriteIsWholeOrNot(t *testing.T) {
 func TestNames(t *testing.T) {
 	in := storage.Instance{Identity: storage.Identity{Facility: "../up", Study: "../../etc", Series: "1.2", SOP: "/passwd"}, Served: true}
 	x := Export{}
-	name := x.name(&in)
+	name := x.name(&in, &in)
 	if !filepath.IsLocal(name) || filepath.Dir(filepath.Dir(name)) != filepath.Join("facility", "study") {
 		t.Error(name)
 	}
@@ -252,7 +252,8 @@ func TestNamesDiffer(t *testing.T) {
 		{Study: "1.1", Series: "1.01", SOP: "1.3"},
 	} {
 		id.Facility = "BV1"
-		name := x.name(&storage.Instance{Identity: id, Digest: halong.Digest{byte(i)}, Served: true})
+		in := &storage.Instance{Identity: id, Digest: halong.Digest{byte(i)}, Served: true}
+		name := x.name(in, in)
 		if seen[name] {
 			t.Errorf("%s twice", name)
 		}
