@@ -48,6 +48,7 @@ type cli struct {
 	Commit      commitCmd      `cmd:"" help:"Storage Commitment: ask an Application Entity whether objects are safe with it."`
 	Forward     forwardCmd     `cmd:"" help:"What a running gateway sends on to others."`
 	Conformance conformanceCmd `cmd:"" help:"Print the DICOM conformance statement of a configuration."`
+	Coerce      coerceCmd      `cmd:"" help:"Try rules that change attributes."`
 	Token       tokenCmd       `cmd:"" help:"Make a bearer token and print what the configuration needs."`
 	Passcode    passcodeCmd    `cmd:"" help:"Make a passcode for a DICOM user and print what the configuration needs."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`

@@ -75,6 +75,9 @@ func (r *run) clean(s *dataset.Set, e *dataset.Element) {
 	case dicom.UI:
 		set(e, r.uids(s.Strings(e.Tag))...)
 	default:
+		if e.Tag == tag.TimezoneOffsetFromUTC {
+			return // it goes with times of day, which stay
+		}
 		if e.VR.IsBulk() {
 			*e = dataset.Element{Tag: e.Tag, VR: e.VR, Value: []byte{}}
 			return
