@@ -25,6 +25,7 @@ type request struct {
 	facility halong.Facility // the one of the path, if any
 	base     string          // URL of the service for this caller, without trailing slash
 	query    []param
+	given    map[string]string // what path parameters are called, where query parameters say it
 	seen     *Observation
 }
 
@@ -84,8 +85,11 @@ func (q *request) prepare() (err error) {
 	return nil
 }
 
-// param gives a path parameter, unescaped.
+// param gives a path parameter, unescaped, or what stands for it.
 func (q *request) param(name string) string {
+	if v, ok := q.given[name]; ok {
+		return v
+	}
 	v := q.Param(name)
 	if strings.IndexByte(v, '%') >= 0 {
 		if u, err := url.PathUnescape(v); err == nil {

@@ -11,10 +11,15 @@ import (
 // /facilities/{facility}, for one. Preflight requests (OPTIONS) carry no
 // credentials: a middleware in front that asks for them must let OPTIONS pass.
 func Register(g *echo.Group, cfg Config) {
-	s := &service{Config: cfg.withDefaults(), pages: &pageCache{}, buffers: &buffers{}}
-	s.documents = &documents{limit: s.Documents}
+	s := newService(cfg)
 	s.routes(g)
 	s.routes(g.Group("/facilities/:facility"))
+}
+
+func newService(cfg Config) *service {
+	s := &service{Config: cfg.withDefaults(), pages: &pageCache{}, buffers: &buffers{}}
+	s.documents = &documents{limit: s.Documents}
+	return s
 }
 
 // service is what all handlers share.
@@ -44,6 +49,7 @@ func (s *service) routes(g *echo.Group) {
 			}
 		}
 	}
+	s.uriRoutes(g)
 	g.POST("/studies", s.handle("store", store))
 	g.POST(studyPath, s.handle("store", store))
 

@@ -108,7 +108,7 @@ func parseQuery(raw string) ([]param, error) {
 		}
 		name, value, _ := strings.Cut(one, "=")
 		unescape := url.QueryUnescape
-		if strings.EqualFold(name, "accept") {
+		if strings.EqualFold(name, "accept") || strings.EqualFold(name, "contentType") {
 			unescape = url.PathUnescape
 		}
 		n, err1 := url.QueryUnescape(name)

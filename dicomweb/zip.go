@@ -100,4 +100,3 @@ func digits(n int) string {
 	}
 	return s
 }
-

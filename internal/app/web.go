@@ -27,7 +27,7 @@ func (a *App) addHTTP() error {
 		TLSConfig:         t,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
+		MaxHeaderBytes:    384 << 10, // a query by 5,000 UIDs
 		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}
 	scheme := "http"
@@ -64,14 +64,16 @@ func (a *App) routes() *echo.Echo {
 	g.Match(read, "/healthz", a.healthy)
 	g.Match(read, "/readyz", a.readiness)
 	g.Match(read, "/metrics", echo.WrapHandler(a.metrics.handler()), a.gate.middleware)
-	dicomweb.Register(g.Group("/dicom-web", a.gate.middleware), dicomweb.Config{
+	web := dicomweb.Config{
 		Archive: dicomweb.FromStorage(archive{a.data.Archive, a.metrics}),
 		Scope:   scope,
 		Peer:    func(c echo.Context) string { return principal(c).Name },
 		Base:    a.base("/dicom-web"),
 		Fuzzy:   true,
 		Observe: a.observeWeb,
-	})
+	}
+	dicomweb.Register(g.Group("/dicom-web", a.gate.middleware), web)
+	dicomweb.RegisterURI(g.Group("/wado", a.gate.middleware), web)
 	intake.RegisterAPI(g.Group("/api", a.gate.middleware), intake.APIConfig{Results: a.data.Index, Blobs: a.data.Store, Scope: scope})
 	a.registerForward(g.Group("/api/forward", a.gate.middleware))
 	return e
