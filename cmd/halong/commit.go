@@ -143,7 +143,7 @@ func listed(name string) (list []commitment.Reference, err error) {
 		if len(words) == 0 || strings.HasPrefix(words[0], "#") {
 			continue
 		}
-		if len(words) != 2 || !dicom.UID(words[0]).Valid() || !dicom.UID(words[1]).Valid() {
+		if len(words) != 2 || len(words[0]) > 64 || len(words[1]) > 64 || !dicom.UID(words[0]).Valid() { // SOP Instance UIDs are not all valid
 			return nil, usage{fmt.Errorf("%s:%d: want a SOP Class UID and a SOP Instance UID", name, n)}
 		}
 		list = append(list, commitment.Reference{SOPClass: dicom.UID(words[0]), SOPInstance: dicom.UID(words[1])})
