@@ -108,6 +108,18 @@ func TestSCURetry(t *testing.T) {
 	same(t, "sent", sums(t, list(t, in)), sums(t, list(t, dir)))
 }
 
+// TestSCUAsync: halong send with several requests under way: every Data Set arrives, as it was in its file, and each file has its result.
+func TestSCUAsync(t *testing.T) {
+	g := serve(t, onLoopback(t.TempDir()))
+	dir, _ := sampleFiles(t, 20)
+	files := append(list(t, dir), realFiles(t)...)
+	out := run(t, append([]string{"send", g.DICOM, "--async", "8", "--json"}, files...)...)
+	if n := strings.Count(out, `"status":"0000"`); n != len(files) {
+		t.Errorf("%d of %d files have status 0000\n%s", n, len(files), out)
+	}
+	same(t, "kept", kept(t, g, files), sums(t, files))
+}
+
 // corpusFiles gives the corpus's files that are objects, one for each SOP Instance.
 func corpusFiles(t *testing.T) (names []string) {
 	t.Helper()

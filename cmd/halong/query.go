@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -197,6 +198,10 @@ func outcome(e *env, r scu.Retrieved, err error, asJSON bool) error {
 			FailedInstances            []dicom.UID `json:",omitempty"`
 		}{r.Status.String(), r.Completed, r.Failed, r.Warning, r.Instances}
 		return errors.Join(e.line(line), err)
+	}
+	if errors.Is(err, context.Canceled) { // what was not fetched did not fail
+		e.printf("%d completed, %d with a warning, %d not retrieved\n", r.Completed, r.Warning, r.Failed+r.Remaining)
+		return err
 	}
 	for _, u := range r.Instances {
 		e.printf("%s: failed\n", printable(string(u)))
