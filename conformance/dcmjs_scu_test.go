@@ -25,7 +25,7 @@ func TestDcmjsAsSCU(t *testing.T) {
 	study := string(objects[0].Study)
 
 	t.Run("C-ECHO", func(t *testing.T) {
-		interop(t, peerDcmjs, "C-ECHO", asSCP, "")
+		interop(t, peerDcmjs, "C-ECHO", asSCP, "its Client")
 		if s := dcmjsSCU(t, g.DICOM, nil, jsonObject{"op": "echo"}); s.final(0) != 0 {
 			t.Errorf("%+v", s)
 		}
@@ -60,7 +60,7 @@ func TestDcmjsAsSCU(t *testing.T) {
 		}
 	})
 	t.Run("C-FIND", func(t *testing.T) {
-		interop(t, peerDcmjs, "C-FIND", asSCP, "study, series and image level, Vietnamese name; C-CANCEL")
+		interop(t, peerDcmjs, "C-FIND", asSCP, "study, series and image level, Vietnamese name")
 		s := dcmjsSCU(
 			t, g.DICOM, nil,
 			jsonObject{"op": "find", "level": "study", "keys": jsonObject{"SpecificCharacterSet": "ISO_IR 192", "PatientName": "NGUYỄN*", "StudyInstanceUID": study, "PatientID": ""}},

@@ -44,7 +44,6 @@ for (const r of job.requests) {
     }
     if (response.hasDataset()) {
       told.answers.push(response.getDataset().getElements());
-      if (r.cancelAfter && told.answers.length === r.cancelAfter) client.cancel(request);
     }
   });
   client.addRequest(request);
