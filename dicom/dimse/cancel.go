@@ -42,7 +42,8 @@ func (rq *Request) cancelledBy(body []byte) bool {
 }
 
 // Cancel asks the peer to stop answering a request that was made with Call; it may be called from Call's
-// function for pending responses, which goes on to be given what is still under way.
+// function for pending responses, which goes on to be given what is still under way, and, once the request's
+// Data Set began to be read, by another goroutine until Call returns.
 func (a *Association) Cancel(pc uint8, request *Command) error {
 	_, err := a.send(pc, &Command{Field: CCancelRQ, RespondedTo: request.MessageID}, nil)
 	return err

@@ -5,6 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
 
 	"github.com/halong-gateway/halong/dicom"
 	"github.com/halong-gateway/halong/dicom/dimse"
@@ -19,8 +22,7 @@ type asker struct {
 	pc     uint8
 	syntax *dicom.TransferSyntax
 
-	running   *dimse.Command // that may be cancelled
-	cancelled bool
+	cancelled atomic.Bool // the request under way
 }
 
 // ask makes an Association for a SOP Class, beside what o says. Close it.
@@ -65,18 +67,23 @@ func (t *Target) granted(a *dimse.Association, class dicom.UID, asked []byte) {
 }
 
 // call makes a request and waits for its end. Pending responses are given to the function. When the caller's context ends, the
-// request is cancelled at the peer's next sign (PS3.7 9.3.2.3), which may take the grace; the error is the context's then.
+// request is cancelled (PS3.7 9.3.2.3) and the peer has the grace to say so; the error is the context's then.
 func (x *asker) call(rq *dimse.Command, identifier []byte, pending func(*dimse.Response) error) (*dimse.Response, error) {
 	longer, done := outlive(x.ctx)
 	defer done()
-	x.running, x.cancelled = rq, false
-	defer func() { x.running = nil }()
-	resp, err := x.a.Call(longer, x.pc, rq, bytes.NewReader(identifier), func(r *dimse.Response) error {
-		if err := x.heed(); err != nil || x.cancelled {
-			return err
+	x.cancelled.Store(false)
+	body := &announced{r: bytes.NewReader(identifier), begun: make(chan struct{})}
+	over := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() { x.cancelWith(rq, body.begun, over) })
+	resp, err := x.a.Call(longer, x.pc, rq, body, func(r *dimse.Response) error {
+		if x.ctx.Err() != nil {
+			return nil
 		}
 		return pending(r)
 	})
+	close(over)
+	wg.Wait()
 	if err != nil && x.ctx.Err() != nil {
 		err = errors.Join(x.ctx.Err(), err)
 	}
@@ -86,21 +93,42 @@ func (x *asker) call(rq *dimse.Command, identifier []byte, pending func(*dimse.R
 	return resp, err
 }
 
-// heed cancels the request if the caller wants no more.
-func (x *asker) heed() error {
-	if x.ctx.Err() == nil {
-		return nil
-	}
-	return x.cancel()
+// announced is a Data Set to be sent that tells when that has begun: the request has its Message ID then.
+type announced struct {
+	r     io.Reader
+	begun chan struct{}
+	said  bool
 }
 
-// cancel sends a C-CANCEL, once.
-func (x *asker) cancel() error {
-	if x.cancelled || x.running == nil {
+// Read implements io.Reader.
+func (a *announced) Read(p []byte) (int, error) {
+	if !a.said {
+		a.said = true
+		close(a.begun)
+	}
+	return a.r.Read(p)
+}
+
+// cancelWith cancels a request that has begun when the caller's context ends before it is over.
+func (x *asker) cancelWith(rq *dimse.Command, begun, over <-chan struct{}) {
+	select {
+	case <-x.ctx.Done():
+	case <-over:
+		return
+	}
+	select {
+	case <-begun:
+		_ = x.cancel(rq) // when the Association is gone Call says so
+	case <-over:
+	}
+}
+
+// cancel sends a C-CANCEL for the request under way, once.
+func (x *asker) cancel(rq *dimse.Command) error {
+	if x.cancelled.Swap(true) {
 		return nil
 	}
-	x.cancelled = true
-	return x.a.Cancel(x.pc, x.running)
+	return x.a.Cancel(x.pc, rq)
 }
 
 // close ends the Association: in order, unless err says that it is broken. It gives what is to be told.

@@ -64,7 +64,6 @@ func (g *getter) get(ctx context.Context, r round) error {
 	if err != nil {
 		return err
 	}
-	g.in.after = x.heed
 	rq := &dimse.Command{Field: dimse.CGetRQ, AffectedSOPClass: x.class}
 	resp, err := x.call(rq, g.query.encode(x.syntax), tell(g.progress))
 	err = x.close(err)

@@ -260,3 +260,31 @@ func TestN17Interrupted(t *testing.T) {
 		})
 	}
 }
+
+// TestN17SilentPeer: a peer that has said nothing yet gets the C-CANCEL as well.
+func TestN17SilentPeer(t *testing.T) {
+	asked := make(chan struct{})
+	m := &dimse.Mux{}
+	m.Handle(studyRoot+"2", dimse.Offer{Accepts: func(dicom.UID) bool { return true }, Service: serviceOf(func(ctx context.Context, rq *dimse.Request) dimse.Response {
+		if _, _, err := identifier(rq); err != nil {
+			t.Error(err)
+		}
+		defer rq.Watch()()
+		close(asked)
+		<-ctx.Done()
+		if !errors.Is(context.Cause(ctx), dimse.ErrCancelled) {
+			t.Error(context.Cause(ctx))
+		}
+		return dimse.Answer(dimse.Cancelled)
+	})})
+	ended := &ends{all: make(chan error, 1)}
+	addr := serve(t, &dimse.Server{Mux: m, Observe: ended})
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-asked; cancel() }()
+	if _, err := Move(ctx, Target{Address: addr}, ofStudy("1"), "TO", nil); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if err := <-ended.all; err != nil {
+		t.Errorf("the association was not released: %v", err)
+	}
+}

@@ -113,7 +113,7 @@ func (x *asker) find(q *Query, each func(*dataset.Set) error) (n int, err error)
 			return err
 		}
 		if n == q.Limit {
-			return x.cancel()
+			return x.cancel(rq)
 		}
 		return nil
 	})

@@ -16,8 +16,7 @@ import (
 type receiver struct {
 	dir     string
 	got     map[dicom.UID]bool
-	after   func() error // is called when one has come
-	failure error        // the first of this side
+	failure error // the first of this side
 }
 
 // Serve implements dimse.Service.
@@ -33,9 +32,6 @@ func (r *receiver) Serve(_ context.Context, rq *dimse.Request) dimse.Response {
 		return dimse.Answer(dimse.OutOfResources)
 	}
 	r.got[c.AffectedSOPInstance] = true
-	if err := r.after(); err != nil {
-		return dimse.Answer(dimse.ProcessingFailure) // the Association is gone
-	}
 	return dimse.Answer(dimse.Success)
 }
 
