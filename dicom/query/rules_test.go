@@ -161,3 +161,39 @@ func TestFuzzyInside(t *testing.T) {
 		t.Error("fuzzily inside an item")
 	}
 }
+
+// FuzzShift: moving there and back gives the moment again, whatever the values were; what cannot be understood stays.
+func FuzzShift(f *testing.F) {
+	f.Add("20200101", "233015.25", "20200101233015.25", 90)
+	f.Add("99991231", "2359", "99991231235960", 840)
+	f.Add("0000.01.01", "00:00:00", "0000", -720)
+	f.Fuzz(func(t *testing.T, date, clock, moment string, minutes int) {
+		by := time.Duration(minutes%(26*60)) * time.Minute
+		d, c := query.Shift(date, clock, by)
+		query.ShiftDateTime(moment, by)
+		_, okDate := query.NormalizeDate(date)
+		_, okTime := query.NormalizeTime(clock)
+		if !okTime && (d != date || c != clock) {
+			t.Errorf("%q %q became %q %q", date, clock, d, c)
+		}
+		if _, ok := query.NormalizeTime(c); ok != okTime {
+			t.Errorf("%q became the time %q", clock, c)
+		}
+		if _, ok := query.NormalizeDate(d); ok != okDate {
+			t.Errorf("%q became the date %q", date, d)
+		}
+		var s dataset.Set
+		text(&s, tag.StudyDate, dicom.DA, date)
+		text(&s, tag.StudyTime, dicom.TM, clock)
+		text(&s, tag.AcquisitionDateTime, dicom.DT, moment)
+		text(&s, tag.TimezoneOffsetFromUTC, dicom.SH, "+0700")
+		query.Shifted(&s, by)
+		for _, vr := range []dicom.VR{dicom.DA, dicom.TM, dicom.DT} {
+			for _, raw := range []string{date, clock, moment} {
+				if k, err := query.Parse([]dicom.Tag{tag.StudyDate}, vr, raw); err == nil {
+					query.Rules{Zone: "-0930", Separate: true}.MatchAll([]query.Key{k}, &s)
+				}
+			}
+		}
+	})
+}

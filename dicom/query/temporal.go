@@ -218,9 +218,12 @@ func shift(v string, by time.Duration) string {
 	}
 	t, err := time.Parse(layout, v)
 	if err != nil {
-		return v // year 0000, which has no neighbour
+		return v
 	}
-	return t.Add(by).Format(layout)
+	if moved := t.Add(by).Format(layout); len(moved) == len(layout) {
+		return moved
+	}
+	return v // the years 0000 and 9999 have no neighbour
 }
 
 func lastDay(year, month int) int {

@@ -115,8 +115,12 @@ func (f *find) fields(ctx context.Context, in *storage.Instance) (_ *dataset.Set
 	}
 }
 
-// take adds the element that begins with a token, unless it is too long.
+// take adds the element that begins with a token, unless it is too long. One that was sent as UN gets the VR that the
+// dictionary has for it (PS3.5 6.2.2 note 2).
 func take(r *dataset.Reader, t dataset.Token, s *dataset.Set) error {
+	if vr := dicom.VROf(t.Tag); t.Kind == dataset.DataElement && t.VR == dicom.UN && vr != dicom.SQ && !vr.IsBulk() {
+		t.VR = vr
+	}
 	switch {
 	case t.Kind == dataset.SequenceStart:
 		e, err := r.ReadSequence(t)
