@@ -228,8 +228,8 @@ func TestGetFolderGone(t *testing.T) {
 	}
 }
 
-// TestN17Interrupted: when the caller ends, C-FIND and C-GET are cancelled with C-CANCEL and the Association is released.
-func TestN17Interrupted(t *testing.T) {
+// TestN14Interrupted: when the caller ends, C-FIND and C-GET are cancelled with C-CANCEL and the Association is released.
+func TestN14Interrupted(t *testing.T) {
 	for _, what := range []string{"find", "get"} {
 		t.Run(what, func(t *testing.T) {
 			x := &archive{objects: manyClasses(1), endless: true}
@@ -261,8 +261,8 @@ func TestN17Interrupted(t *testing.T) {
 	}
 }
 
-// TestN17SilentPeer: a peer that has said nothing yet gets the C-CANCEL as well.
-func TestN17SilentPeer(t *testing.T) {
+// TestN14SilentPeer: a peer that has said nothing yet gets the C-CANCEL as well.
+func TestN14SilentPeer(t *testing.T) {
 	asked := make(chan struct{})
 	m := &dimse.Mux{}
 	m.Handle(studyRoot+"2", dimse.Offer{Accepts: func(dicom.UID) bool { return true }, Service: serviceOf(func(ctx context.Context, rq *dimse.Request) dimse.Response {
