@@ -90,7 +90,8 @@ func (f *found) sweep(s *dataset.Set) {
 		switch {
 		case e.VR.IsText():
 			set(e, f.without(string(bytes.TrimRight(e.Value, " \x00"))))
-		case e.VR == dicom.CS, e.VR == dicom.AE, e.VR == dicom.UR, e.VR == dicom.UN:
+		case e.VR == dicom.CS, e.VR == dicom.AE, e.VR == dicom.UR, e.VR == dicom.UN,
+			e.VR == dicom.IS && slices.Contains(f.ids, strings.Trim(string(e.Value), " \x00")): // a number that is the Patient ID
 			*e = dataset.Element{Tag: e.Tag, VR: e.VR, Value: []byte{}}
 		}
 	}
