@@ -32,6 +32,14 @@ func TestDcmjsAsSCP(t *testing.T) {
 			t.Errorf("-want +got:\n%s", d)
 		}
 	})
+	t.Run("user identity", func(t *testing.T) {
+		interop(t, peerDcmjs, "User Identity Negotiation", asSCU, "halong echo: user name and passcode")
+		run(t, append([]string{"echo", "--user", "radiologist", "--passcode", "open sesame"}, to...)...)
+		b, err := os.ReadFile(filepath.Join(folder, "association.json"))
+		if err != nil || !strings.Contains(string(b), `"identity":["radiologist","open sesame"]`) {
+			t.Errorf("%v, %s", err, b)
+		}
+	})
 	t.Run("C-STORE", func(t *testing.T) {
 		interop(t, peerDcmjs, "C-STORE", asSCU, "halong send; every Data Set as it was in its file, in its own Transfer Syntax")
 		files := append(list(t, dir), realFiles(t)...)

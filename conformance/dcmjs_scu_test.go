@@ -104,12 +104,15 @@ func TestDcmjsAsSCU(t *testing.T) {
 		same(t, "moved", got, storedDigests(t, g, study))
 	})
 	t.Run("asynchronous operations", func(t *testing.T) {
-		interop(t, peerDcmjs, "Asynchronous Operations Window", asSCP, "asks for 8 invoked; 20 C-ECHO at once")
-		echoes := slices.Repeat([]jsonObject{{"op": "echo"}}, 20)
-		s := dcmjsSCU(t, g.DICOM, jsonObject{"asyncOps": jsonObject{"maxAsyncOpsInvoked": 8, "maxAsyncOpsPerformed": 1}}, echoes...)
-		for i := range echoes {
+		interop(t, peerDcmjs, "Asynchronous Operations Window", asSCP, "asks for 8 invoked; 20 C-ECHO, and the C-STORE of every object again")
+		requests := slices.Repeat([]jsonObject{{"op": "echo"}}, 20)
+		for _, f := range files {
+			requests = append(requests, jsonObject{"op": "store", "file": f})
+		}
+		s := dcmjsSCU(t, g.DICOM, jsonObject{"asyncOps": jsonObject{"maxAsyncOpsInvoked": 8, "maxAsyncOpsPerformed": 1}}, requests...)
+		for i := range requests {
 			if s.final(i) != 0 {
-				t.Errorf("echo %d: %X", i, s.final(i))
+				t.Errorf("request %d: %X", i, s.final(i))
 			}
 		}
 		if s.Accepted == nil || s.Accepted.AsyncInvoked < 1 || s.Accepted.AsyncInvoked > 8 {
