@@ -68,7 +68,8 @@ func counts(t *testing.T, rt *rapid.T) {
 		}
 		return b.f.Reported(ctx, &commitment.Report{Transaction: rq.Transaction, Committed: rq.References})
 	}}
-	b = newBench(t,
+	b = newBench(
+		t,
 		forward.Destination{Name: "a", Transport: script, MaxAge: time.Minute, Retry: forward.Backoff{First: time.Second, Most: 10 * time.Second}},
 		forward.Destination{
 			Name: "b", Transport: asking, Commit: true, CommitTimeout: 20 * time.Second,

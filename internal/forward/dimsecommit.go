@@ -12,7 +12,7 @@ import (
 
 // hearTime is how long an Association on which storage commitment was asked for is kept open for the report. It may come later, on
 // one that the peer opens.
-const hearTime = 15 * time.Second
+const hearTime = 10 * time.Second
 
 // commit implements committer.
 func (d *DIMSE) commit(ctx context.Context, rq commitment.Request, inbox dimse.Service, reported <-chan struct{}) error {

@@ -3,13 +3,12 @@ package forward
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
-
-	"github.com/halong-gateway/halong"
 )
 
-// batchSize is how many entries are leased at once for one sender.
+// batchSize is how many entries are leased at once, for all senders of a destination.
 const batchSize = 64
 
 // leaseTime is how long a sender may have an entry: longer than anything takes. A process that ends leaves its leases to
@@ -54,7 +53,7 @@ func (l *lane) run(ctx context.Context) {
 	recorded := make(chan struct{})
 	go func() {
 		defer close(recorded)
-		l.record()
+		l.record(ctx)
 	}()
 	var senders, asker sync.WaitGroup
 	if l.Commit {
@@ -125,11 +124,19 @@ func (l *lane) lease(ctx context.Context) {
 		case len(batch) == 0:
 			l.waitForDue(ctx)
 		default:
-			select {
-			case l.ready <- batch:
-			case <-ctx.Done():
-				l.giveBack(batch)
-			}
+			l.hand(ctx, batch)
+		}
+	}
+}
+
+// hand gives every sender its share.
+func (l *lane) hand(ctx context.Context, batch []Entry) {
+	share := (len(batch) + l.Concurrency - 1) / l.Concurrency
+	for part := range slices.Chunk(batch, share) {
+		select {
+		case l.ready <- part:
+		case <-ctx.Done():
+			l.giveBack(part)
 		}
 	}
 }
@@ -179,10 +186,25 @@ func (l *lane) send(ctx context.Context, c carrier, batch []Entry) {
 		tell:    l.tell,
 	}
 	err := c.send(ctx, j)
-	j.finish()
-	if err != nil && ctx.Err() == nil {
+	if ctx.Err() != nil {
+		err = nil // that is why
+	}
+	for i := range batch { // those that nothing was begun with
+		if err != nil && l.tooOld(&batch[i]) {
+			j.end(i, l.givenUp(reasonOf(err)))
+		}
+		j.end(i, outcome{state: Waiting, untried: true})
+	}
+	if err != nil {
 		l.down(ctx, err)
 	}
+}
+
+// tooOld tells whether an entry was tried for long enough.
+func (l *lane) tooOld(e *Entry) bool { return l.f.now().Sub(l.since(e.Queued)) >= l.MaxAge }
+
+func (l *lane) givenUp(reason string) outcome {
+	return dead("given up after %v: %s", l.MaxAge, reason)
 }
 
 // tell takes what came of an entry.
@@ -212,13 +234,12 @@ func (l *lane) tell(e *Entry, o outcome) {
 
 // again says when an entry that failed is tried again, unless that was tried for too long.
 func (l *lane) again(e *Entry, r Result) Result {
-	now := l.f.now()
-	if now.Sub(l.since(e.Queued)) >= l.MaxAge {
-		r.State, r.Reason = Dead, "given up after "+l.MaxAge.String()+": "+r.Reason
+	if l.tooOld(e) {
+		r.State, r.Reason = Dead, l.givenUp(r.Reason).reason
 		l.f.Log.Warn("forwarding: not sent", "destination", l.Name, "sop", e.SOP.Loggable(), "state", r.State.String(), "reason", r.Reason)
 		return r
 	}
-	r.State, r.Due = Waiting, now.Add(l.Retry.after(e.Attempts, l.f.Random))
+	r.State, r.Due = Waiting, l.f.now().Add(l.Retry.after(e.Attempts, l.f.Random))
 	return r
 }
 
@@ -266,7 +287,7 @@ func (l *lane) down(ctx context.Context, err error) {
 	if l.since(time.Time{}).After(limit) {
 		return
 	}
-	n, err := l.f.Ledger.ExpireDeliveries(ctx, l.Name, limit, now, "given up after "+l.MaxAge.String()+": "+reason)
+	n, err := l.f.Ledger.ExpireDeliveries(ctx, l.Name, limit, now, l.givenUp(reason).reason)
 	if err != nil {
 		l.log(ctx, "forwarding: old entries could not be given up", err)
 	} else if n > 0 {
@@ -275,31 +296,28 @@ func (l *lane) down(ctx context.Context, err error) {
 }
 
 // record writes results down, all that are there together, until the channel is closed.
-func (l *lane) record() {
+func (l *lane) record(ctx context.Context) {
 	for r := range l.results {
 		list := []Result{r}
 		for len(l.results) > 0 && len(list) < cap(l.results) {
 			list = append(list, <-l.results)
 		}
-		l.write(list)
+		l.write(ctx, list)
 	}
 }
 
-// writeTries is how often writing results down is tried. What fails then is sent again after the next start.
-const writeTries = 30
-
-func (l *lane) write(list []Result) {
-	ctx := context.Background() // what was sent is written down also when the process ends
-	for try := range writeTries {
-		err := l.f.Ledger.EndDeliveries(ctx, l.f.now(), list)
+// write writes results down, also when ctx has ended. It tries for as long as ctx has not: what is not written down is sent again
+// after the next start.
+func (l *lane) write(ctx context.Context, list []Result) {
+	for {
+		err := l.f.Ledger.EndDeliveries(context.WithoutCancel(ctx), l.f.now(), list)
 		if err == nil {
 			break
 		}
-		l.log(ctx, "forwarding: results could not be written down", err)
-		if try+1 == writeTries || halong.KindOf(err) == halong.Internal {
+		l.f.Log.Error("forwarding: results could not be written down", "destination", l.Name, "error", err)
+		if sleep(ctx, failurePause) != nil {
 			return
 		}
-		_ = sleep(ctx, failurePause) // never ends early
 	}
 	for i := range list {
 		if list[i].State == Waiting {

@@ -74,10 +74,3 @@ func (j *job) end(i int, o outcome) {
 		j.tell(&j.entries[i], o)
 	}
 }
-
-// finish gives back the entries nothing was begun with.
-func (j *job) finish() {
-	for i := range j.entries {
-		j.end(i, outcome{state: Waiting, untried: true})
-	}
-}

@@ -83,7 +83,7 @@ func (db *DB) OpenForwarding(ctx context.Context, names []string, now time.Time,
 		if err := tx.openDestinations(names, last); err != nil {
 			return err
 		}
-		_, err := tx.Exec(`UPDATE delivery SET state = ?, due = ?, changed = ? WHERE state = ?`,
+		_, err := tx.Exec(`UPDATE delivery INDEXED BY delivery_due SET state = ?, due = ?, changed = ? WHERE state < 3 AND state = ?`,
 			int(forward.Waiting), now.UnixMicro(), now.UnixMicro(), int(forward.Sending))
 		return err
 	})
