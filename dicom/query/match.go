@@ -26,13 +26,16 @@ func MatchAll(keys []Key, s *dataset.Set) bool { return Rules{}.MatchAll(keys, s
 // all tells whether a data set, or an item of it, matches the keys.
 func (m *matcher) all(keys []Key, s *dataset.Set) bool {
 	var here []Key
-	inside := map[dicom.Tag][]Key{}
+	var inside map[dicom.Tag][]Key
 	for _, k := range keys {
 		switch {
 		case len(k.Path) == 0 || k.universal():
 		case len(k.Path) == 1:
 			here = append(here, k)
 		default:
+			if inside == nil {
+				inside = map[dicom.Tag][]Key{}
+			}
 			in := k
 			in.Path = k.Path[1:]
 			inside[k.Path[0]] = append(inside[k.Path[0]], in)

@@ -11,7 +11,7 @@ import (
 
 // poolIdle is how long an Association with a move destination is kept for the next C-MOVE. It is short, because many Storage SCPs serve
 // one Association at a time: as long as it is kept, nobody else gets through to them.
-const poolIdle = 2 * time.Second
+const poolIdle = time.Second
 
 // pool keeps Associations with move destinations between C-MOVEs that follow one another, as those of a workstation that fetches
 // series by series do. Each is used by one C-MOVE at a time.
