@@ -245,19 +245,28 @@ func (a *Archive) fileReceived(tx halong.Tx, n *NewInstance, served *arrival) er
 	return err
 }
 
-// wasCoerced tells whether another data set is served in the place of the version with the digest.
-func (a *Archive) wasCoerced(ctx context.Context, id Identity, digest halong.Digest) (bool, error) {
+// inPlaceOf gives the digest of what is served in the place of the version with a digest, if that was
+// coerced; else the same.
+func (a *Archive) inPlaceOf(ctx context.Context, id Identity, digest halong.Digest) (halong.Digest, bool, error) {
 	if a.coercion == nil {
-		return false, nil
+		return digest, false, nil
 	}
+	var all []*Instance
+	var seq uint64
 	ref := Ref{Study: id.Study, Series: id.Series, SOP: id.SOP, Facility: id.Facility, AllVersions: true}
 	for in, err := range a.index.Instances(ctx, halong.Everything(), ref) {
 		if err != nil {
-			return false, err
+			return digest, false, err
 		}
-		if in.Digest == digest {
-			return in.Kept, nil
+		if in.Digest == digest && in.Kept {
+			seq = in.Seq
+		}
+		all = append(all, in)
+	}
+	for _, in := range all {
+		if in.Seq == seq && !in.Kept {
+			return in.Digest, true, nil
 		}
 	}
-	return false, nil
+	return digest, false, nil
 }

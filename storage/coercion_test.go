@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -101,8 +102,8 @@ func TestCoercion(t *testing.T) {
 			}
 			checkCoerced(t, a, all[0], all[1])
 			for range 2 {
-				if r := receive(t, a, file); r.Outcome != storage.Duplicate || !r.Coerced {
-					t.Errorf("again: %+v", r)
+				if again := receive(t, a, file); again.Outcome != storage.Duplicate || !again.Coerced || again.Digest != r.Digest {
+					t.Errorf("again: %+v", again)
 				}
 			}
 			if n := len(versions(t, a)); n != 2 {
@@ -326,5 +327,61 @@ func TestCoercionOfLargeHead(t *testing.T) {
 	rows, err := index.Unreferenced(t.Context(), time.Now().Add(time.Hour), 10)
 	if err != nil || len(rows) != 2 {
 		t.Errorf("%d blobs are left without references, %v", len(rows), err)
+	}
+}
+
+// The same object from many senders at once is stored once, and each is told the same.
+func TestCoercionAtOnce(t *testing.T) {
+	a, _ := newArchive(t, coercing(renumber))
+	file := image(dicom.ExplicitVRLittleEndian, 40<<10)
+	receipts := make(chan storage.Receipt)
+	const senders = 8
+	for range senders {
+		go func() {
+			r, err := a.Store(t.Context(), storage.Inbound{Facility: "A", Part10: true, Body: bytes.NewReader(file)})
+			if err != nil {
+				t.Error(err)
+			}
+			receipts <- r
+		}()
+	}
+	outcomes := map[storage.Outcome]int{}
+	digests := map[halong.Digest]bool{}
+	for range senders {
+		r := <-receipts
+		outcomes[r.Outcome]++
+		digests[r.Digest] = true
+		if !r.Coerced {
+			t.Errorf("%+v", r)
+		}
+	}
+	if outcomes[storage.Stored] != 1 || outcomes[storage.Duplicate] != senders-1 || len(digests) != 1 || len(versions(t, a)) != 2 {
+		t.Error(outcomes, len(digests), len(versions(t, a)))
+	}
+}
+
+// What is changed on its way out streams: memory does not grow with the pixels.
+func TestEditedMemory(t *testing.T) {
+	const size = 32 << 20
+	for _, to := range []dicom.UID{dicom.ExplicitVRLittleEndian, dicom.ExplicitVRBigEndian} {
+		a, _ := newArchive(t, nil)
+		o, err := a.Open(t.Context(), stored(t, a, image(dicom.ExplicitVRLittleEndian, size)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		r, err := o.Edited(nil, syntax(to))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := io.Copy(io.Discard, r)
+		runtime.ReadMemStats(&after)
+		if err := errors.Join(err, r.Close(), o.Close()); err != nil || n < size {
+			t.Fatal(n, err)
+		}
+		if used := after.TotalAlloc - before.TotalAlloc; used > size/8 {
+			t.Errorf("%s: %d bytes of memory for %d bytes", to, used, n)
+		}
 	}
 }

@@ -23,8 +23,8 @@ func (a *Archive) commit(ctx context.Context, arr *arrival) (Receipt, error) {
 	rcpt := Receipt{Identity: arr.identity, SOPClass: arr.rec.Manifest.SOPClass, Digest: digest, Warning: arr.rec.Reason}
 	err := a.retry(ctx, arr, func() (done bool, err error) {
 		if done, err = a.index.HasInstance(ctx, arr.identity, digest); done {
-			rcpt.Outcome = Duplicate
-			rcpt.Coerced, err = a.wasCoerced(ctx, arr.identity, digest)
+			rcpt.Outcome, rcpt.Changed = Duplicate, nil
+			rcpt.Digest, rcpt.Coerced, err = a.inPlaceOf(ctx, arr.identity, digest)
 		}
 		return done, err
 	}, func(tx halong.Tx) error {
