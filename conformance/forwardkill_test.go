@@ -26,7 +26,7 @@ func freeAddress(t testing.TB) string { return fmt.Sprintf("127.0.0.1:%d", freeP
 func forwardConfig(t testing.TB, dicom, url string, more ...string) string {
 	t.Helper()
 	keys := strings.Join(append(more, "retry_first: 50ms", "retry_most: 500ms"), ", ")
-	text := "dicom:\n  destinations: [{ae: FAR, address: \"" + dicom + "\"}]\n" +
+	text := "dicom:\n  destinations: [{ae: FAR, address: \"" + dicom + "\", async_operations: 8}]\n" +
 		"forward:\n  destinations:\n    - {name: far, ae: FAR, " + keys + "}\n"
 	to := "far"
 	if url != "" {

@@ -70,9 +70,6 @@ const (
 	forwardRelease  = 5 * time.Second // to hang up
 )
 
-// forwardWindow is how many C-STOREs are proposed to be outstanding, where the configuration does not say.
-const forwardWindow = 8
-
 func (a *App) forwardDIMSE(c *config.ForwardDestination) (forward.Transport, error) {
 	d := a.config.DICOMDestination(c.AE)
 	if d == nil {
@@ -82,12 +79,8 @@ func (a *App) forwardDIMSE(c *config.ForwardDestination) (forward.Transport, err
 	if err != nil {
 		return nil, err
 	}
-	window := c.Window
-	if window == 0 {
-		window = forwardWindow
-	}
 	return &forward.DIMSE{
-		Address: d.Address, CallingAE: a.config.AE, CalledAE: d.AE, Dial: dial, Identity: userIdentity(*d), Window: window,
+		Address: d.Address, CallingAE: a.config.AE, CalledAE: d.AE, Dial: dial, Identity: userIdentity(*d), Window: d.AsyncOperations,
 		Timeouts: dimse.Timeouts{Network: forwardNetwork, Response: forwardResponse, ARTIM: forwardRelease},
 	}, nil
 }

@@ -24,14 +24,22 @@ type Destination struct {
 	Identity *pdu.UserIdentity
 	// Edit changes what is sent there; nil sends objects as they are stored.
 	Edit storage.Edit
+	// AsyncOperations is how many C-STOREs we ask to be let have outstanding there (PS3.7 D.3.3.3). Up to 1 nothing is asked for: there are
+	// peers that agree to a window and do not keep it.
+	AsyncOperations uint16
 }
 
-const (
-	// maxLost is how many Associations with a destination may be lost in one C-MOVE before the rest is given up.
-	maxLost = 3
-	// moveWindow is how many C-STOREs we ask a destination to let us have outstanding (PS3.7 D.3.3.3).
-	moveWindow = 8
-)
+// maxLost is how many Associations with a destination may be lost in one C-MOVE before the rest is given up.
+const maxLost = 3
+
+// user is what a destination is told of us, and asked for.
+func (d *Destination) user() pdu.UserInformation {
+	u := pdu.UserInformation{Identity: d.Identity}
+	if d.AsyncOperations > 1 {
+		u.Async = &pdu.AsyncOperations{Invoked: d.AsyncOperations, Performed: 1}
+	}
+	return u
+}
 
 // moveService serves C-MOVE of one information model (PS3.4 C.4.2). The Priority of the request is passed on to its sub-operations;
 // here none waits for another, so it changes nothing.
@@ -157,7 +165,7 @@ func (m *move) associate(ctx context.Context, b *batch) (to *sender, proposal *n
 		var err error
 		a, err = dimse.Dial(ctx, d.Address, dimse.Options{
 			CallingAE: m.service.ae, CalledAE: d.AE, Contexts: b.Contexts(), Timeouts: m.service.timeouts, Dial: d.Dial,
-			User: pdu.UserInformation{Identity: d.Identity, Async: &pdu.AsyncOperations{Invoked: moveWindow, Performed: 1}},
+			User: d.user(),
 		})
 		if err != nil {
 			m.service.log.Warn("move destination cannot be reached", "destination", d.AE, "error", err)

@@ -186,7 +186,7 @@ func TestMoveWindow(t *testing.T) {
 			t.Error("requests do not come together")
 		}
 	}}, "", window)
-	addr := start(t, Config{Storer: a, Archive: a, AE: "HALONG", Destinations: []Destination{{AE: "DEST", Address: d.addr}}})
+	addr := start(t, Config{Storer: a, Archive: a, AE: "HALONG", Destinations: []Destination{{AE: "DEST", Address: d.addr, AsyncOperations: window + 1}}})
 	moveStudy(t, addr, "1.2.1", scu.Counts{Completed: 12})
 	if got := d.counts(); got[0] != 1 || got[2] != 12 {
 		t.Errorf("associations and objects: %v", got)

@@ -87,4 +87,7 @@ type Destination struct {
 	Deidentify string   `yaml:"deidentify"`  // project for which what is sent there is de-identified
 	User       string   `yaml:"user"`        // User Identity Negotiation: name, and
 	Passcode   string   `yaml:"passcode"`    // passcode, as it is
+	// AsyncOperations is how many C-STOREs may be outstanding on one Association, where the destination agrees; 1 unless
+	// said: some agree and do not keep it.
+	AsyncOperations uint16 `yaml:"async_operations"`
 }

@@ -88,6 +88,9 @@ func (c *Config) checkDestination(i int) error {
 	if slices.ContainsFunc(c.DICOM.Destinations[:i], func(o Destination) bool { return strings.TrimSpace(o.AE) == strings.TrimSpace(d.AE) }) {
 		errs = append(errs, wrong(key+".ae", "%q is there twice", d.AE))
 	}
+	if d.AsyncOperations > maxWindow {
+		errs = append(errs, wrong(key+".async_operations", "want 1 (none) to %d", maxWindow))
+	}
 	switch {
 	case (d.Cert == "") != (d.Key == ""):
 		errs = append(errs, wrong(key, "cert and key go together"))

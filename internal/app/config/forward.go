@@ -33,7 +33,6 @@ type ForwardDestination struct {
 	Key   string `yaml:"key"`   // to Cert
 
 	Concurrency   int      `yaml:"concurrency"` // connections at once
-	Window        uint16   `yaml:"window"`      // C-STOREs outstanding at once on one, where the peer agrees
 	Bandwidth     Size     `yaml:"bandwidth"`   // a second; 0: no limit
 	Windows       []string `yaml:"windows"`     // "Mon-Fri 19:00-07:00"; always when empty
 	RetryFirst    Duration `yaml:"retry_first"`

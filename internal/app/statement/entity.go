@@ -26,7 +26,7 @@ func (p *page) entity() {
 		[]string{"Maximum Length Received", fmt.Sprintf("%d bytes; a peer's 0 is unlimited", f.MaxLength)},
 		[]string{"Presentation Contexts in an Association", fmt.Sprintf("up to %d, accepted and proposed", pdu.MaxContexts)},
 		[]string{"Asynchronous Operations Window, as acceptor", fmt.Sprintf("what the requestor may have outstanding is granted up to %d (`dicom.async_operations`); without negotiation 1. C-STORE requests run side by side", f.AsyncOperations)},
-		[]string{"Asynchronous Operations Window, as requestor", "proposed where C-STORE requests are sent in numbers, and honoured as granted"},
+		[]string{"Asynchronous Operations Window, as requestor", "proposed to destinations whose `async_operations` is more than 1, and by `halong send --async`; honoured as granted"},
 		[]string{"SCU/SCP Role Selection", "section 4.2.2; proposed for C-GET and for reports of Storage Commitment"},
 		[]string{"User Identity Negotiation", "user name, user name with passcode; Kerberos, SAML and JWT through a verifier (`dicom.identity`); a positive response is given when asked for"},
 		[]string{"SOP Class Extended Negotiation", "section 4.2.2"},
