@@ -110,7 +110,7 @@ func (f *find) rows(ctx context.Context) iter.Seq2[storage.Row, error] {
 // send sends the pending response for a row, if what the index does not keep of it matches too.
 func (f *find) send(ctx context.Context, row storage.Row) error {
 	h, err := f.look(ctx, row)
-	if err != nil || !f.matches(h) {
+	if err != nil || h.out {
 		return err
 	}
 	return f.reply(row, h)
@@ -169,7 +169,7 @@ func (f *find) patients(ctx context.Context) error {
 func (f *find) patient(ctx context.Context, row storage.Row, counts bool) (*patientCount, error) {
 	h, err := f.look(ctx, row)
 	switch {
-	case err != nil || !f.matches(h):
+	case err != nil || h.out:
 		return nil, err
 	case counts:
 		return &patientCount{row: row, head: h}, nil

@@ -20,8 +20,8 @@ const maxField = 64 << 10
 
 // head is what an object of a row says of attributes that the index does not keep.
 type head struct {
-	set  *dataset.Set // nil when nothing was looked for, or it could not be read
-	gone bool         // the row's objects were deleted meanwhile
+	set *dataset.Set // nil when nothing was looked for, or it could not be read
+	out bool         // the row is no answer: it does not match, or its objects were deleted meanwhile
 }
 
 // unindexed lists the attributes that only objects have: those wanted and those matched by.
@@ -45,48 +45,35 @@ func (f *find) unindexed() (list []dicom.Tag) {
 // errHeads says that a query by attributes that are not indexed would have to open too many objects.
 var errHeads = &refused{dimse.OutOfResources, "too many objects to look into: give more indexed keys", 0}
 
-// look reads the attributes that the index does not keep from an object of the row, the first one of a study or series.
+// look reads the attributes that the index does not keep from an object of the row, the first one of a study. Of a series it is the first that
+// matches: many such attributes are those of the instances.
 func (f *find) look(ctx context.Context, row storage.Row) (h head, err error) {
-	if len(f.extra) == 0 {
+	if len(f.extra) == 0 || f.heads >= maxHeads && len(f.headKeys) == 0 {
 		return h, nil
 	}
-	if f.heads == maxHeads {
-		if len(f.headKeys) > 0 {
-			return h, errHeads
-		}
-		return h, nil
-	}
-	f.heads++
-	h, err = f.read(ctx, row)
-	if err != nil && ctx.Err() == nil {
-		f.service.log.Warn("object not read for a query", "study", string(row.Study), "sop", string(row.SOP), "error", err)
-		err = nil
-	}
-	return h, err
-}
-
-// matches tells whether what the object says matches. An object that cannot be read is given, as one of which that
-// is not known: an entity must not be hidden by damage.
-func (f *find) matches(h head) bool {
-	switch {
-	case len(f.headKeys) == 0:
-		return true
-	case h.gone:
-		return false
-	}
-	return h.set == nil || f.rules.MatchAll(f.headKeys, h.set)
-}
-
-func (f *find) read(ctx context.Context, row storage.Row) (h head, err error) {
+	h.out = true
 	ref := storage.Ref{Study: row.Study, Series: row.Series, SOP: row.SOP, Facility: row.Facility}
 	for in, err := range f.service.archive.Instances(ctx, f.scope, ref) {
 		if err != nil {
 			return h, err
 		}
-		h.set, err = f.fields(ctx, in)
-		return h, err
+		if f.heads++; f.heads > maxHeads {
+			return h, errHeads
+		}
+		set, err := f.fields(ctx, in)
+		switch {
+		case ctx.Err() != nil:
+			return h, ctx.Err()
+		case err != nil: // an entity must not be hidden by damage: whether it matches is not known
+			f.service.log.Warn("object not read for a query", "sop", string(in.SOP), "error", err)
+			h.out = false
+		case f.rules.MatchAll(f.headKeys, set):
+			return head{set: set}, nil
+		}
+		if f.level != seriesLevel {
+			break
+		}
 	}
-	h.gone = true
 	return h, nil
 }
 

@@ -200,6 +200,8 @@ func TestFindInHeads(t *testing.T) {
 		{"absent attribute, wanted", "IMAGE", keys("FilterType", "", "InstanceNumber", "4"), "1.3.4", dimse.Pending},
 		{"absent attribute, key", "IMAGE", keys("FilterType", "WEDGE"), "", 0},
 		{"series", "SERIES", keys("KVP", "100"), "1.3", dimse.Pending},
+		{"series by one of its instances", "SERIES", keys("KVP", "120"), "1.3", dimse.Pending},
+		{"no such series", "SERIES", keys("KVP", "80"), "", 0},
 		{"not of studies", "STUDY", keys("KVP", "80"), "1", dimse.PendingOptionalMissing},
 		{"of the patient", "STUDY", keys("PatientSex", "F", "Allergies", ""), "1", dimse.Pending},
 	} {

@@ -42,7 +42,7 @@ func (e *endless) Find(ctx context.Context, _ halong.Scope, _ storage.Query) ite
 }
 
 func (*endless) Instances(context.Context, halong.Scope, storage.Ref) iter.Seq2[*storage.Instance, error] {
-	return func(func(*storage.Instance, error) bool) {}
+	return func(yield func(*storage.Instance, error) bool) { yield(&storage.Instance{}, nil) }
 }
 
 func (*endless) Open(context.Context, *storage.Instance) (*storage.Object, error) {
@@ -121,7 +121,7 @@ func TestN14Find(t *testing.T) {
 }
 
 // TestFindInHeadsBounded: a query that would have to open too many objects fails and says why; one that only wants
-// something from them goes on without.
+// something from them goes on without. These objects cannot be read, so nobody knows whether they match: they are given, as FF01.
 func TestFindInHeadsBounded(t *testing.T) {
 	addr := start(t, Config{Storer: &hasher{}, Archive: &endless{matches: maxHeads + 1}, AE: "HALONG"})
 	for _, c := range []struct {
@@ -130,7 +130,7 @@ func TestFindInHeadsBounded(t *testing.T) {
 		status    dimse.Status
 		comment   string
 	}{
-		{"PENICILLIN", 0, dimse.OutOfResources, errHeads.comment},
+		{"PENICILLIN", maxHeads, dimse.OutOfResources, errHeads.comment},
 		{"", maxHeads + 1, dimse.Success, ""},
 	} {
 		a := studyRoot(t, addr)
