@@ -65,7 +65,6 @@ type associations struct {
 	d        *DIMSE
 	a        *dimse.Association
 	proposal *negotiate.Proposal
-	used     bool // a object was answered on it
 }
 
 func (c *associations) rest() {

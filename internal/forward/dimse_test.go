@@ -99,7 +99,6 @@ type archive struct {
 	mu     sync.Mutex
 	got    map[dicom.UID][]byte
 	syntax map[dicom.UID]dicom.UID
-	opened int
 	answer func(rq *dimse.Request) (dimse.Status, bool) // false: the association is cut
 	server *dimse.Server
 	addr   string

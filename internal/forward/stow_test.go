@@ -205,7 +205,7 @@ func TestSTOWFailures(t *testing.T) {
 		"401 at once":       {plain(401), true, forward.Waiting, true},
 		"403":               {plain(403), false, forward.Waiting, true},
 		"404":               {plain(404), false, forward.Waiting, true},
-		"redirect":          {func(w http.ResponseWriter, rq *http.Request, _ []dicom.UID) { http.Redirect(w, rq, "/elsewhere", 307) }, false, forward.Waiting, true},
+		"redirect":          {func(w http.ResponseWriter, rq *http.Request, _ []dicom.UID) { http.Redirect(w, rq, "/elsewhere", http.StatusTemporaryRedirect) }, false, forward.Waiting, true},
 		"400":               {plain(400), false, forward.Dead, false},
 		"413":               {plain(413), false, forward.Dead, false},
 		"415":               {plain(415), false, forward.Dead, false},
