@@ -13,14 +13,14 @@ import (
 	"github.com/halong-gateway/halong/storage"
 )
 
-// jsonOffers are the representations of answers to STOW-RS.
+// jsonOffers are the representations of a list of objects as one document.
 var jsonOffers = []offer{{mediaType: mediaJSON, unnamed: true}, {mediaType: "application/json", unnamed: true}}
+
+// storeOffers are the representations of answers to STOW-RS.
+var storeOffers = append(slices.Clone(jsonOffers), offer{mediaType: mediaXML, unnamed: true})
 
 // modelOffers are the representations of metadata and search results (PS3.18 8.7.3.2): XML as one part for each object.
 var modelOffers = append(slices.Clone(jsonOffers), offer{multipart: true, mediaType: mediaXML, unnamed: true})
-
-// acceptsJSON picks one of jsonOffers.
-func (q *request) acceptsJSON() (offer, error) { return q.acceptsOne(jsonOffers) }
 
 // acceptsModel picks one of modelOffers.
 func (q *request) acceptsModel() (offer, error) { return q.acceptsOne(modelOffers) }

@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/halong-gateway/halong"
+	dicomjson "github.com/halong-gateway/halong/dicom/json"
 	"github.com/halong-gateway/halong/dicomweb/multipart"
 	"github.com/halong-gateway/halong/storage"
 )
@@ -18,7 +19,8 @@ import (
 // store answers STOW-RS (PS3.18 10.5). Everything that can be refused from the
 // header is refused before the body is asked for (Expect: 100-continue).
 func store(q *request) error {
-	if _, err := q.acceptsJSON(); err != nil {
+	o, err := q.acceptsOne(storeOffers)
+	if err != nil {
 		return err
 	}
 	if err := q.mayStore(); err != nil {
@@ -39,9 +41,13 @@ func store(q *request) error {
 		}
 		r.Body = http.MaxBytesReader(q.Response(), r.Body, q.MaxBody)
 	}
-	in := &intake{q: q, slots: make(chan struct{}, pipeline)}
+	in := &intake{q: q, offer: o, slots: make(chan struct{}, pipeline)}
 	if m.Type == mediaDICOM {
 		in.part(r.Body)
+	} else if isModel(m) {
+		if err := in.storeModel(r.Body, m); err != nil {
+			return err
+		}
 	} else if err := in.parts(r.Body, m.Get("boundary")); err != nil {
 		return err
 	}
@@ -72,13 +78,19 @@ func storeType(contentType string) (multipart.MediaType, error) {
 	if m.Type != "multipart/related" {
 		return m, fail(http.StatusUnsupportedMediaType, `Content-Type must be multipart/related; type="application/dicom" or application/dicom.`)
 	}
-	if t := m.Get("type"); t != "" && !isDICOMType(t) {
-		return m, fail(http.StatusUnsupportedMediaType, `Only parts of type "application/dicom" are taken.`)
+	if t := m.Get("type"); t != "" && !isDICOMType(t) && !isModel(m) {
+		return m, fail(http.StatusUnsupportedMediaType, `Only type "application/dicom", "application/dicom+json" and "application/dicom+xml" are taken.`)
 	}
 	if m.Get("boundary") == "" {
 		return m, fail(http.StatusBadRequest, "Content-Type has no boundary.")
 	}
 	return m, nil
+}
+
+// isModel tells whether metadata and bulk data come apart.
+func isModel(m multipart.MediaType) bool {
+	t, err := multipart.ParseMediaType(m.Get("type"))
+	return err == nil && (t.Type == mediaJSON || t.Type == mediaXML)
 }
 
 func isDICOMType(s string) bool {
@@ -93,6 +105,7 @@ const pipeline = 16
 // intake takes the parts of one request in.
 type intake struct {
 	q     *request
+	offer offer // how the answer is represented
 	slots chan struct{}
 	items []*item
 	err   error // why the body could not be read to its end
@@ -245,5 +258,11 @@ func (in *intake) answer() error {
 	if status == http.StatusServiceUnavailable {
 		h.Set(echo.HeaderRetryAfter, q.retryAfter())
 	}
-	return q.Blob(status, mediaJSON, body)
+	if in.offer.mediaType == mediaXML {
+		var err error
+		if body, err = dicomjson.AppendXML(nil, body); err != nil {
+			return halong.E("dicomweb.store", halong.Internal, "", err)
+		}
+	}
+	return q.Blob(status, in.offer.mediaType, body)
 }
