@@ -12,7 +12,6 @@ import (
 type getService struct {
 	archive Archive
 	model   *model
-	buffers buffers
 	log     *slog.Logger
 }
 
@@ -40,7 +39,7 @@ func (s *getService) Serve(ctx context.Context, rq *dimse.Request) dimse.Respons
 	}
 	sub, stop := running(ctx)
 	defer stop()
-	to := &sender{retrieval: r, association: rq.Association, buffers: s.buffers}
+	to := &sender{retrieval: r, association: rq.Association}
 	var items []*item
 	for i := range r.items {
 		it := &r.items[i]

@@ -49,7 +49,6 @@ type moveService struct {
 	ae           string
 	destinations []Destination
 	pool         *pool
-	buffers      buffers
 	timeouts     dimse.Timeouts
 	log          *slog.Logger
 }
@@ -177,7 +176,7 @@ func (m *move) associate(ctx context.Context, b *batch) (to *sender, proposal *n
 	}
 	id := m.rq.Command.MessageID
 	return &sender{
-		retrieval: m.retrieval, association: a, edit: d.Edit, buffers: m.service.buffers, from: originator{m.rq.Association.CallingAE(), &id},
+		retrieval: m.retrieval, association: a, edit: d.Edit, from: originator{m.rq.Association.CallingAE(), &id},
 	}, proposal, reused
 }
 

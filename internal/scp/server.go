@@ -160,15 +160,14 @@ func (s *Server) mux() *dimse.Mux {
 // queryRetrieve registers the Query/Retrieve SOP Classes.
 func (s *Server) queryRetrieve(m *dimse.Mux) {
 	c := &s.cfg
-	ahead := newBuffers()
 	for i := range models {
 		x := &models[i]
 		offer := func(class dicom.UID, service dimse.Service) {
 			m.Handle(class, dimse.Offer{Service: forSeeing{service}, Accepts: nativeSyntax, Extended: extendedRetrieve})
 		}
 		m.Handle(x.find, dimse.Offer{Service: forSeeing{&findService{c.Archive, x, c.AE, c.Log}}, Accepts: nativeSyntax, Extended: extendedFind})
-		offer(x.get, &getService{c.Archive, x, ahead, c.Log})
-		offer(x.move, &moveService{c.Archive, x, c.AE, c.Destinations, s.pool, ahead, c.Timeouts, c.Log})
+		offer(x.get, &getService{c.Archive, x, c.Log})
+		offer(x.move, &moveService{c.Archive, x, c.AE, c.Destinations, s.pool, c.Timeouts, c.Log})
 	}
 }
 

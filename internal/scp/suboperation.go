@@ -20,7 +20,6 @@ type sender struct {
 	*retrieval
 	association *dimse.Association
 	edit        storage.Edit // changes what is sent; nil for nothing
-	buffers     buffers
 	from        originator
 	answers     []answered // responses that were received, and not yet counted
 	answered    int        // responses received on this Association

@@ -1,7 +1,6 @@
 package scp
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -34,17 +33,11 @@ type prepared struct {
 	body    io.Reader
 	err     error // why it cannot be sent
 	closers []io.Closer
-	buffer  []byte
-	buffers buffers // where it goes back to
 }
 
 func (p *prepared) close() {
 	for i := len(p.closers) - 1; i >= 0; i-- {
 		_ = p.closers[i].Close() // it was read to its end, or the failure is known
-	}
-	if p.buffer != nil {
-		p.buffers <- p.buffer
-		p.buffer = nil
 	}
 }
 
@@ -91,7 +84,7 @@ func (x *supply) close() {
 var errNoContext = errors.New("no presentation context")
 
 func (x *supply) prepare(ctx context.Context, c *cursor, it *item) (p prepared) {
-	p.uids, p.buffers = uids{it.pair.SOPClass, it.sop}, x.sender.buffers
+	p.uids = uids{it.pair.SOPClass, it.sop}
 	var ok bool
 	if p.context, ok = negotiate.Choose(x.sender.association, it.pair); !ok {
 		p.err = errNoContext
@@ -125,7 +118,9 @@ func (p *prepared) read(obj *storage.Object, edit storage.Edit) error {
 		r := negotiate.Converted(obj.Readable(), stored, ts)
 		p.body, p.closers = r, append(p.closers, r)
 	default:
-		return p.ahead(obj.Readable())
+		r := obj.Readable()
+		touch(r)
+		p.body = r
 	}
 	return nil
 }
@@ -144,39 +139,13 @@ func (p *prepared) noting(edit storage.Edit) storage.Edit {
 	}
 }
 
-const (
-	aheadSize  = 1 << 20 // bytes of an object that are read ahead
-	aheadCount = 16      // objects of all retrievals together that this is done for at once
-)
-
-// buffers hold what is read ahead. Who finds none does without.
-type buffers chan []byte
-
-func newBuffers() buffers {
-	b := make(buffers, aheadCount)
-	for range aheadCount {
-		b <- []byte{}
+// touch lets the system begin to read an object from the disk: where it begins, and where its bulk value does, as a rule. What follows is
+// read ahead by the system itself. To copy it into memory of our own would cost more than it saves: nearly always it is in the page cache.
+func touch(r *io.SectionReader) {
+	var b [1]byte
+	for _, at := range [...]int64{0, r.Size() / 2} {
+		_, _ = r.ReadAt(b[:], at) // the sender will come upon the failure
 	}
-	return b
-}
-
-// ahead reads the beginning of an object, as a rule all of it.
-func (p *prepared) ahead(r *io.SectionReader) error {
-	p.body = r
-	select {
-	case p.buffer = <-p.buffers:
-	default:
-		return nil
-	}
-	n := int(min(r.Size(), aheadSize))
-	if cap(p.buffer) < n {
-		p.buffer = make([]byte, n)
-	}
-	if _, err := io.ReadFull(r, p.buffer[:n]); err != nil {
-		return err
-	}
-	p.body = io.MultiReader(bytes.NewReader(p.buffer[:n]), r)
-	return nil
 }
 
 // cursor finds items in the index: those of a series that follow one another in the order in which they were planned, with one query.
