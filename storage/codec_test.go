@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -98,6 +99,9 @@ func FuzzObjectRecord(f *testing.F) {
 		seed = append(seed, p...)
 	}
 	f.Add(seed)
+	coerced := r
+	coerced.Coerced, coerced.Manifest.HeadLength = &objectRecord{Head: []byte("another")}, 4
+	f.Add(slices.Concat(coerced.encode()...))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, err := parseObjectRecord(b)
 		if err != nil {

@@ -19,12 +19,11 @@ var dummies = map[dicom.VR]string{
 
 // putDummy gives an element a value that says nothing; e is of set s.
 func (r *run) putDummy(s *dataset.Set, e *dataset.Element) {
-	values := s.Strings(e.Tag)
 	switch v, ok := dummies[e.VR]; {
 	case e.VR == dicom.SQ:
 		r.dummySequence(e)
 	case e.VR == dicom.UI:
-		set(e, r.uids(values)...)
+		r.replaceUIDs(s, e)
 	case ok:
 		set(e, v)
 	default: // numbers and bytes

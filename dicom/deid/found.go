@@ -123,9 +123,9 @@ func foldReplace(v, id string) string {
 	return re.ReplaceAllLiteralString(v, blot)
 }
 
-// suspicious are what descriptions may hold beside the names that are known: addresses of mail, and
+// suspicious are words that descriptions may hold beside the names that are known: addresses of mail, and
 // anything with four digits or more, which may be a number, a date or a telephone.
-var suspicious = regexp.MustCompile(`[^\s@]+@[^\s@]+|\S*\d{4}\S*|\d+[-./]\d+[-./]\d+`)
+var suspicious = regexp.MustCompile(`\S*@\S*|\S*\d{4}\S*|\S*\d[-./]\d+[-./]\d\S*`)
 
 // cleanText takes out of a description what is known or looks like an identifier (PS3.15 E.3.5).
 func (r *run) cleanText(s *dataset.Set, e *dataset.Element) {

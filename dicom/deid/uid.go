@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/halong-gateway/halong/dicom"
+	"github.com/halong-gateway/halong/dicom/dataset"
 )
 
 // standardRoot is the root of the UIDs that the DICOM standard defines. They name kinds, not
@@ -18,6 +19,18 @@ func ofKind(keyword string) bool {
 		}
 	}
 	return false
+}
+
+// replaceUIDs replaces the UIDs of an element of s. One that was encoded as something else becomes UI.
+func (r *run) replaceUIDs(s *dataset.Set, e *dataset.Element) {
+	var values []string
+	if e.VR != dicom.SQ && e.VR.WordSize() == 1 && !e.VR.IsBulk() {
+		values = r.uids(s.Strings(e.Tag))
+	}
+	*e = dataset.Element{Tag: e.Tag, VR: dicom.UI, Value: []byte{}}
+	if len(values) > 0 {
+		set(e, values...)
+	}
 }
 
 // uids gives the values of a UI element with those of instances replaced.

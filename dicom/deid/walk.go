@@ -8,11 +8,15 @@ import (
 	"github.com/halong-gateway/halong/dicom/tag"
 )
 
-// items de-identifies a data set or an item of one.
+// items de-identifies a data set or an item of one. Of elements with the same tag, which no data set may have,
+// the first is kept.
 func (r *run) items(s *dataset.Set) {
 	safe := r.safePrivate(s)
+	var last dicom.Tag
 	s.Elements = slices.DeleteFunc(s.Elements, func(e dataset.Element) bool {
-		return e.Tag.IsPrivate() && !safe[e.Tag] || e.Tag.Element() == 0
+		twice := e.Tag == last
+		last = e.Tag
+		return twice || e.Tag.IsPrivate() && !safe[e.Tag] || e.Tag.Element() == 0
 	})
 	for i := 0; i < len(s.Elements); {
 		if r.element(s, &s.Elements[i]) {
@@ -45,7 +49,7 @@ func (r *run) element(s *dataset.Set, e *dataset.Element) bool {
 	case dummy:
 		r.putDummy(s, e)
 	case replace:
-		set(e, r.uids(s.Strings(e.Tag))...)
+		r.replaceUIDs(s, e)
 	case clean:
 		r.clean(s, e)
 	case descend, keep:
@@ -71,14 +75,18 @@ func (r *run) clean(s *dataset.Set, e *dataset.Element) {
 		in.content = true
 		in.below(e)
 	case dicom.DA, dicom.DT, dicom.TM:
+		if r.patient == "" { // there is nobody whose dates could be kept together
+			*e = dataset.Element{Tag: e.Tag, VR: e.VR, Value: []byte{}}
+			return
+		}
 		set(e, shifted(e.VR, s.Strings(e.Tag), r.days)...)
 	case dicom.UI:
-		set(e, r.uids(s.Strings(e.Tag))...)
+		r.replaceUIDs(s, e)
 	default:
 		if e.Tag == tag.TimezoneOffsetFromUTC {
 			return // it goes with times of day, which stay
 		}
-		if e.VR.IsBulk() {
+		if e.VR.IsBulk() || e.VR.WordSize() > 1 {
 			*e = dataset.Element{Tag: e.Tag, VR: e.VR, Value: []byte{}}
 			return
 		}
