@@ -23,7 +23,7 @@ func (a *App) addForward(ctx context.Context) error {
 		return err
 	}
 	x := forward.Config{
-		Ledger: a.data.Index, Source: forwardSource{a.data.Archive}, Rules: rules, Began: a.data.forwardingBegan,
+		Ledger: a.data.Index, Source: forwardSource{a.data.Archive, a.data.Index}, Rules: rules, Began: a.data.forwardingBegan,
 		Keep: c.Keep.Std(), NewUID: newUID, Observe: a.metrics.forwarded, Log: a.log, Random: rand.Float64,
 	}
 	for i := range c.Destinations {

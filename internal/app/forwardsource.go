@@ -13,34 +13,36 @@ import (
 	"github.com/halong-gateway/halong/dicom/tag"
 	"github.com/halong-gateway/halong/internal/forward"
 	"github.com/halong-gateway/halong/storage"
+	"github.com/halong-gateway/halong/storage/sqlite"
 )
 
 // forwardSource is the archive as the forwarder sees it.
-type forwardSource struct{ archive *storage.Archive }
+type forwardSource struct {
+	archive *storage.Archive
+	index   *sqlite.DB
+}
 
 var _ forward.Source = forwardSource{}
 
-// find gives a version as the index has it; of kind NotExist when it was deleted.
-func (s forwardSource) find(ctx context.Context, it *forward.Item) (*storage.Instance, error) {
-	ref := storage.Ref{Study: it.Study, Series: it.Series, SOP: it.SOP, Facility: it.Facility, AllVersions: true}
-	for in, err := range s.archive.Instances(ctx, halong.Everything(), ref) {
+// open opens a version; of kind NotExist when it was deleted. Its bytes may be moved between finding and opening, so what is not
+// there is looked for once more.
+func (s forwardSource) open(ctx context.Context, it *forward.Item) (*storage.Object, error) {
+	id := storage.Identity{Facility: it.Facility, Study: it.Study, Series: it.Series, SOP: it.SOP}
+	for again := false; ; again = true {
+		in, err := s.index.Version(ctx, id, it.Digest)
 		if err != nil {
 			return nil, err
 		}
-		if in.Digest == it.Digest {
-			return in, nil
+		o, err := s.archive.Open(ctx, in)
+		if err == nil || again || halong.KindOf(err) != halong.Corrupt {
+			return o, err
 		}
 	}
-	return nil, halong.E("app.forward", halong.NotExist, it.SOP.Loggable(), nil)
 }
 
 // Open implements forward.Source.
 func (s forwardSource) Open(ctx context.Context, it *forward.Item, edit forward.Edit) (forward.Object, error) {
-	in, err := s.find(ctx, it)
-	if err != nil {
-		return nil, err
-	}
-	o, err := s.archive.Open(ctx, in)
+	o, err := s.open(ctx, it)
 	if err != nil {
 		return nil, err
 	}
@@ -95,16 +97,12 @@ const maxFact = 1 << 10
 
 // Facts implements forward.Source. They are read from the very version, not from what the index shows of the study.
 func (s forwardSource) Facts(ctx context.Context, it *forward.Item) (f forward.Facts, err error) {
-	in, err := s.find(ctx, it)
-	if err != nil {
-		return f, err
-	}
-	o, err := s.archive.Open(ctx, in)
+	o, err := s.open(ctx, it)
 	if err != nil {
 		return f, err
 	}
 	defer func() { err = errors.Join(err, o.Close()) }()
-	f.CallingAE = in.Source.Peer
+	f.CallingAE = o.Instance.Source.Peer
 	set := &dataset.Set{}
 	r := o.Reader()
 	for {
