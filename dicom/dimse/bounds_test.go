@@ -30,7 +30,7 @@ func hostile() map[string][]byte {
 	join := func(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
 	return map[string][]byte{
 		"A-ASSOCIATE-RQ of 4 GB":      claim(rq, 2, 0xffffffff),
-		"A-ASSOCIATE-RQ of 1 MiB":     claim(rq, 2, pdu.MaxAssociateLength),
+		"A-ASSOCIATE-RQ, the longest": claim(rq, 2, pdu.MaxAssociateLength),
 		"command set of 4 GB":         join(rq, claim(claim(fragment(1, true, false, store), 2, 0xffffffff), 6, 0xfffffffb)),
 		"element of 4 GB":             join(rq, fragment(1, true, true, long)),
 		"data set fragment of 4 GB":   join(rq, fragment(1, true, true, store), huge),

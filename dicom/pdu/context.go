@@ -31,7 +31,7 @@ const (
 	AbstractSyntaxNotSupported    Result = 3
 	TransferSyntaxesNotSupported  Result = 4
 	resultCount                          = 5
-	maxTransferSyntaxesPerContext        = 1024
+	maxTransferSyntaxesPerContext        = 256
 )
 
 var resultNames = [resultCount]string{

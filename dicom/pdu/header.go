@@ -50,9 +50,9 @@ func (h Header) Append(dst []byte) []byte {
 	return binary.BigEndian.AppendUint32(append(dst, byte(h.Type), 0), h.Length)
 }
 
-// MaxAssociateLength bounds A-ASSOCIATE-RQ and -AC PDUs: 128 Presentation
-// Contexts with a hundred Transfer Syntaxes each stay well below it.
-const MaxAssociateLength = 1 << 20
+// MaxAssociateLength bounds A-ASSOCIATE-RQ and -AC PDUs, in bytes: 128 Presentation Contexts, each with every Transfer Syntax of PS3.6
+// annex A, and all the user information that there can be, take two thirds of it. More would be memory for whoever connects.
+const MaxAssociateLength = 384 << 10
 
 // Check tells whether a PDU with this header may be read at all: the type is
 // known, fixed lengths are right and association requests are within bounds.

@@ -3,6 +3,7 @@ package pdu
 import (
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -262,5 +263,35 @@ func TestCheck(t *testing.T) {
 		if err := c.rq.Check(); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestLargestAssociateRQ: the largest request that anybody could mean is read: 128 Presentation Contexts with the longest SOP Class UIDs there can be,
+// each with every Transfer Syntax of PS3.6, and user information that is full.
+func TestLargestAssociateRQ(t *testing.T) {
+	rq := &AssociateRQ{ProtocolVersion: 1, CalledAE: "A", CallingAE: "B", ApplicationContext: ApplicationContext}
+	var syntaxes []dicom.UID
+	for _, ts := range dicom.TransferSyntaxes() {
+		syntaxes = append(syntaxes, ts.UID)
+	}
+	for i := range MaxContexts {
+		class := dicom.UID(fmt.Sprintf("2.25.%059d", i+1))
+		rq.Contexts = append(rq.Contexts, ProposedContext{ID: uint8(2*i + 1), AbstractSyntax: class, TransferSyntaxes: syntaxes})
+	}
+	rq.User.Identity = &UserIdentity{Type: 4, Primary: make([]byte, 65_000)}
+	if err := rq.Check(); err != nil {
+		t.Fatal(err)
+	}
+	b := rq.Append(nil)
+	t.Logf("%d bytes with %d transfer syntaxes", len(b), len(syntaxes))
+	if err := ParseHeader(b).Check(); err != nil {
+		t.Error(err)
+	}
+	if len(b) > MaxAssociateLength*3/4 {
+		t.Errorf("%d bytes of %d: no room for what later editions add", len(b), MaxAssociateLength)
+	}
+	got, err := ParseAssociateRQ(b[HeaderLength:])
+	if d := cmp.Diff(rq, got); err != nil || d != "" {
+		t.Error(err, d)
 	}
 }

@@ -1,7 +1,6 @@
 package ul
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"os"
@@ -27,12 +26,11 @@ func (a *Association) step(provider func(*pdu.AssociateRQ) *pdu.Reject) (indicat
 	if h.Type == pdu.TypeData {
 		return a.dataPDU(h)
 	}
-	// The buffer grows with what arrives, not with what is claimed.
-	var body bytes.Buffer
-	if _, err := io.CopyN(&body, a.wire.r, int64(h.Length)); err != nil {
+	body, err := a.wire.body(int(h.Length))
+	if err != nil {
 		return a.transportEvent(err)
 	}
-	e, in, err := a.understand(h.Type, body.Bytes(), provider)
+	e, in, err := a.understand(h.Type, body, provider)
 	if err != nil {
 		return a.invalid(err)
 	}

@@ -3,6 +3,7 @@ package ul
 import (
 	"bufio"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"sync/atomic"
@@ -81,6 +82,18 @@ func (w *wire) setReadDeadline() error {
 	}
 	w.readSet = want
 	return w.conn.SetReadDeadline(want)
+}
+
+// body reads n bytes. The buffer grows with what arrives, not with what is claimed, and never beyond that: whoever connects can have one.
+func (w *wire) body(n int) ([]byte, error) {
+	b := make([]byte, 0, min(n, readBuffer))
+	for {
+		k, err := io.ReadFull(w.r, b[len(b):cap(b)])
+		if b = b[:len(b)+k]; err != nil || len(b) == n {
+			return b, err
+		}
+		b = append(make([]byte, 0, min(n, 2*cap(b))), b...)
+	}
 }
 
 // stopWatch makes a Watch that waits for the connection stop.
