@@ -2,6 +2,8 @@ package forward
 
 import (
 	"context"
+	"io"
+	"time"
 
 	"github.com/halong-gateway/halong/dicom/commitment"
 	"github.com/halong-gateway/halong/dicom/dimse"
@@ -48,3 +50,8 @@ var Route = route
 
 // Like is like.
 var Like = like
+
+// Limited gives a reader that lets so many bytes a second pass.
+func Limited(ctx context.Context, rate int64, r io.Reader) io.Reader {
+	return newBucket(rate, time.Now, sleep).reader(ctx, r)
+}

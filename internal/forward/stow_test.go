@@ -197,15 +197,17 @@ func TestSTOWFailures(t *testing.T) {
 		state forward.State
 		lane  bool // the destination as a whole is blamed
 	}{
-		"500":               {plain(500), false, forward.Waiting, true},
-		"503":               {plain(503), false, forward.Waiting, true},
-		"507":               {plain(507), false, forward.Waiting, true},
-		"429":               {plain(429), false, forward.Waiting, true},
-		"401":               {plain(401), false, forward.Waiting, true},
-		"401 at once":       {plain(401), true, forward.Waiting, true},
-		"403":               {plain(403), false, forward.Waiting, true},
-		"404":               {plain(404), false, forward.Waiting, true},
-		"redirect":          {func(w http.ResponseWriter, rq *http.Request, _ []dicom.UID) { http.Redirect(w, rq, "/elsewhere", http.StatusTemporaryRedirect) }, false, forward.Waiting, true},
+		"500":         {plain(500), false, forward.Waiting, true},
+		"503":         {plain(503), false, forward.Waiting, true},
+		"507":         {plain(507), false, forward.Waiting, true},
+		"429":         {plain(429), false, forward.Waiting, true},
+		"401":         {plain(401), false, forward.Waiting, true},
+		"401 at once": {plain(401), true, forward.Waiting, true},
+		"403":         {plain(403), false, forward.Waiting, true},
+		"404":         {plain(404), false, forward.Waiting, true},
+		"redirect": {func(w http.ResponseWriter, rq *http.Request, _ []dicom.UID) {
+			http.Redirect(w, rq, "/elsewhere", http.StatusTemporaryRedirect)
+		}, false, forward.Waiting, true},
 		"400":               {plain(400), false, forward.Dead, false},
 		"413":               {plain(413), false, forward.Dead, false},
 		"415":               {plain(415), false, forward.Dead, false},
