@@ -210,3 +210,21 @@ func TestMoveEdited(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestMoveSome: some instances of a series.
+func TestMoveSome(t *testing.T) {
+	a := realArchive(t)
+	for i := range 40 {
+		put(t, a, "default", 1, i+1, "A")
+	}
+	d := newSink(t, &sink{}, "", 1)
+	addr := start(t, Config{Storer: a, Archive: a, AE: "HALONG", Destinations: []Destination{{AE: "DEST", Address: d.addr}}})
+	r, err := scu.Move(t.Context(), scu.Target{Address: addr, CallingAE: "ASKER", CalledAE: "HALONG"},
+		scu.Query{Level: "IMAGE", Keys: keys("StudyInstanceUID", "1.2.1", "SeriesInstanceUID", "1.2.1.3", "SOPInstanceUID", `1.2.1.3.30\1.2.1.3.2\1.2.1.3.3\1.2.1.3.7\1.2.9`)}, "DEST", nil)
+	if err != nil || r.Counts != (scu.Counts{Completed: 4}) {
+		t.Errorf("%+v, %v", r.Counts, err)
+	}
+	if diff := cmp.Diff([]dicom.UID{"1.2.1.3.2", "1.2.1.3.3", "1.2.1.3.7", "1.2.1.3.30"}, d.instances); diff != "" {
+		t.Error(diff)
+	}
+}
