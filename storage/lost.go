@@ -87,13 +87,18 @@ func (a *Archive) Bury(ctx context.Context, l *Lost) (lost []error, err error) {
 	for seqs := range slices.Chunk(slices.Sorted(maps.Keys(l.objects)), buryBatch) {
 		var left []lostObject
 		for _, seq := range seqs {
+			told := false
 			for _, o := range l.objects[seq] {
 				there, err := a.index.HasInstance(ctx, o.identity, o.digest)
 				if err != nil {
 					return lost, err
 				}
-				if there {
-					left, lost = append(left, o), append(lost, o.err)
+				if !there {
+					continue
+				}
+				left = append(left, o)
+				if !told { // once for the record, of which a coerced object has two versions
+					told, lost = true, append(lost, o.err)
 				}
 			}
 		}
