@@ -2,7 +2,6 @@ package config
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"os"
 
@@ -40,7 +39,7 @@ func Decode(b []byte, c *Config) error {
 func decode(b []byte, c *Config) (lines, error) {
 	file, err := parser.ParseBytes(b, 0)
 	if err != nil {
-		return nil, errors.New(yaml.FormatError(err, false, true))
+		return nil, plain(err, nil)
 	}
 	var body ast.Node
 	for _, d := range file.Docs {
@@ -61,7 +60,7 @@ func decode(b []byte, c *Config) (lines, error) {
 		return nil, nulls.err
 	}
 	if err := yaml.NewDecoder(bytes.NewReader(b), yaml.Strict()).Decode(c); err != nil {
-		return nil, errors.New(yaml.FormatError(err, false, true))
+		return nil, plain(err, body)
 	}
 	return linesOf(body), nil
 }
