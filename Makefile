@@ -52,7 +52,7 @@ layers:
 	$(GO) test -count=1 ./internal/layers
 
 unit:
-	$(GO) test -timeout 10m ./...
+	$(GO) test -timeout 14m ./...
 
 # The race detector needs cgo and a C compiler.
 race:
