@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -46,7 +47,7 @@ func (a *App) forwardDestination(i int) (forward.Destination, error) {
 	d := forward.Destination{
 		Name: c.Name, Concurrency: c.Concurrency, Bandwidth: int64(c.Bandwidth),
 		Retry:  forward.Backoff{First: c.RetryFirst.Std(), Most: c.RetryMost.Std()},
-		MaxAge: c.MaxAge.Std(), Idle: c.Idle.Std(), Commit: c.Commit, CommitTimeout: c.CommitTimeout.Std(),
+		MaxAge: c.MaxAge.Std(), Idle: c.Idle.Std(), Commit: c.Commit, CommitTimeout: c.CommitTimeout.Std(), Reporter: cmp.Or(c.CommitAE, c.AE),
 	}
 	var err error
 	if d.Schedule, err = a.config.Forward.Schedule(fmt.Sprintf("forward.destinations[%d]", i), c.Windows); err != nil {

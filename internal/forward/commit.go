@@ -3,6 +3,7 @@ package forward
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/halong-gateway/halong/dicom"
@@ -80,7 +81,7 @@ func (l *lane) request(ctx context.Context, c *Commitment) error {
 	}
 	reported, forget := l.f.expect(c.Transaction)
 	defer forget()
-	err = l.Transport.(committer).commit(ctx, rq, l.f.Inbox(), reported)
+	err = l.Transport.(committer).commit(ctx, rq, l.f.inbox(func(*dimse.Association) string { return l.Reporter }), reported)
 	if err == nil || ctx.Err() != nil {
 		return nil
 	}
@@ -109,9 +110,14 @@ func (f *Forwarder) take(transaction dicom.UID) chan struct{} {
 	return c
 }
 
-// Inbox serves N-EVENT-REPORTs that tell of storage commitments that were asked for here.
-func (f *Forwarder) Inbox() dimse.Service {
-	return &commitment.Inbox{Else: func(ctx context.Context, _ *dimse.Association, r *commitment.Report) error { return f.Reported(ctx, r) }}
+// Inbox serves N-EVENT-REPORTs that tell of storage commitments that were asked for here, on associations that the peer opened.
+func (f *Forwarder) Inbox() dimse.Service { return f.inbox((*dimse.Association).CallingAE) }
+
+// inbox takes reports from the Application Entity at the other end of an association.
+func (f *Forwarder) inbox(from func(*dimse.Association) string) dimse.Service {
+	return &commitment.Inbox{Else: func(ctx context.Context, a *dimse.Association, r *commitment.Report) error {
+		return f.Reported(ctx, from(a), r)
+	}}
 }
 
 // reference names what was sent.
@@ -123,15 +129,19 @@ func reference(e *Entry) commitment.Reference {
 	return x
 }
 
-// Reported takes a report of a destination, which may come on any Association. commitment.ErrUnknown says that nothing of
-// it was asked for. When it gives nil, it is durable.
-func (f *Forwarder) Reported(ctx context.Context, r *commitment.Report) error {
+// Reported takes a report from an Application Entity, which may come on any Association. commitment.ErrUnknown says that nothing of
+// it was asked of that one. When it gives nil, it is durable.
+func (f *Forwarder) Reported(ctx context.Context, from string, r *commitment.Report) error {
 	c, ok, err := f.Ledger.CommitmentOf(ctx, r.Transaction)
 	if err != nil {
 		return err
 	}
 	l := f.lane(c.Destination)
 	if !ok || l == nil {
+		return commitment.ErrUnknown
+	}
+	if strings.TrimSpace(from) != strings.TrimSpace(l.Reporter) {
+		f.Log.Warn("forwarding: a storage commitment report from somebody else than the destination; it is not believed", "destination", l.Name, "transaction", string(c.Transaction))
 		return commitment.ErrUnknown
 	}
 	entries, err := f.Ledger.CommitmentEntries(ctx, c.ID)

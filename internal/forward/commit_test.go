@@ -22,7 +22,7 @@ func TestCommitment(t *testing.T) {
 		sent := map[dicom.UID]int{}
 		var asked []commitment.Request
 		d := forward.Destination{
-			Name: "a", Commit: true, CommitTimeout: time.Minute, Retry: forward.Backoff{First: time.Second, Most: time.Second},
+			Name: "a", Commit: true, Reporter: "FAR", CommitTimeout: time.Minute, Retry: forward.Backoff{First: time.Second, Most: time.Second},
 			Transport: &forward.Committer{
 				Script: func(_ context.Context, e *forward.Entry) (forward.State, string, error) {
 					mu.Lock()
@@ -66,11 +66,16 @@ func TestCommitment(t *testing.T) {
 		if last.Transaction == first.Transaction {
 			t.Error("the same transaction again")
 		}
-		if err := b.f.Reported(ctx, &commitment.Report{Transaction: first.Transaction, Committed: first.References}); !errors.Is(err, commitment.ErrUnknown) {
+		if err := b.f.Reported(ctx, "FAR", &commitment.Report{Transaction: first.Transaction, Committed: first.References}); !errors.Is(err, commitment.ErrUnknown) {
 			t.Error(err)
 		}
+		for _, ae := range []string{"", "OTHER", "FARTHER"} { // who guessed, or overheard, the Transaction UID
+			if err := b.f.Reported(ctx, ae, &commitment.Report{Transaction: last.Transaction, Committed: last.References}); !errors.Is(err, commitment.ErrUnknown) {
+				t.Errorf("from %q: %v", ae, err)
+			}
+		}
 		before := len(asked)
-		err := b.f.Reported(ctx, &commitment.Report{
+		err := b.f.Reported(ctx, "FAR", &commitment.Report{
 			Transaction: last.Transaction, Committed: last.References[:1],
 			Failed: []commitment.Failure{{Reference: last.References[1], Reason: commitment.NoSuchObjectInstance}},
 		})
@@ -83,7 +88,7 @@ func TestCommitment(t *testing.T) {
 		}
 		after(10 * time.Second)
 		again := count(before + 1)[before]
-		if err := b.f.Reported(ctx, &commitment.Report{Transaction: again.Transaction, Committed: again.References}); err != nil {
+		if err := b.f.Reported(ctx, "FAR", &commitment.Report{Transaction: again.Transaction, Committed: again.References}); err != nil {
 			t.Fatal(err)
 		}
 		if a := b.account("a"); a.Count[forward.Done] != 3 || a.Entered != 3 {
@@ -100,7 +105,7 @@ func TestCommitment(t *testing.T) {
 func TestNoCommitment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := forward.Destination{
-			Name: "a", Commit: true, CommitTimeout: time.Minute, MaxAge: 10 * time.Minute, Retry: forward.Backoff{First: time.Second, Most: time.Minute},
+			Name: "a", Commit: true, Reporter: "FAR", CommitTimeout: time.Minute, MaxAge: 10 * time.Minute, Retry: forward.Backoff{First: time.Second, Most: time.Minute},
 			Transport: &forward.Committer{Script: done, Ask: func(context.Context, commitment.Request) error { return errors.New("connection refused") }},
 		}
 		b := newBench(t, d)

@@ -64,15 +64,15 @@ func counts(t *testing.T, rt *rapid.T) {
 		case 2:
 			return errors.New("connection refused")
 		case 3:
-			return b.f.Reported(ctx, &commitment.Report{Transaction: rq.Transaction, Failed: []commitment.Failure{{Reference: rq.References[0], Reason: commitment.NoSuchObjectInstance}}})
+			return b.f.Reported(ctx, "FAR", &commitment.Report{Transaction: rq.Transaction, Failed: []commitment.Failure{{Reference: rq.References[0], Reason: commitment.NoSuchObjectInstance}}})
 		}
-		return b.f.Reported(ctx, &commitment.Report{Transaction: rq.Transaction, Committed: rq.References})
+		return b.f.Reported(ctx, "FAR", &commitment.Report{Transaction: rq.Transaction, Committed: rq.References})
 	}}
 	b = newBench(
 		t,
 		forward.Destination{Name: "a", Transport: script, MaxAge: time.Minute, Retry: forward.Backoff{First: time.Second, Most: 10 * time.Second}},
 		forward.Destination{
-			Name: "b", Transport: asking, Commit: true, CommitTimeout: 20 * time.Second,
+			Name: "b", Transport: asking, Commit: true, Reporter: "FAR", CommitTimeout: 20 * time.Second,
 			MaxAge: 3 * time.Minute, Retry: forward.Backoff{First: time.Second, Most: 10 * time.Second},
 		},
 	)

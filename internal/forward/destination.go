@@ -23,6 +23,8 @@ type Destination struct {
 	Commit bool
 	// CommitTimeout is how long a report is waited for before it is asked for again; default 10 minutes.
 	CommitTimeout time.Duration
+	// Reporter is the AE title that reports of storage commitment come from; those of others are not believed.
+	Reporter string
 }
 
 func (d Destination) withDefaults() Destination {

@@ -41,6 +41,7 @@ type ForwardDestination struct {
 	Idle          Duration `yaml:"idle"`    // an unused association is released after
 	Commit        bool     `yaml:"commit"`  // ask for storage commitment
 	CommitTimeout Duration `yaml:"commit_timeout"`
+	CommitAE      string   `yaml:"commit_ae"` // AE title that its reports come from; AE when empty
 
 	Coerce     []string `yaml:"coerce"`     // names of rules that change what is sent
 	Deidentify string   `yaml:"deidentify"` // project whose profile what is sent is de-identified by
