@@ -82,6 +82,7 @@ func TestPeers(t *testing.T) {
 		{AE: "CT1", Net: net("10.1.0.0/16"), Facility: "BV1"},
 		{AE: "CT1", Net: net("10.2.0.7"), Facility: "BV2"},
 		{Net: net("192.168.0.0/24"), Facility: "BV3"},
+		{Net: net("::ffff:172.16.0.0/108"), Facility: "BV4"},
 	}
 	for _, c := range []struct {
 		ae, addr string
@@ -94,6 +95,8 @@ func TestPeers(t *testing.T) {
 		{"CT1", "10.2.0.7", "BV2", true},
 		{"CT1", "10.2.0.8", "", false},
 		{"ANY", "192.168.0.9", "BV3", true},
+		{"ANY", "172.31.0.9", "BV4", true},
+		{"ANY", "172.32.0.9", "", false},
 	} {
 		p, ok := ps.Match(Caller{AE: c.ae, Addr: netip.MustParseAddr(c.addr)})
 		if p.Facility != c.want || ok != c.ok {

@@ -52,6 +52,9 @@ func (ps Peers) Match(c Caller) (Peer, bool) {
 	return Peer{}, len(ps) == 0
 }
 
+// mapped is how many bits of an IPv6 address come before an IPv4 address that it stands for (RFC 4291 2.5.5.2).
+const mapped = 96
+
 // ParseNet reads an address ("10.1.0.9") or a network ("10.1.0.0/16").
 func ParseNet(s string) (netip.Prefix, error) {
 	if strings.Contains(s, "/") {
@@ -61,6 +64,9 @@ func ParseNet(s string) (netip.Prefix, error) {
 		}
 		if p != p.Masked() {
 			return p, errors.New(s + " has bits beside the network's: write " + p.Masked().String())
+		}
+		if a := p.Addr(); a.Is4In6() && p.Bits() >= mapped { // as peers' addresses are compared
+			p = netip.PrefixFrom(a.Unmap(), p.Bits()-mapped)
 		}
 		return p, nil
 	}
