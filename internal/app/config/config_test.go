@@ -172,6 +172,8 @@ func TestFaultsNameTheLine(t *testing.T) {
 		{"open", "ae: X\nhl7: {listen: \"0.0.0.0:2575\"}\n", "line 2: hl7.listen: ", Flags{}},
 		{"missing half", "http:\n  tls:\n    key: x\n", "line 2: http.tls: ", Flags{}},
 		{"flag over file", "ae: X\n", "\nae: ", Flags{AE: str("a\\b")}},
+		{"flag beside file", "dicom:\n  idle: 1m\n", "\ndicom.tls.listen: ", Flags{DICOMTLS: str("127.0.0.1:2762")}},
+		{"flag over list", "http:\n  tokens: [x]\n", "\nhttp.tokens[0]: ", Flags{HTTPTokens: []string{"y"}}},
 	} {
 		file := filepath.Join(t.TempDir(), "halong.yaml")
 		if err := os.WriteFile(file, []byte(c.doc), 0o600); err != nil {

@@ -79,13 +79,17 @@ func (l lines) of(key string) int {
 	}
 }
 
-// forget drops a key that a flag or the environment lies over, with all below it.
+// forget drops a key that a flag or the environment lies over, with all below it: what is wrong there stands in no line.
 func (l lines) forget(key string) {
+	if l == nil {
+		return
+	}
 	for k := range l {
 		if k == key || strings.HasPrefix(k, key+".") || strings.HasPrefix(k, key+"[") {
 			delete(l, k)
 		}
 	}
+	l[key] = 0
 }
 
 // locate fills in the lines of all faults in err.
