@@ -29,7 +29,7 @@ func (x *committer) report(ctx context.Context, c *storage.Commitment) error {
 	a, err := dimse.Dial(ctx, d.Address, dimse.Options{
 		CallingAE: x.ae, CalledAE: c.Peer, Timeouts: reportTimeouts, Dial: d.Dial,
 		Contexts: []pdu.ProposedContext{commitment.Context()},
-		User:     pdu.UserInformation{Roles: []pdu.RoleSelection{commitment.Reporter()}},
+		User:     pdu.UserInformation{Roles: []pdu.RoleSelection{commitment.Reporter()}, Identity: d.Identity},
 	})
 	if err == nil {
 		if err = commitment.MayTell(a); err == nil {
