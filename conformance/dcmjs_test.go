@@ -32,20 +32,10 @@ func dcmjsVersion() string {
 
 var peerDcmjs = implementation{"dcmjs-dimse", dcmjsVersion}
 
-// dcmjsCache is the folder with dcmjs-dimse; it is filled once.
+// dcmjsCache is the folder with dcmjs-dimse.
 func dcmjsCache(t *testing.T) string {
 	t.Helper()
-	needTool(t, "node")
-	needTool(t, "npm")
-	base, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := filepath.Join(base, "halong-conformance", "dcmjs")
-	if out, err := exec.Command("sh", "dcmjs/setup.sh", dir).CombinedOutput(); err != nil {
-		missing(t, "dcmjs-dimse from the npm registry: "+err.Error()+"\n"+string(out))
-	}
-	return dir
+	return npmCache(t, "dcmjs", "npm.sh", "dcmjs")
 }
 
 // jsonObject is a JSON object.

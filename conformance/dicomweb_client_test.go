@@ -17,16 +17,7 @@ import (
 // TestDICOMwebClient runs the methods of the npm package dicomweb-client, on which OHIF and Cornerstone are built, that do not
 // render: each must succeed, on native, compressed, multi-frame and document objects.
 func TestDICOMwebClient(t *testing.T) {
-	needTool(t, "node")
-	needTool(t, "npm")
-	base, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cache := filepath.Join(base, "halong-conformance", "dicomwebclient")
-	if out, err := exec.Command("sh", "dicomwebclient/setup.sh", cache).CombinedOutput(); err != nil {
-		missing(t, "dicomweb-client from the npm registry: "+err.Error()+"\n"+string(out))
-	}
+	cache := npmCache(t, "dicomwebclient", "npm.sh", "dicomwebclient")
 	p := start(t, t.TempDir())
 	args := append([]string{"dicomwebclient/methods.mjs", p.HTTP + "/dicom-web", cache}, clientFiles(t)...)
 	cmd := exec.Command("node", args...)

@@ -46,18 +46,10 @@ func TestOHIFOpensAStudy(t *testing.T) {
 	}
 }
 
-// ohifCache is the folder with OHIF's pages and the browser driver; it is filled once.
+// ohifCache is the folder with OHIF's pages and the browser driver.
 func ohifCache(t *testing.T) string {
 	t.Helper()
-	base, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := filepath.Join(base, "halong-conformance", "ohif")
-	if out, err := exec.Command("sh", "ohif/setup.sh", dir).CombinedOutput(); err != nil {
-		missing(t, "OHIF from the npm registry: "+err.Error()+"\n"+string(out))
-	}
-	return dir
+	return npmCache(t, "ohif", "ohif/setup.sh")
 }
 
 // serveOHIF serves OHIF's pages, set to talk to the gateway.

@@ -1,6 +1,6 @@
 // dcmjs-dimse as SCP: listens on a free port of loopback, prints the port, and writes every Data Set that it is sent, byte
 // for byte as it came, into the folder that is its only argument, as INSTANCE.TRANSFERSYNTAX. C-FIND is answered
-// with one Study, Storage Commitment with success. Ends when its standard input does. Run in the folder where setup.sh
+// with one Study, Storage Commitment with success. Ends when its standard input does. Run in the folder where npm.sh
 // put dcmjs-dimse.
 import { createRequire } from 'node:module';
 import { writeFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
 // What dcmjs-dimse does as SCU: reads a job, a JSON object, from the file that is its only argument, carries it out on
-// one Association, and prints what came back as one JSON object. Run in the folder where setup.sh put dcmjs-dimse.
+// one Association, and prints what came back as one JSON object. Run in the folder where npm.sh put dcmjs-dimse.
 import { createRequire } from 'node:module';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
