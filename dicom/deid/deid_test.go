@@ -245,14 +245,17 @@ func TestDates(t *testing.T) {
 }
 
 func TestNested(t *testing.T) {
-	item := &dataset.Set{}
-	item.PutString(tag.PersonName, dicom.PN, "Doe^John")
-	item.PutString(tag.ReferencedSOPInstanceUID, dicom.UI, "1.2.9")
-	item.PutString(0x00091001, dicom.LO, "private")
-	item.PutString(tag.TextValue, dicom.UT, "seen by John Doe on 1.2.2020")
+	newItem := func() *dataset.Set {
+		item := &dataset.Set{}
+		item.PutString(tag.PersonName, dicom.PN, "Doe^John")
+		item.PutString(tag.ReferencedSOPInstanceUID, dicom.UI, "1.2.9")
+		item.PutString(0x00091001, dicom.LO, "private")
+		item.PutString(tag.TextValue, dicom.UT, "seen by John Doe on 1.2.2020")
+		return item
+	}
 	s := patient("P1")
-	s.Put(dataset.Element{Tag: tag.ContentSequence, VR: dicom.SQ, Items: []*dataset.Set{item}})
-	s.Put(dataset.Element{Tag: tag.SharedFunctionalGroupsSequence, VR: dicom.SQ, Items: []*dataset.Set{item}})
+	s.Put(dataset.Element{Tag: tag.ContentSequence, VR: dicom.SQ, Items: []*dataset.Set{newItem()}})
+	s.Put(dataset.Element{Tag: tag.SharedFunctionalGroupsSequence, VR: dicom.SQ, Items: []*dataset.Set{newItem()}})
 	d := newDeidentifier(t, 1, CleanStructuredContent)
 	warnings, err := d.Apply(s)
 	if err != nil || !slices.Contains(warnings, StructuredText) {

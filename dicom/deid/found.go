@@ -16,8 +16,8 @@ import (
 // Whatever else holds one of them is cleaned too.
 type found struct {
 	key   key
-	words map[string]bool // in upper case, of two letters and more
-	ids   []string        // in upper case, of five characters and more
+	words map[string]bool // folded, of two letters and more
+	ids   []string        // folded, of five characters and more, or of two ideograms
 }
 
 // identifying are attributes, beside names, whose values identify wherever they stand.
@@ -52,7 +52,7 @@ func notWord(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) &
 func (f *found) name(v string) {
 	for _, w := range strings.FieldsFunc(v, notWord) {
 		if len([]rune(w)) >= 2 {
-			f.words[strings.ToUpper(w)] = true
+			f.words[fold(w).text] = true
 		}
 	}
 	f.id(v)
@@ -61,22 +61,35 @@ func (f *found) name(v string) {
 		for c := range strings.SplitSeq(g, "^") {
 			f.id(c)
 		}
+		if whole := strings.NewReplacer("^", "", " ", "").Replace(g); len([]rune(whole)) >= 2 && !strings.ContainsFunc(whole, notIdeogram) {
+			f.add(whole)
+		}
 	}
+}
+
+// notIdeogram tells whether a rune is of a script that puts spaces between names.
+func notIdeogram(r rune) bool {
+	return !unicode.In(r, unicode.Han, unicode.Hangul, unicode.Hiragana, unicode.Katakana)
 }
 
 // minID is the length in characters from which an identifier is looked for inside other words.
 const minID = 5
 
 func (f *found) id(v string) {
-	v = strings.ToUpper(strings.Trim(v, "^= "))
-	if len([]rune(v)) >= minID && v != removed && !slices.Contains(f.ids, v) && !f.key.ownPseudonym(v) {
+	if v = strings.Trim(v, "^= "); len([]rune(v)) >= minID {
+		f.add(v)
+	}
+}
+
+func (f *found) add(v string) {
+	if v = fold(v).text; v != "" && v != removed && !slices.Contains(f.ids, v) && !f.key.ownPseudonym(v) {
 		f.ids = append(f.ids, v)
 	}
 }
 
 // sweep looks through what was kept, and takes out identifiers that stand in places where nobody expects them.
 func (f *found) sweep(s *dataset.Set) {
-	if len(f.ids) == 0 {
+	if len(f.ids) == 0 && len(f.words) == 0 {
 		return
 	}
 	for i := range s.Elements {
@@ -84,12 +97,18 @@ func (f *found) sweep(s *dataset.Set) {
 		for _, item := range e.Items {
 			f.sweep(item)
 		}
-		if len(e.Value) < minID || e.Tag == tag.PatientName || e.Tag == tag.PatientID || !f.in(string(e.Value)) {
+		if len(e.Value) < minID || e.Tag == tag.PatientName || e.Tag == tag.PatientID {
+			continue
+		}
+		if e.VR.IsText() {
+			was := string(bytes.TrimRight(e.Value, " \x00"))
+			if v := f.withoutNames(f.without(was), 2); v != was {
+				set(e, v)
+			}
 			continue
 		}
 		switch {
-		case e.VR.IsText():
-			set(e, f.without(string(bytes.TrimRight(e.Value, " \x00"))))
+		case !f.in(string(e.Value)):
 		case e.VR == dicom.CS, e.VR == dicom.AE, e.VR == dicom.UR, e.VR == dicom.UN,
 			e.VR == dicom.IS && slices.Contains(f.ids, strings.Trim(string(e.Value), " \x00")): // a number that is the Patient ID
 			*e = dataset.Element{Tag: e.Tag, VR: e.VR, Value: []byte{}}
@@ -99,7 +118,7 @@ func (f *found) sweep(s *dataset.Set) {
 
 // in tells whether a text holds an identifier.
 func (f *found) in(v string) bool {
-	v = strings.ToUpper(v)
+	v = fold(v).text
 	return slices.ContainsFunc(f.ids, func(id string) bool { return strings.Contains(v, id) })
 }
 
@@ -109,18 +128,9 @@ const blot = "***"
 // without replaces identifiers wherever they stand in a text.
 func (f *found) without(v string) string {
 	for _, id := range f.ids {
-		v = foldReplace(v, id)
+		v = without(v, id)
 	}
 	return v
-}
-
-// foldReplace replaces id, which is in upper case, whatever the case in which it stands in v.
-func foldReplace(v, id string) string {
-	re, err := regexp.Compile(`(?i)` + regexp.QuoteMeta(id))
-	if err != nil {
-		return blot
-	}
-	return re.ReplaceAllLiteralString(v, blot)
 }
 
 // suspicious are words that descriptions may hold beside the names that are known: addresses of mail, and
@@ -135,34 +145,53 @@ func (r *run) cleanText(s *dataset.Set, e *dataset.Element) {
 	}
 	for i, v := range values {
 		v = suspicious.ReplaceAllLiteralString(r.found.without(v), blot)
-		values[i] = r.found.withoutNames(v)
+		values[i] = r.found.withoutNames(v, 1)
 	}
 	set(e, values...)
 }
 
-// withoutNames replaces whole words that are part of a name.
-func (f *found) withoutNames(v string) string {
+// withoutNames replaces words that are part of a name where at least so many stand together, in whatever
+// order: "An" alone may be a word as any other, "An Nguyễn" is not.
+func (f *found) withoutNames(v string, together int) string {
 	var b strings.Builder
-	word := -1
-	flush := func(end int) {
-		if word < 0 {
-			return
-		}
-		if w := v[word:end]; f.words[strings.ToUpper(w)] {
+	var run [][2]int // the words of names just seen, by their ends
+	done := 0
+	flush := func() {
+		for _, w := range run {
+			if len(run) < together {
+				break
+			}
+			b.WriteString(v[done:w[0]])
 			b.WriteString(blot)
-		} else {
-			b.WriteString(w)
+			done = w[1]
 		}
-		word = -1
+		run = run[:0]
 	}
+	for _, w := range words(v) {
+		if f.words[fold(v[w[0]:w[1]]).text] {
+			run = append(run, w)
+		} else {
+			flush()
+		}
+	}
+	flush()
+	return b.String() + v[done:]
+}
+
+// words gives where words begin and end.
+func words(v string) (all [][2]int) {
+	word := -1
 	for i, r := range v {
-		if notWord(r) {
-			flush(i)
-			b.WriteRune(r)
-		} else if word < 0 {
+		switch {
+		case notWord(r) && word >= 0:
+			all = append(all, [2]int{word, i})
+			word = -1
+		case !notWord(r) && word < 0:
 			word = i
 		}
 	}
-	flush(len(v))
-	return b.String()
+	if word >= 0 {
+		all = append(all, [2]int{word, len(v)})
+	}
+	return all
 }

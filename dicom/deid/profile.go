@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/halong-gateway/halong/dicom"
-	"github.com/halong-gateway/halong/dicom/tag"
 )
 
 // attribute is a row of PS3.15 table E.1-1.
@@ -90,11 +89,6 @@ func unlisted(t dicom.Tag, vr dicom.VR, on *chosen) action {
 		return remove
 	case vr == dicom.PN:
 		return empty
-	case t == tag.DocumentTitle: // what Series Description is to an image
-		if on[CleanDescriptors] {
-			return clean
-		}
-		return empty
 	case vr == dicom.DA, vr == dicom.TM, vr == dicom.DT:
 		switch {
 		case on[RetainFullDates]:
@@ -106,5 +100,5 @@ func unlisted(t dicom.Tag, vr dicom.VR, on *chosen) action {
 	case vr == dicom.UI && !ofKind(entry.Keyword) && !on[RetainUIDs]:
 		return replace
 	}
-	return other
+	return alike(t, vr, entry.Keyword, on)
 }

@@ -41,6 +41,14 @@ func (r *run) element(s *dataset.Set, e *dataset.Element) bool {
 	case e.Tag == tag.EncryptedAttributesSequence:
 		return false // somebody else's key may open it
 	}
+	if e.Tag == tag.TextValue || e.Tag == tag.UnformattedTextValue {
+		if !r.strict && (r.content || r.on[CleanDescriptors]) {
+			r.cleanText(s, e)
+		} else {
+			r.putDummy(s, e)
+		}
+		return true
+	}
 	switch act := actionFor(e.Tag, e.VR, &r.on); act {
 	case remove:
 		return false
@@ -101,8 +109,6 @@ func (r *run) rest(s *dataset.Set, e *dataset.Element) {
 		r.below(e)
 	case r.strict && says(e.VR):
 		r.putDummy(s, e)
-	case r.content && (e.Tag == tag.TextValue || e.Tag == tag.UnformattedTextValue):
-		r.cleanText(s, e)
 	}
 }
 
