@@ -59,3 +59,24 @@ func TestForwardCommitted(t *testing.T) {
 		t.Error("not everything was there")
 	}
 }
+
+// TestForwardCircle: a gateway that sends to itself what a rule changes each time stops by itself, and says why.
+func TestForwardCircle(t *testing.T) {
+	c := onLoopback(t.TempDir())
+	c.DICOM.Listen = freeAddress(t)
+	c.DICOM.Destinations = []config.Destination{{AE: "SELF", Address: c.DICOM.Listen}}
+	c.Coerce = []config.Coercion{{Name: "turn", Rules: []config.CoerceRule{{Actions: []config.CoerceAction{
+		{Replace: "PatientID", Regex: "^(.)(.*)$", With: "$2$1"},
+	}}}}}
+	forwardTo(c, config.ForwardDestination{Name: "self", AE: "SELF", Coerce: []string{"turn"}})
+	near := serve(t, c)
+	storeAll(t, near.DICOM, series(9801, 1))
+	eventually(t, "the circle is cut", func() bool { return account(t, near.URL, "self").Dead == 1 })
+	if d := account(t, near.URL, "self"); d.Entered != d.Done+1 || d.Entered > 40 {
+		t.Errorf("%+v", d)
+	}
+	_, body := get(t, near.URL+"/api/forward/entries?state=dead", "")
+	if !strings.Contains(string(body), "circle") {
+		t.Errorf("%s", body)
+	}
+}

@@ -3,8 +3,10 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/dicom"
@@ -40,11 +42,32 @@ func (s forwardSource) open(ctx context.Context, it *forward.Item) (*storage.Obj
 	}
 }
 
+// maxVersions is how many versions of one SOP Instance may come within a day and be sent on. A destination that sends back what it
+// gets, be it this gateway itself, and a rule that changes it each time would make new ones for ever.
+const maxVersions = 32
+
+var errCircle = fmt.Errorf("more than %d versions of the SOP instance came within a day: is it forwarded in a circle", maxVersions)
+
+// circles tells, with an error, whether a version is one of too many.
+func (s forwardSource) circles(ctx context.Context, in *storage.Instance) error {
+	if in.Version <= maxVersions {
+		return nil
+	}
+	n, err := s.index.VersionsBetween(ctx, in, in.Received.Add(-24*time.Hour), maxVersions+1)
+	if err == nil && n > maxVersions {
+		err = halong.E("app.forward", halong.Invalid, in.SOP.Loggable(), errCircle)
+	}
+	return err
+}
+
 // Open implements forward.Source.
 func (s forwardSource) Open(ctx context.Context, it *forward.Item, edit forward.Edit) (forward.Object, error) {
 	o, err := s.open(ctx, it)
 	if err != nil {
 		return nil, err
+	}
+	if err := s.circles(ctx, o.Instance); err != nil {
+		return nil, errors.Join(err, o.Close())
 	}
 	return &forwardObject{o, it.SOP, edit}, nil
 }
