@@ -188,15 +188,19 @@ func (r *run) response(i int, as dicom.UID, s dimse.Status) {
 			break
 		}
 	}
-	o := storeOutcome(s)
+	o := storeOutcome(s, &r.entries[i])
 	o.sentAs = as
 	r.end(i, o)
 }
 
 // storeOutcome says what a status of C-STORE means (PS3.4 B.2.3, PS3.7 9.1.1.1.9). Error comments may hold anything and are
-// not kept.
-func storeOutcome(s dimse.Status) outcome {
+// not kept. An object that was on its way before, and whose answer was lost, is what a peer has twice.
+func storeOutcome(s dimse.Status, e *Entry) outcome {
 	switch {
+	case s == dimse.DuplicateSOPInstance && e.Attempts > 1:
+		return outcome{state: Done, reason: fmt.Sprintf("the destination has it: status %v at attempt %d", s, e.Attempts)}
+	case s == dimse.DuplicateSOPInstance:
+		return dead("refused with status %v: the destination has a SOP instance of this UID already, perhaps another version", s)
 	case s == dimse.Success:
 		return outcome{state: Done}
 	case s.IsWarning():

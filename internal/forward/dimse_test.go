@@ -265,6 +265,26 @@ func TestStatuses(t *testing.T) {
 	}
 }
 
+// TestSentBefore: an object whose answer was lost, and which the peer calls a duplicate when it comes again, has arrived.
+func TestSentBefore(t *testing.T) {
+	a := newArchive(t, "127.0.0.1:0", 1, explicit...)
+	var mu sync.Mutex
+	asked := 0
+	a.answer = func(*dimse.Request) (dimse.Status, bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		asked++
+		return dimse.DuplicateSOPInstance, asked > 1
+	}
+	b := newSending(t, shelf{}, a.destination("a"))
+	b.store(1)
+	until(t, "it is done", func() bool { return b.account("a").Count[forward.Done] == 1 })
+	list, err := b.f.List(context.Background(), forward.Selection{}, 0, 1)
+	if err != nil || len(list) != 1 || list[0].Reason == "" {
+		t.Errorf("%+v, %v", list, err)
+	}
+}
+
 // TestCut: a peer that cuts associations again and again gets everything in the end.
 func TestCut(t *testing.T) {
 	a := newArchive(t, "127.0.0.1:0", 4, explicit...)

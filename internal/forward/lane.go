@@ -269,18 +269,21 @@ func (l *lane) down(ctx context.Context, err error) {
 	l.mu.Lock()
 	l.failures++
 	pause := l.Retry.after(l.failures, l.f.Random)
+	first := !now.Before(l.until)
+	if !first { // another sender found out at the same time
+		l.failures--
+		pause = l.until.Sub(now)
+	}
 	var refused *refusal
 	if errors.As(err, &refused) {
 		pause = max(pause, refused.after)
 	}
-	if now.Before(l.until) { // another sender found out at the same time
-		l.failures--
-		pause = l.until.Sub(now)
-	}
 	l.until, l.reason = now.Add(pause), reasonOf(err)
 	reason := l.reason
 	l.mu.Unlock()
-	l.f.Log.Warn("forwarding: the destination cannot be reached", "destination", l.Name, "reason", reason, "again in", pause)
+	if first {
+		l.f.Log.Warn("forwarding: the destination cannot be reached", "destination", l.Name, "reason", reason, "again in", pause)
+	}
 	l.f.Observe(l.Name, Waiting)
 	poke(l.wake)
 	limit := now.Add(-l.MaxAge)

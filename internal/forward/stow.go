@@ -187,7 +187,7 @@ func (r *request) all(parts []part, o outcome) {
 
 // instances reads what the answer says of each.
 func (r *request) instances(a *client.Answer) {
-	said := readStoreAnswer(a)
+	said := r.readStoreAnswer(a)
 	for _, p := range r.parts {
 		o, ok := said[p.sop]
 		switch {

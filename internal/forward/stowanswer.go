@@ -2,6 +2,7 @@ package forward
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/halong-gateway/halong/dicom"
@@ -22,7 +23,7 @@ type refusal struct {
 func (r *refusal) Error() string { return fmt.Sprintf("HTTP status %d", r.status) }
 
 // readStoreAnswer reads the Store Instances Response Module (PS3.18 I.2), as far as it can be read.
-func readStoreAnswer(a *client.Answer) map[dicom.UID]outcome {
+func (r *request) readStoreAnswer(a *client.Answer) map[dicom.UID]outcome {
 	if !isJSON(a.ContentType) {
 		return nil
 	}
@@ -40,7 +41,10 @@ func readStoreAnswer(a *client.Answer) map[dicom.UID]outcome {
 			said[item.UID(tag.ReferencedSOPInstanceUID)] = x
 		}
 		for _, item := range items(o.Set, tag.FailedSOPSequence) {
-			said[item.UID(tag.ReferencedSOPInstanceUID)] = failureOutcome(item)
+			sop := item.UID(tag.ReferencedSOPInstanceUID)
+			if i := slices.IndexFunc(r.parts, func(p part) bool { return p.sop == sop }); i >= 0 {
+				said[sop] = failureOutcome(item, &r.entries[r.parts[i].i])
+			}
 		}
 	}
 	return said
@@ -54,10 +58,10 @@ func items(s *dataset.Set, t dicom.Tag) []*dataset.Set {
 }
 
 // failureOutcome says what a Failure Reason means (PS3.18 table I.2-2); they are those of C-STORE, and C122 of its own.
-func failureOutcome(item *dataset.Set) outcome {
+func failureOutcome(item *dataset.Set, e *Entry) outcome {
 	reason, ok := item.Int(tag.FailureReason)
 	if !ok {
 		return again("refused without a reason")
 	}
-	return storeOutcome(dimse.Status(reason))
+	return storeOutcome(dimse.Status(reason), e)
 }
