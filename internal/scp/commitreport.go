@@ -64,7 +64,8 @@ func (x *committer) idle(ctx context.Context, a *dimse.Association) error {
 	for len(peer.commitments) > 0 {
 		id := peer.commitments[0]
 		c, err := x.index.Commitment(ctx, id)
-		if err == nil && c.State == storage.CommitmentAsked && !a.Wait(ctx, x.checked(id)) {
+		// Who checked it lets go of it a moment after the outcome can be seen.
+		if err == nil && (c.State == storage.CommitmentAsked || x.busy(id)) && !a.Wait(ctx, x.checked(id)) {
 			return nil // the peer has something to say; it is listened to, and this is tried again
 		}
 		peer.commitments = peer.commitments[1:]

@@ -141,6 +141,13 @@ func (x *committer) claim(id int64) bool {
 	return true
 }
 
+// busy tells whether somebody has a commitment.
+func (x *committer) busy(id int64) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.claimed[id]
+}
+
 func (x *committer) release(id int64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
