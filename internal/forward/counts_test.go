@@ -11,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/dicom/commitment"
 	"github.com/halong-gateway/halong/internal/forward"
 )
@@ -136,4 +137,27 @@ func counts(t *testing.T, rt *rapid.T) {
 			rt.Fatalf("%d stored: %+v", stored, a)
 		}
 	}
+}
+
+// TestNoSuchDestination: a name that was mistyped is told, not taken for a destination of which nothing is known.
+func TestNoSuchDestination(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, b := context.Background(), newBench(t, forward.Destination{Name: "a", Transport: forward.Script(done)})
+		b.store(1)
+		after(time.Second)
+		b.stop()
+		b.config.Destinations[0].Name, b.config.Rules[0].To = "b", []string{"b"}
+		b.start()
+		defer b.stop()
+		for name, want := range map[string]bool{"": true, "a": true, "b": true, "c": false} {
+			s := forward.Selection{Destination: name}
+			_, listed := b.f.List(ctx, s, 0, 1)
+			_, retried := b.f.Retry(ctx, s)
+			for _, err := range []error{listed, retried} {
+				if (err == nil) != want || err != nil && halong.KindOf(err) != halong.NotExist {
+					t.Errorf("%q: %v", name, err)
+				}
+			}
+		}
+	})
 }

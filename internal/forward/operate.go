@@ -3,6 +3,7 @@ package forward
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/halong-gateway/halong"
@@ -50,8 +51,23 @@ func (f *Forwarder) Status(ctx context.Context) (list []Status, held string, beh
 	return list, f.standing.Held, behind, nil
 }
 
-// List gives entries; see Ledger.Deliveries.
+// known tells, with an error, that a destination is neither configured nor ever had an entry. None is all of them.
+func (f *Forwarder) known(ctx context.Context, name string) error {
+	if name == "" || f.lane(name) != nil {
+		return nil
+	}
+	accounts, err := f.Ledger.DeliveryAccounts(ctx)
+	if err == nil && !slices.ContainsFunc(accounts, func(a Account) bool { return a.Destination == name }) {
+		err = halong.E("forward", halong.NotExist, name, errors.New("no such destination"))
+	}
+	return err
+}
+
+// List gives entries; see Ledger.Deliveries. The error is of kind NotExist for a destination that never was.
 func (f *Forwarder) List(ctx context.Context, s Selection, after int64, limit int) ([]Entry, error) {
+	if err := f.known(ctx, s.Destination); err != nil {
+		return nil, err
+	}
 	return f.Ledger.Deliveries(ctx, s, after, limit)
 }
 
@@ -63,8 +79,11 @@ func (f *Forwarder) pokeAll() {
 }
 
 // Retry makes entries that are there due at once, those that are dead or wait unless the selection says otherwise, and
-// tries destinations that could not be reached.
+// tries destinations that could not be reached. The error is of kind NotExist for a destination that never was.
 func (f *Forwarder) Retry(ctx context.Context, s Selection) (int, error) {
+	if err := f.known(ctx, s.Destination); err != nil {
+		return 0, err
+	}
 	n, err := f.Ledger.RetryDeliveries(ctx, s, f.now())
 	for _, l := range f.lanes {
 		if s.Destination == "" || s.Destination == l.Name {
