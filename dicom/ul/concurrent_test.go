@@ -14,7 +14,7 @@ import (
 
 // TestSendBeside: many goroutines send while another receives; PDUs come whole, and also after the peer has asked for release.
 func TestSendBeside(t *testing.T) {
-	a, p := accepted(t, short, exampleRQ())
+	a, p := accepted(t, patient, exampleRQ())
 	const senders, each = 8, 50
 	var sending sync.WaitGroup
 	for i := range senders {
@@ -67,7 +67,7 @@ func TestSendBeside(t *testing.T) {
 
 // TestSendFails: whoever receives is told when another cannot send.
 func TestSendFails(t *testing.T) {
-	o := short
+	o := patient
 	o.Timeout = 100 * time.Millisecond // for writing
 	a, _ := accepted(t, o, exampleRQ())
 	a.SetTimeout(time.Minute)
@@ -94,7 +94,7 @@ func TestSendFails(t *testing.T) {
 
 // TestPatience: silence is borne as long as there is a reason to.
 func TestPatience(t *testing.T) {
-	a, p := accepted(t, short, exampleRQ())
+	a, p := accepted(t, patient, exampleRQ())
 	a.SetTimeout(time.Millisecond)
 	asked := 0
 	a.SetPatience(func() bool { asked++; return asked < 5 })

@@ -45,7 +45,7 @@ func pipe(t testing.TB) (local net.Conn, p *peer) {
 		t.Fatal("no connection")
 	}
 	t.Cleanup(func() { local.Close(); remote.Close() })
-	if err := remote.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := remote.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	return local, &peer{t, remote}
@@ -134,8 +134,8 @@ func data(context uint8, command, last bool, b string) []byte {
 	return append(pdu.AppendData(nil, pdu.PDV{Context: context, Command: command, Last: last, Length: uint32(len(b))}), b...)
 }
 
-// short makes every wait of a test a short one.
-var short = Options{ARTIM: 200 * time.Millisecond, Timeout: 5 * time.Second}
+// patient are time-outs that no test waits for: one that passes shows that something did not happen that must.
+var patient = Options{ARTIM: time.Minute, Timeout: time.Minute}
 
 // accepted gives an acceptor in Sta6 and its peer.
 func accepted(t testing.TB, o Options, rq *pdu.AssociateRQ) (*Association, *peer) {

@@ -161,8 +161,8 @@ func btoi(b bool) int {
 
 func testCell(t *testing.T, e Event, s State, want string) {
 	conn, p := pipe(t)
-	a := &Association{o: short.withDefaults(), state: Sta1, requestor: into[s].requestor, wire: newWire(conn)}
-	a.wire.timeout = time.Second
+	a := &Association{o: patient.withDefaults(), state: Sta1, requestor: into[s].requestor, wire: newWire(conn)}
+	a.wire.timeout = time.Minute
 	for _, e := range into[s].events {
 		if err := happen(t, a, p, e); err != nil {
 			t.Fatalf("on the way to %v: %v", s, err)
@@ -243,7 +243,7 @@ func drainPeer(p *peer, events []Event) {
 // TestOtherwise: the second halves of AE-6 and AR-8.
 func TestOtherwise(t *testing.T) {
 	conn, p := pipe(t)
-	a := &Association{o: short.withDefaults(), state: Sta1, wire: newWire(conn)}
+	a := &Association{o: patient.withDefaults(), state: Sta1, wire: newWire(conn)}
 	if err := happen(t, a, p, Evt5); err != nil {
 		t.Fatal(err)
 	}
@@ -255,7 +255,7 @@ func TestOtherwise(t *testing.T) {
 	if a.state != Sta13 || a.wire.deadline.IsZero() {
 		t.Errorf("AE-6, not acceptable: %v", a.state)
 	}
-	b, p := accepted(t, short, exampleRQ())
+	b, p := accepted(t, patient, exampleRQ())
 	for _, e := range []Event{Evt11, Evt12} {
 		if err := happen(t, b, p, e); err != nil {
 			t.Fatal(err)
