@@ -258,7 +258,7 @@ func TestGoFails(t *testing.T) {
 			return s(ctx, rq)
 		}))
 		m.exact[dicom.VerificationSOPClass].Concurrent = false
-		a := dial(t, start(t, &Server{Mux: m, AsyncOperations: 8, Timeouts: Timeouts{ARTIM: time.Second}}), proposing(8, 1))
+		a := dial(t, start(t, &Server{Mux: m, AsyncOperations: 8, Timeouts: Timeouts{ARTIM: time.Minute}}), proposing(8, 1))
 		told := 0
 		for range 3 {
 			if err := a.Go(t.Context(), 3, &Command{Field: CStoreRQ}, nil, func(r *Response, err error) {

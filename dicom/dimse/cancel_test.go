@@ -45,7 +45,7 @@ func serveUntil(t *testing.T, u *until) *Association {
 	t.Helper()
 	m := &Mux{}
 	m.Handle(findClass, Offer{Service: u, Accepts: func(ts dicom.UID) bool { return ts == dicom.ImplicitVRLittleEndian }})
-	addr := start(t, &Server{Mux: m, Timeouts: Timeouts{Network: 50 * time.Millisecond}}) // silence while it works does not count
+	addr := start(t, &Server{Mux: m, Timeouts: Timeouts{Network: 500 * time.Millisecond}}) // silence while it works does not count
 	return dial(t, addr, func(o *Options) {
 		o.Contexts = []pdu.ProposedContext{{AbstractSyntax: findClass, TransferSyntaxes: []dicom.UID{dicom.ImplicitVRLittleEndian}}}
 	})
@@ -62,7 +62,7 @@ func TestN14Cancel(t *testing.T) {
 			if n++; n < 3 {
 				return nil
 			}
-			time.Sleep(time.Duration(round) * 60 * time.Millisecond) // longer than the time-out
+			time.Sleep(time.Duration(round) * 600 * time.Millisecond) // longer than the time-out
 			return a.Cancel(1, rq)
 		})
 		if err != nil || resp.Status != Cancelled || n != 3 {

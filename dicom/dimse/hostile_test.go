@@ -30,7 +30,7 @@ var tlsRecord = []byte{22, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3}
 // others are served.
 func TestN23SlowLoris(t *testing.T) {
 	t.Parallel()
-	const artim = 5 * time.Second // enough for those who mean it, also on a busy machine
+	const artim = 10 * time.Second // enough for those who mean it, also on a busy machine
 	rq := (&pdu.AssociateRQ{
 		ProtocolVersion: 1, CalledAE: "A", CallingAE: "B", ApplicationContext: pdu.ApplicationContext,
 		Contexts: []pdu.ProposedContext{{ID: 1, AbstractSyntax: ctStorage, TransferSyntaxes: []dicom.UID{explicit}}},
@@ -139,7 +139,7 @@ func TestHalfOpen(t *testing.T) {
 	})
 	find := fragment(1, true, true, (&Command{Field: CFindRQ, MessageID: 1, AffectedSOPClass: ctStorage}).Append(nil))
 	for _, m := range []*Mux{testMux(s), concurrentMux(s)} {
-		addr := start(t, &Server{Mux: m, AsyncOperations: 4, Timeouts: Timeouts{Network: 100 * time.Millisecond, ARTIM: time.Second}, Observe: &watcher{closed: closed}})
+		addr := start(t, &Server{Mux: m, AsyncOperations: 4, Timeouts: Timeouts{Network: 100 * time.Millisecond, ARTIM: time.Minute}, Observe: &watcher{closed: closed}})
 		conn := rawAsync(t, addr, 4)
 		if _, err := conn.Write(find); err != nil {
 			t.Fatal(err)

@@ -21,7 +21,7 @@ func TestMessageIDReuse(t *testing.T) {
 		}
 		return Answer(Success)
 	})
-	addr := start(t, &Server{Mux: concurrentMux(k), AsyncOperations: 4, Observe: &watcher{closed: closed}, Timeouts: Timeouts{ARTIM: time.Second}})
+	addr := start(t, &Server{Mux: concurrentMux(k), AsyncOperations: 4, Observe: &watcher{closed: closed}, Timeouts: Timeouts{ARTIM: time.Minute}})
 	conn := rawAsync(t, addr, 4)
 	echo := fragment(1, true, true, (&Command{Field: CEchoRQ, MessageID: 7, AffectedSOPClass: ctStorage}).Append(nil))
 	for range 3 {

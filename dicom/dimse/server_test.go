@@ -90,7 +90,7 @@ func dial(t testing.TB, addr string, edit func(*Options)) *Association {
 }
 
 func tryDial(addr string, edit func(*Options)) (*Association, error) {
-	o := Options{CallingAE: "TEST", CalledAE: "HALONG", Timeouts: Timeouts{ARTIM: time.Second, Response: time.Minute}, Contexts: []pdu.ProposedContext{
+	o := Options{CallingAE: "TEST", CalledAE: "HALONG", Timeouts: Timeouts{ARTIM: time.Minute, Response: time.Minute}, Contexts: []pdu.ProposedContext{
 		{AbstractSyntax: dicom.VerificationSOPClass, TransferSyntaxes: []dicom.UID{implicit}},
 		{AbstractSyntax: ctStorage, TransferSyntaxes: []dicom.UID{explicit}},
 		{AbstractSyntax: getStorage, TransferSyntaxes: []dicom.UID{explicit}},
@@ -247,7 +247,7 @@ func fragment(pc uint8, command, last bool, b []byte) []byte {
 
 // TestBrokenMessages: what is no message ends the association with an A-ABORT of the service user.
 func TestBrokenMessages(t *testing.T) {
-	addr := start(t, &Server{Mux: testMux(&keeper{}), Timeouts: Timeouts{ARTIM: time.Second}})
+	addr := start(t, &Server{Mux: testMux(&keeper{}), Timeouts: Timeouts{ARTIM: time.Minute}})
 	store := (&Command{Field: CStoreRQ, MessageID: 1, AffectedSOPClass: ctStorage, HasDataSet: true}).Append(nil)
 	noID := append([]byte(nil), store...)
 	noID = bytes.Replace(noID, []byte{0, 0, 0x10, 1}, []byte{0, 0, 0x11, 1}, 1)
@@ -317,7 +317,7 @@ func TestN13Stalled(t *testing.T) {
 		r := Answer(OutOfResources)
 		return &r
 	}}
-	conn := raw(t, start(t, &Server{Mux: testMux(k), Timeouts: Timeouts{Network: 50 * time.Millisecond, ARTIM: time.Second}}))
+	conn := raw(t, start(t, &Server{Mux: testMux(k), Timeouts: Timeouts{Network: 300 * time.Millisecond, ARTIM: time.Minute}}))
 	store := fragment(1, true, true, (&Command{Field: CStoreRQ, MessageID: 1, AffectedSOPClass: ctStorage, HasDataSet: true}).Append(nil))
 	if _, err := conn.Write(append(store, fragment(1, false, false, []byte("half"))...)); err != nil {
 		t.Fatal(err)
@@ -332,7 +332,7 @@ func TestN13Stalled(t *testing.T) {
 
 // TestIdle: an association on which nothing is asked is aborted.
 func TestIdle(t *testing.T) {
-	conn := raw(t, start(t, &Server{Mux: testMux(&keeper{}), Timeouts: Timeouts{Idle: 50 * time.Millisecond, ARTIM: time.Second}}))
+	conn := raw(t, start(t, &Server{Mux: testMux(&keeper{}), Timeouts: Timeouts{Idle: 50 * time.Millisecond, ARTIM: time.Minute}}))
 	if typ, _ := readPDU(t, conn); typ != pdu.TypeAbort {
 		t.Error(typ)
 	}
