@@ -13,8 +13,11 @@ import (
 	"github.com/halong-gateway/halong/dicomweb/multipart"
 )
 
-// maxModel bounds the bytes of metadata in one request, which are held in memory.
-const maxModel = 32 << 20
+// Bounds of one request, whose metadata are held in memory until its last part was read.
+const (
+	maxModel     = 32 << 20 // bytes of metadata
+	maxInstances = 20_000   // what is noted of an instance takes far more memory than the two bytes of an empty one
+)
 
 // modelIntake takes instances whose metadata come in JSON or XML and whose bulk data come in parts of their own (PS3.18
 // 10.5.1.2.2). The bulk data wait in one temporary file until the last part was read.
@@ -70,8 +73,9 @@ func (in *intake) storeModel(body io.Reader, m multipart.MediaType) (err error) 
 	for _, err := range mi.broken {
 		in.refused(err)
 	}
-	for _, o := range mi.objects {
+	for i, o := range mi.objects {
 		in.stored(mi, o)
+		mi.objects[i] = dicomjson.Object{} // with its bulk data, which many instances may name
 	}
 	return in.wait()
 }
@@ -141,7 +145,9 @@ func (mi *modelIntake) metadata(p *multipart.Part) error {
 		mi.broken = append(mi.broken, halong.E("dicomweb.store", halong.Invalid, "", err))
 		return nil
 	}
-	mi.objects = append(mi.objects, list...)
+	if mi.objects = append(mi.objects, list...); len(mi.objects) > maxInstances {
+		return multipart.ErrParts
+	}
 	return nil
 }
 

@@ -2,20 +2,25 @@ package dicomweb
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
+	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/dicom"
 	"github.com/halong-gateway/halong/dicom/dataset"
 	dicomjson "github.com/halong-gateway/halong/dicom/json"
 	"github.com/halong-gateway/halong/dicom/tag"
 	"github.com/halong-gateway/halong/dicomweb/multipart"
 	"github.com/halong-gateway/halong/internal/corpus"
+	"github.com/halong-gateway/halong/storage"
 )
 
 // modelBody makes a body of parts: media type, Content-Location, content.
@@ -230,4 +235,50 @@ func FuzzCodestream(f *testing.F) {
 			}
 		}
 	})
+}
+
+// The memory of a request is bounded, however many instances it names and however many of them name the same bulk data.
+func TestStoreMetadataMemory(t *testing.T) {
+	s := serve(t)
+	empty := "[" + strings.Repeat("{},", maxInstances) + "{}]"
+	s.want(s.do(http.MethodPost, "/studies", modelBody([3]string{mediaJSON, "", empty}), jsonType), http.StatusRequestEntityTooLarge)
+
+	const size, n = 8 << 20, 24
+	m := &discarding{Archive: FromStorage(&memory{}), last: n}
+	s = serve(t, func(c *Config) { c.Archive = m })
+	var models []string
+	for i := range n {
+		models = append(models, modelOf(fmt.Sprintf("1.2.3.%d", i), `,"00420011":{"vr":"OB","BulkDataURI":"d"}`))
+	}
+	b := modelBody([3]string{mediaJSON, "", "[" + strings.Join(models, ",") + "]"}, [3]string{"application/pdf", "d", strings.Repeat("x", size)})
+	var before runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	s.want(s.do(http.MethodPost, "/studies", b, jsonType), http.StatusConflict)
+	if live := int64(m.live) - int64(before.HeapAlloc); m.calls != n || live > n/2*size {
+		t.Errorf("%d instances, %d MiB live for %d MiB that they share", m.calls, live>>20, size>>20)
+	}
+}
+
+// discarding is an archive that keeps nothing and looks at the memory in use when the last object is read.
+type discarding struct {
+	Archive
+	mu          sync.Mutex
+	calls, last int
+	live        uint64
+}
+
+func (d *discarding) Store(_ context.Context, in storage.Inbound) (storage.Receipt, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.calls++; d.calls == d.last {
+		var now runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&now)
+		d.live = now.HeapAlloc
+	}
+	if _, err := io.Copy(io.Discard, in.Body); err != nil {
+		return storage.Receipt{}, err
+	}
+	return storage.Receipt{}, halong.E("discarding.Store", halong.Invalid, "", nil)
 }
