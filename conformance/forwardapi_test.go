@@ -69,6 +69,8 @@ func TestForwardAPI(t *testing.T) {
 		{"GET", "/entries?state=lost", "all", "", "", 400},
 		{"GET", "/entries?from=yesterday", "all", "", "", 400},
 		{"GET", "/entries?limit=x", "all", "", "", 400},
+		{"GET", "/entries?destination=near", "all", "", "", 404},
+		{"POST", "/retry", "all", asJSON, `{"destination":"near"}`, 404},
 		{"GET", "/pause", "all", "", "", 404},
 		{"POST", "/pause", "all", asJSON, `{"destination":"far","reason":"a new server"}`, 200},
 	} {

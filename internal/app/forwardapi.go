@@ -209,7 +209,7 @@ func (a *App) forwardEntries(c echo.Context) error {
 	}
 	list, err := a.forward.List(c.Request().Context(), s, after, int(limit))
 	if err != nil {
-		return err
+		return forwardError(err)
 	}
 	page := ForwardEntries{Entries: []ForwardEntry{}}
 	for i := range list {

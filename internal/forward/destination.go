@@ -27,16 +27,22 @@ type Destination struct {
 	Reporter string
 }
 
+// What holds for a Destination that does not say.
+const (
+	DefaultConcurrency = 2
+	DefaultRetryMost   = 15 * time.Minute
+)
+
 func (d Destination) withDefaults() Destination {
 	if d.Concurrency <= 0 {
-		d.Concurrency = 2
+		d.Concurrency = DefaultConcurrency
 	}
 	for _, x := range []struct {
 		value *time.Duration
 		def   time.Duration
 	}{
 		{&d.Retry.First, 10 * time.Second},
-		{&d.Retry.Most, 15 * time.Minute},
+		{&d.Retry.Most, DefaultRetryMost},
 		{&d.MaxAge, 7 * 24 * time.Hour},
 		{&d.Idle, 10 * time.Second},
 		{&d.CommitTimeout, 10 * time.Minute},

@@ -1,6 +1,7 @@
 package forward_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -152,6 +153,52 @@ func TestBackoff(t *testing.T) {
 		}
 		if d := b.After(failures, func() float64 { return 0.5 }); d != want*3/4 {
 			t.Errorf("%d failures: %v", failures, d)
+		}
+	}
+}
+
+// TestScheduleClockChange: over midnight, and where an hour is missing or comes twice, a schedule opens and closes by the clock on the wall, and
+// Next never tells a time that has passed.
+func TestScheduleClockChange(t *testing.T) {
+	zone, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Skip("no time zones on this machine: ", err)
+	}
+	for _, c := range []struct {
+		window, from string // UTC
+		open         string // minutes for which it is open in the 24 hours after
+		next         string // UTC
+	}{
+		{"22:00-06:00", "2026-03-28T12:00:00Z", "420m", "2026-03-28T21:00:00Z"}, // a night of 7 hours
+		{"22:00-06:00", "2026-10-24T12:00:00Z", "540m", "2026-10-24T20:00:00Z"}, // of 9
+		{"Sun", "2026-03-28T22:00:00Z", "1380m", "2026-03-28T23:00:00Z"},
+		{"Sun", "2026-10-24T21:00:00Z", "1380m", "2026-10-24T22:00:00Z"},       // of its 25 hours
+		{"02:00-03:00", "2026-03-28T12:00:00Z", "0m", "2026-03-30T00:00:00Z"},  // is not there that night
+		{"02:30-03:30", "2026-10-24T12:00:00Z", "60m", "2026-10-25T01:30:00Z"}, // once, in the hour that comes twice
+		{"23:59-00:01", "2026-11-22T12:00:00Z", "2m", "2026-11-22T22:59:00Z"},
+		{"Sat 20:00-20:00", "2026-03-28T12:00:00Z", "1020m", "2026-03-28T19:00:00Z"},
+	} {
+		s := windows(t, zone, c.window)
+		from, err := time.Parse(time.RFC3339, c.from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		open := 0
+		for at := from; at.Before(from.Add(24 * time.Hour)); at = at.Add(time.Minute) {
+			since, yes := s.Open(at)
+			if yes {
+				open++
+			}
+			if next := s.Next(at); next.Before(at) || yes != next.Equal(at) || yes && since.After(at) {
+				t.Errorf("%s at %v: open %v since %v, next %v", c.window, at, yes, since, next)
+			}
+		}
+		next := s.Next(from)
+		for _, yes := s.Open(next); !yes; _, yes = s.Open(next) { // a window that a change of the clock swallowed
+			next = s.Next(next.Add(time.Minute))
+		}
+		if got := next.UTC().Format(time.RFC3339); got != c.next || fmt.Sprintf("%dm", open) != c.open {
+			t.Errorf("%s after %s: next %s, open for %d minutes; want %s, %s", c.window, c.from, got, open, c.next, c.open)
 		}
 	}
 }

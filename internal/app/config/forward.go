@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -96,11 +97,20 @@ func (c *Config) ForwardRules() (rules []forward.Rule, err error) {
 			name = fmt.Sprintf("rule %d", i+1)
 		}
 		rules = append(rules, forward.Rule{
-			Name: name, Facility: r.Facility, CallingAE: r.CallingAE, Modality: r.Modality, SOPClass: r.SOPClass,
+			Name: name, Facility: r.Facility, CallingAE: trimmed(r.CallingAE), Modality: r.Modality, SOPClass: r.SOPClass,
 			Description: r.Description, Schedule: s, To: r.To,
 		})
 	}
 	return rules, err
+}
+
+// trimmed takes the spaces away that do not count in an AE title (PS3.5 6.2).
+func trimmed(titles []string) []string {
+	out := slices.Clone(titles)
+	for i := range out {
+		out[i] = strings.TrimSpace(out[i])
+	}
+	return out
 }
 
 func (c *Config) checkForwardRule(key string, r *ForwardRule) error {
@@ -111,6 +121,11 @@ func (c *Config) checkForwardRule(key string, r *ForwardRule) error {
 	for i, to := range r.To {
 		if !slices.ContainsFunc(c.Forward.Destinations, func(d ForwardDestination) bool { return d.Name == to }) {
 			errs = append(errs, wrong(fmt.Sprintf("%s.to[%d]", key, i), "%q is not the name of one of forward.destinations", to))
+		}
+	}
+	for i, m := range r.Modality {
+		if m != strings.ToUpper(strings.TrimSpace(m)) || len(m) > 16 {
+			errs = append(errs, wrong(fmt.Sprintf("%s.modality[%d]", key, i), "%q matches nothing: a modality is up to 16 capitals, without spaces around (PS3.5 6.2, CS)", m))
 		}
 	}
 	for i, u := range r.SOPClass {
@@ -163,11 +178,26 @@ func (c *Config) checkForwardDestination(i int) error {
 	if d.Concurrency < 0 || d.Concurrency > 64 {
 		fault(".concurrency", "1 to 64")
 	}
+	if n := cmp.Or(max(d.Concurrency, 0), forward.DefaultConcurrency); d.Bandwidth > 0 && int64(d.Bandwidth) < int64(n)*leastBandwidth {
+		fault(".bandwidth", "at least 8KiB for each of %d (concurrency): peers give up on what comes slower", n)
+	}
+	if most := cmp.Or(d.RetryMost.Std(), forward.DefaultRetryMost); d.RetryFirst.Std() > most {
+		fault(".retry_first", "longer than retry_most (%v)", most)
+	}
+	switch {
+	case d.CommitAE != "" && !d.Commit:
+		fault(".commit_ae", "goes with commit")
+	case d.CommitAE != "" && !validAE(d.CommitAE):
+		fault(".commit_ae", "%q is not an AE title", d.CommitAE)
+	}
 	if _, err := c.Forward.Schedule(key, d.Windows); err != nil {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }
+
+// leastBandwidth is what one connection needs, in bytes a second: a P-DATA-TF of 128 KiB then comes every 16 seconds.
+const leastBandwidth = 8 << 10
 
 // DICOMDestination finds one of dicom.destinations by its AE title; nil if it is none.
 func (c *Config) DICOMDestination(ae string) *Destination {

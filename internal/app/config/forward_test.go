@@ -24,7 +24,7 @@ forward:
     - {name: cloud, url: "https://cloud.example/dicom-web", token: abc, max_age: 48h}
   rules:
     - {name: night, facility: [BV1], modality: [CT, MR], description: ["*thorax*"], to: [pacs, cloud]}
-    - {sop_class: [1.2.840.10008.5.1.4.1.1.7], calling_ae: [CAM], windows: ["08:00-17:00"], to: [cloud]}
+    - {sop_class: [1.2.840.10008.5.1.4.1.1.7], calling_ae: ['CAM '], windows: ["08:00-17:00"], to: [cloud]}
 `
 	c := Default()
 	if err := Decode([]byte(doc), c); err != nil {
@@ -70,6 +70,13 @@ func TestForwardFaults(t *testing.T) {
 		{"destinations: [{name: a, url: 'https://x', cert: c.pem}]", "forward.destinations[0]: cert and key"},
 		{"destinations: [{name: a, ae: PACS, token: x}]", "forward.destinations[0]: token"},
 		{"destinations: [{name: a, ae: PACS, concurrency: 100}]", "forward.destinations[0].concurrency"},
+		{"destinations: [{name: a, ae: PACS, bandwidth: 8191}]", "forward.destinations[0].bandwidth"},
+		{"destinations: [{name: a, ae: PACS, bandwidth: 24KiB, concurrency: 4}]", "forward.destinations[0].bandwidth"},
+		{"destinations: [{name: a, ae: PACS, commit: true, commit_ae: SEVENTEEN_LETTERS}]", "forward.destinations[0].commit_ae"},
+		{"destinations: [{name: a, ae: PACS, commit_ae: PACS2}]", "forward.destinations[0].commit_ae"},
+		{"destinations: [{name: a, ae: PACS, retry_first: 1h}]", "forward.destinations[0].retry_first"},
+		{"destinations: [{name: a, ae: PACS}]\n  rules: [{to: [a], modality: [ct]}]", "forward.rules[0].modality[0]"},
+		{"destinations: [{name: a, ae: PACS}]\n  rules: [{to: [a], modality: ['CT ']}]", "forward.rules[0].modality[0]"},
 		{"destinations: [{name: a, ae: PACS, windows: [Noon]}]", "forward.destinations[0].windows[0]"},
 		{"destinations: [{name: a, ae: PACS}]\n  time_zone: Mars/Olympus\n  rules: [{to: [a], windows: ['1:00-2:00']}]", "forward.time_zone"},
 		{"rules: [{to: [a]}]", "forward.rules[0].to[0]"},
