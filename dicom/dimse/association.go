@@ -31,6 +31,7 @@ type Association struct {
 	in      []byte                                    // the last Command Set received
 	current *DataSet                                  // of the message being served; nil when it has none
 	ops     operations                                // the peer's requests
+	busy    func() bool                               // tells whether one of them is served beside others; nil when none may be
 
 	nextID      uint16
 	calls       []*call // own requests that wait for their responses
@@ -76,8 +77,7 @@ func newAssociation(u *ul.Association, m *Mux, t Timeouts) *Association {
 	invoke, perform := a.Window()
 	a.mayInvoke = limit(invoke)
 	if n := limit(perform); n > 1 {
-		a.ops.room = make(chan struct{}, n)
-		u.SetPatience(a.ops.busy)
+		a.ops.room, a.busy = make(chan struct{}, n), a.ops.busy
 	}
 	return a
 }
@@ -155,12 +155,14 @@ type message struct {
 	data    *DataSet
 }
 
-// receive waits, no longer than patience, for the next message. The error is
+// receive waits, no longer than patience, for the next message; while requests of the peer are worked on it need not say anything. The error is
 // ul.ErrReleaseRequested when the peer wants to release the Association.
 func (a *Association) receive(patience time.Duration) (*message, error) {
 	a.ul.SetTimeout(patience)
+	a.ul.SetPatience(a.busy)
 	v, err := a.ul.NextPDV()
 	a.ul.SetTimeout(a.t.Network)
+	a.ul.SetPatience(nil) // within a message it must go on, whatever else is worked on
 	a.idleSince.Store(0)
 	if err != nil {
 		return nil, err

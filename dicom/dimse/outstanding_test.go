@@ -3,12 +3,14 @@ package dimse
 import (
 	"context"
 	"errors"
+	"io"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/halong-gateway/halong/dicom/pdu"
+	"github.com/halong-gateway/halong/dicom/ul"
 )
 
 // TestMessageIDReuse: the second of two outstanding requests with one Message ID ends the Association; after its answer an ID may come again.
@@ -201,5 +203,47 @@ func TestWindowExceeded(t *testing.T) {
 	}
 	if typ, _ := readPDU(t, conn); typ != pdu.TypeReleaseRP || c.most > 2 {
 		t.Errorf("%v, %d at once", typ, c.most)
+	}
+}
+
+// TestN13StalledBeside: a sender that stops within a data set loses its association also where that is received beside others, and while one
+// of them is still being worked on.
+func TestN13StalledBeside(t *testing.T) {
+	for _, others := range []int{0, 1} {
+		ended, hold, closed := make(chan error, 1), make(chan struct{}), make(chan error, 1)
+		s := serviceFunc(func(_ context.Context, rq *Request) Response {
+			if rq.Data == nil {
+				<-hold
+				return Answer(Success)
+			}
+			_, err := io.Copy(io.Discard, rq.Data)
+			ended <- err
+			return Answer(OutOfResources)
+		})
+		addr := start(t, &Server{Mux: concurrentMux(s), AsyncOperations: 4, Timeouts: Timeouts{Network: 300 * time.Millisecond}, Observe: &watcher{closed: closed}})
+		conn := rawAsync(t, addr, 4)
+		var out []byte
+		for id := range others {
+			out = append(out, fragment(1, true, true, (&Command{Field: CStoreRQ, MessageID: uint16(id + 10), AffectedSOPClass: ctStorage}).Append(nil))...)
+		}
+		out = append(out, fragment(1, true, true, (&Command{Field: CStoreRQ, MessageID: 1, AffectedSOPClass: ctStorage, HasDataSet: true}).Append(nil))...)
+		if _, err := conn.Write(append(out, fragment(1, false, false, []byte("half"))...)); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case err := <-ended:
+			if !errors.Is(err, ul.ErrTimeout) {
+				t.Error(err)
+			}
+		case <-time.After(30 * time.Second):
+			t.Errorf("beside %d others it is borne", others)
+			conn.Close()
+			<-ended
+		}
+		close(hold)
+		conn.Close()
+		if err := <-closed; err == nil {
+			t.Error("closed in order")
+		}
 	}
 }
