@@ -39,7 +39,7 @@ type ForwardDestination struct {
 	Waiting     int64      `json:"waiting"`
 	Sending     int64      `json:"sending"`
 	Committing  int64      `json:"committing"`
-	Oldest      *time.Time `json:"oldest,omitempty"` // that has not ended
+	Oldest      *time.Time `json:"oldest,omitempty"` // since when the oldest that has not ended is queued
 }
 
 // ForwardEntry is one entry of the ledger.

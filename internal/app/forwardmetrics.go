@@ -44,11 +44,11 @@ func newForwardCollector(f *forward.Forwarder) *forwardCollector {
 	}
 	return &forwardCollector{
 		forwarder: f,
-		entries:   d("halong_forward_entries", "Entries of the ledger by state. Those that are done stay counted when they are listed no longer.", "destination", "state"),
+		entries:   d("halong_forward_entries", "Entries of the ledger by state. Those that are done or gone stay counted when they are listed no longer.", "destination", "state"),
 		entered:   d("halong_forward_entered_total", "Entries that the ledger ever had: the sum of the states.", "destination"),
 		queued:    d("halong_forward_queued", "Entries that have not ended.", "destination"),
 		dead:      d("halong_forward_dead", "Entries that were given up.", "destination"),
-		oldest:    d("halong_forward_oldest_seconds", "Age of the oldest entry that has not ended; 0 if there is none.", "destination"),
+		oldest:    d("halong_forward_oldest_seconds", "How long the oldest entry that has not ended is queued, since it came or was replayed or retried; 0 if there is none.", "destination"),
 		block:     d("halong_forward_unreachable", "1 while the destination is not reached.", "destination"),
 		held:      d("halong_forward_held", "1 while forwarding waits for an operator's decision."),
 		behind:    d("halong_forward_events_behind", "Events that rules have not looked at yet."),

@@ -21,7 +21,7 @@ type Config struct {
 	Destinations []Destination
 	Rules        []Rule
 	Began        func(halong.Tx) error // called in the transaction in which this ledger's work begins
-	Keep         time.Duration         // how long entries that are done stay listed; default 30 days
+	Keep         time.Duration         // how long entries that are done or gone stay listed; default 30 days
 	NewUID       func() dicom.UID      // makes Transaction UIDs
 	// Observe is told of every attempt: Done, Waiting (failed, to be tried again), Dead or Gone. nil: nobody is.
 	Observe func(destination string, state State)

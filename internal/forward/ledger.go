@@ -94,7 +94,7 @@ type Account struct {
 	Resumed     time.Time
 	Entered     int64
 	Count       map[State]int64
-	Oldest      time.Time // when the oldest entry that has not ended entered; zero if there is none
+	Oldest      time.Time // since when the oldest entry that has not ended is queued; zero if there is none
 	Due         time.Time // when the next one is due; zero if none waits
 }
 
@@ -151,7 +151,7 @@ type Ledger interface {
 	RetryDeliveries(ctx context.Context, s Selection, now time.Time) (int, error)
 	// PauseDestination keeps entries from being leased; an empty reason ends that.
 	PauseDestination(ctx context.Context, name, reason string, now time.Time) error
-	// ForgetDeliveries removes entries that were done before a time; the sums keep them.
+	// ForgetDeliveries removes entries that were done, or gone, before a time; the sums keep them.
 	ForgetDeliveries(ctx context.Context, before time.Time) (int, error)
 
 	Commitments

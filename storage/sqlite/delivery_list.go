@@ -29,7 +29,7 @@ func (db *DB) DeliveryAccounts(ctx context.Context) ([]forward.Account, error) {
 		}
 		return none, nil
 	}, `SELECT t.name, t.active, t.paused, t.resumed, t.entered,
-			coalesce((SELECT entered FROM delivery d INDEXED BY delivery_open WHERE d.destination = t.id AND d.state < 4 ORDER BY d.id LIMIT 1), 0),
+			coalesce((SELECT queued FROM delivery d INDEXED BY delivery_open WHERE d.destination = t.id AND d.state < 4 ORDER BY d.queued LIMIT 1), 0),
 			coalesce((SELECT due FROM delivery d INDEXED BY delivery_due WHERE d.destination = t.id AND d.state < 3 ORDER BY d.due LIMIT 1), 0),
 			coalesce(n.state, 0), coalesce(n.n, 0)
 		FROM destination t LEFT JOIN delivery_count n ON n.destination = t.id WHERE t.active = 1 OR t.entered > 0 ORDER BY t.name`)
@@ -108,12 +108,12 @@ func (db *DB) ForgetDeliveries(ctx context.Context, before time.Time) (total int
 	const op = "sqlite.ForgetDeliveries"
 	for n := forgetAtOnce; n == forgetAtOnce; total += n {
 		var any bool
-		err := db.reader.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM delivery INDEXED BY delivery_done WHERE state = 4 AND changed < ?)`, before.UnixMicro()).Scan(&any)
+		err := db.reader.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM delivery INDEXED BY delivery_over WHERE state IN (4, 6) AND changed < ?)`, before.UnixMicro()).Scan(&any)
 		if err != nil || !any {
 			return total, fail(op, "", err)
 		}
 		err = db.within(ctx, op, func(tx *Tx) (err error) {
-			n, err = tx.affected(`DELETE FROM delivery WHERE id IN (SELECT id FROM delivery INDEXED BY delivery_done WHERE state = 4 AND changed < ? LIMIT ?)`,
+			n, err = tx.affected(`DELETE FROM delivery WHERE id IN (SELECT id FROM delivery INDEXED BY delivery_over WHERE state IN (4, 6) AND changed < ? LIMIT ?)`,
 				before.UnixMicro(), forgetAtOnce)
 			return err
 		})

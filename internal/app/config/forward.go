@@ -17,7 +17,7 @@ import (
 // Forward says what is sent on, where to, and how.
 type Forward struct {
 	TimeZone     string               `yaml:"time_zone"` // of windows: Asia/Ho_Chi_Minh; empty: this machine's
-	Keep         Duration             `yaml:"keep"`      // how long what was sent stays listed
+	Keep         Duration             `yaml:"keep"`      // how long what was sent, or gone before, stays listed
 	Destinations []ForwardDestination `yaml:"destinations"`
 	Rules        []ForwardRule        `yaml:"rules"`
 }
