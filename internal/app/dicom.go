@@ -105,7 +105,7 @@ func (a *App) identities() (*access.Identities, error) {
 // destinations are what C-MOVE may send to, and Storage Commitment may report to.
 func (a *App) destinations() (out []scp.Destination, err error) {
 	for i, d := range a.config.DICOM.Destinations {
-		x := scp.Destination{AE: d.AE, Address: d.Address, Identity: userIdentity(d), AsyncOperations: d.AsyncOperations}
+		x := scp.Destination{AE: strings.TrimSpace(d.AE), Address: d.Address, Identity: userIdentity(d), AsyncOperations: d.AsyncOperations}
 		if x.Dial, err = a.dialer(d); err != nil {
 			return nil, fmt.Errorf("dicom.destinations[%d]: %w", i, err)
 		}
