@@ -175,6 +175,7 @@ func TestCompileErrors(t *testing.T) {
 		{Rule{Actions: []Action{set("RequestAttributesSequence[0]", "1")}}, "set"},
 		{Rule{Actions: []Action{set("RequestAttributesSequence[x].StudyID", "1")}}, "set"},
 		{Rule{Actions: []Action{set("Modality", "ct")}}, "value"},
+		{Rule{Actions: []Action{{Kind: Set, Attribute: "PatientID"}}}, "value"}, // forgotten: it would empty the attribute
 		{Rule{Actions: []Action{set("StudyID", strings.Repeat("1", 17))}}, "value"},
 		{Rule{Actions: []Action{set("StudyDate", "1.1.2020")}}, "value"},
 		{Rule{Actions: []Action{{Kind: Set, Attribute: "StudyID", From: "oracle"}}}, "from"},

@@ -94,6 +94,9 @@ func (c *compiler) set(a *Action, out *action) {
 		if a.Of != "" {
 			c.fail("of", errors.New("goes with from"))
 		}
+		if a.Value == nil {
+			c.fail("value", errors.New("a value is needed; '' makes the attribute empty"))
+		}
 		return
 	case Patient, Order:
 	default:
