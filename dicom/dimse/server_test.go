@@ -384,6 +384,14 @@ func TestShutdownBound(t *testing.T) {
 	if _, err := conn.Write(store); err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, func() bool { // what is no Association yet is closed, not aborted
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, a := range s.conns {
+			return a != nil
+		}
+		return false
+	})
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
 	if err := s.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
