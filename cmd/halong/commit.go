@@ -118,8 +118,10 @@ func (x *commitCmd) references(e *env, t scu.Target) (list []commitment.Referenc
 		return again
 	})
 	switch {
-	case len(list) == 0:
+	case len(list) == 0 && len(x.Paths)+len(x.Study) == 0 && x.Instances == "":
 		return nil, usage{errors.New("commit needs files, --study or --instances")}
+	case len(list) == 0:
+		return nil, errors.New("no objects are named")
 	case len(list) > commitment.MaxReferences:
 		return nil, usage{fmt.Errorf("%d objects; at most %d go into one transaction", len(list), commitment.MaxReferences)}
 	}

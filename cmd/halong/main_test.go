@@ -2,6 +2,11 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -32,6 +37,9 @@ func TestTargetUsage(t *testing.T) {
 		{"echo", "127.0.0.1:1", "--tls-insecure"},
 		{"echo", "127.0.0.1:1", "--tls", "--cert", "x"},
 		{"echo", "127.0.0.1:1", "--call", "12345678901234567"},
+		{"echo", "127.0.0.1:1", "--call", " "},
+		{"echo", "127.0.0.1:1", "--call", ""},
+		{"echo", "127.0.0.1:1", "--ae", "A\\B"},
 		{"echo", "127.0.0.1:1", "--user", "a", "--jwt", "main_test.go"},
 		{"find", "127.0.0.1:1", "--timezone", "7"},
 		{"find", "127.0.0.1:1", "--level", "patient"},
@@ -43,5 +51,24 @@ func TestTargetUsage(t *testing.T) {
 		if code := run(t.Context(), args, &out, &errs); code != exitUsage {
 			t.Errorf("%v: exit %d, %s", args, code, errs.String())
 		}
+	}
+}
+
+// TestNothingNamed: a list without an object is not everything, and not a wrong command either.
+func TestNothingNamed(t *testing.T) {
+	list := filepath.Join(t.TempDir(), "list")
+	if err := os.WriteFile(list, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	if code := run(t.Context(), []string{"commit", "127.0.0.1:1", "--instances", list}, &out, &errs); code != exitFailed {
+		t.Errorf("exit %d, %s", code, errs.String())
+	}
+}
+
+// TestBecause: what was interrupted is told in words.
+func TestBecause(t *testing.T) {
+	if got := because(errors.Join(context.Canceled, errors.New("ul: interrupted"))); !strings.Contains(got, "interrupted") || strings.Contains(got, "canceled") {
+		t.Error(got)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/halong-gateway/halong/dicom"
 	"github.com/halong-gateway/halong/dicom/dimse"
 	"github.com/halong-gateway/halong/dicom/pdu"
 	"github.com/halong-gateway/halong/internal/app"
@@ -50,8 +51,8 @@ func (t *targetFlags) target(e *env) (scu.Target, error) {
 		return scu.Target{}, usage{fmt.Errorf("%s: want HOST:PORT", t.Address)}
 	}
 	for _, ae := range []string{t.Call, t.AE} {
-		if len(ae) > 16 {
-			return scu.Target{}, usage{fmt.Errorf("AE title %q is longer than 16 characters", ae)}
+		if _, err := dicom.ParseAETitle(ae); err != nil {
+			return scu.Target{}, usage{fmt.Errorf("%q: %w", ae, err)}
 		}
 	}
 	out := scu.Target{

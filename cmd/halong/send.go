@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -77,16 +78,24 @@ func (x *sendCmd) print(e *env, r *scu.Result) error {
 			s.Status = r.Status.String()
 		}
 		if r.Err != nil {
-			s.Error = printable(r.Err.Error())
+			s.Error = because(r.Err)
 		}
 		return e.line(s)
 	}
 	if r.Err != nil {
-		e.printf("%s: %s\n", r.Name, printable(r.Err.Error()))
+		e.printf("%s: %s\n", r.Name, because(r.Err))
 	} else {
 		e.printf("%s: sent, status %s\n", r.Name, r.Status)
 	}
 	return nil
+}
+
+// because words why a file was not sent.
+func because(err error) string {
+	if errors.Is(err, context.Canceled) {
+		return "not sent, or not answered: interrupted"
+	}
+	return printable(err.Error())
 }
 
 // files lists the regular files of folders.
