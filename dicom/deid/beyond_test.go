@@ -92,3 +92,12 @@ func FuzzWithout(f *testing.F) {
 		}
 	})
 }
+
+// Rows that the sources of the table gave otherwise than the standard does.
+func TestCorrectedRows(t *testing.T) {
+	var on chosen
+	on[CleanDescriptors] = true
+	if act := actionFor(tag.ROIObservationLabel, dicom.SH, &on); act != clean {
+		t.Errorf("ROI Observation Label: %c", act)
+	}
+}

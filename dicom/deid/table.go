@@ -499,7 +499,7 @@ var attributes = []attribute{
 	{0x30060038, "X", "-------C--"},      // ROI Generation Description
 	{0x3006004D, "X", "----------"},      // ROI Creator Sequence
 	{0x3006004E, "X", "----------"},      // ROI Interpreter Sequence
-	{0x30060085, "X", "----------"},      // ROI Observation Label
+	{0x30060085, "X", "-------C--"},      // ROI Observation Label
 	{0x30060088, "X", "-------C--"},      // ROI Observation Description
 	{0x300600A6, "Z", "----------"},      // ROI Interpreter
 	{0x300600C2, "U", "-K--------"},      // Related Frame of Reference UID
