@@ -63,7 +63,13 @@ func (a *App) events(c echo.Context) error {
 		return err
 	}
 	f.limit = int(max(1, min(limit, mostEvents)))
+	if err := f.known(c.Request().Context()); err != nil {
+		return err
+	}
 	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
+	if c.Request().Method == http.MethodHead {
+		return c.NoContent(http.StatusOK)
+	}
 	if strings.Contains(c.Request().Header.Get(echo.HeaderAccept), "text/event-stream") {
 		return f.stream(c)
 	}
@@ -91,6 +97,19 @@ type feed struct {
 	scope halong.Scope
 	at    uint64 // the last event that was looked at
 	limit int
+}
+
+// known refuses a number that no event has yet. Who gives it was told it by another index, or by a later copy of this one: he would be told
+// of nothing until the numbers have come so far, and would miss what is before.
+func (f *feed) known(ctx context.Context) error {
+	if f.at == 0 {
+		return nil
+	}
+	page, err := f.app.data.Index.EventsSince(ctx, f.at-1, 1)
+	if err == nil && len(page) == 0 {
+		err = echo.NewHTTPError(http.StatusConflict, "since is beyond the last event: the numbers are not from this archive as it is now; begin anew")
+	}
+	return err
 }
 
 // next gives the next visible events; it waits for one until the time is over, the caller goes or the program stops.

@@ -73,7 +73,7 @@ func (a *App) routes() *echo.Echo {
 		Observe: a.observeWeb,
 	}
 	dicomweb.Register(g.Group("/dicom-web", a.gate.middleware), web)
-	g.GET("/events", a.events, a.gate.middleware)
+	g.Match(read, "/events", a.events, a.gate.middleware)
 	dicomweb.RegisterURI(g.Group("/wado", a.gate.middleware), web)
 	intake.RegisterAPI(g.Group("/api", a.gate.middleware), intake.APIConfig{Results: a.data.Index, Blobs: a.data.Store, Scope: scope})
 	a.registerForward(g.Group("/api/forward", a.gate.middleware))
