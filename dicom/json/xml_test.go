@@ -119,6 +119,9 @@ func TestDecodeXML(t *testing.T) {
 		"bad tag":       xmlHead + `<DicomAttribute tag="8" vr="CS"/></NativeDicomModel>`,
 		"huge number":   xmlHead + `<DicomAttribute tag="00080008" vr="CS"><Value number="2000000000">B</Value></DicomAttribute></NativeDicomModel>`,
 		"descending":    xmlHead + `<DicomAttribute tag="00080008" vr="CS"><Value number="2">B</Value><Value number="1">B</Value></DicomAttribute></NativeDicomModel>`,
+		"two roots":     xmlHead + `</NativeDicomModel><NativeDicomModel/>`,
+		"text behind":   xmlHead + `</NativeDicomModel>x`,
+		"end behind":    xmlHead + `</NativeDicomModel></a>`,
 		"deep":          xmlHead + strings.Repeat(`<DicomAttribute tag="00081115" vr="SQ"><Item number="1">`, 10_000),
 	} {
 		var syntax *dicomjson.SyntaxError

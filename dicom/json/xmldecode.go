@@ -61,7 +61,32 @@ func (x *xmlReader) document() error {
 	if !start || root.Name.Local != "NativeDicomModel" {
 		return x.fail("want NativeDicomModel")
 	}
-	return x.set()
+	if err := x.set(); err != nil {
+		return err
+	}
+	return x.end()
+}
+
+// end passes over comments and white space behind the root; anything else is an error.
+func (x *xmlReader) end() error {
+	for {
+		t, err := x.d.Token()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return x.fail("not well-formed XML")
+		}
+		switch t := t.(type) {
+		case xml.Comment, xml.ProcInst:
+			continue
+		case xml.CharData:
+			if len(bytes.TrimSpace(t)) == 0 {
+				continue
+			}
+		}
+		return x.fail("something after the end")
+	}
 }
 
 // set reads DicomAttributes to the end of what holds them.
