@@ -156,7 +156,7 @@ func (in *intake) parts(body io.Reader, boundary string) error {
 
 func unreadable(err error) error {
 	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) || errors.Is(err, multipart.ErrParts) {
+	if errors.As(err, &tooLarge) || errors.Is(err, multipart.ErrParts) || errors.Is(err, multipart.ErrPartSize) {
 		return &problem{http.StatusRequestEntityTooLarge, "The request is too large.", err}
 	}
 	return &problem{http.StatusBadRequest, "The multipart body cannot be read.", err}

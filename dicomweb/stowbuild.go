@@ -40,7 +40,7 @@ func (mi *modelIntake) build(o dicomjson.Object) (io.Reader, error) {
 	var inline int64
 	for _, ref := range o.Bulk {
 		parts := mi.bulk[locationKey(ref.URI)]
-		if len(parts) == 0 {
+		if len(parts) == 0 || ref.URI == "" { // parts without Content-Location are nobody's
 			return nil, halong.E(op, halong.Invalid, string(sop), errNoBulkPart)
 		}
 		if len(ref.Path) == 0 && ref.Tag == tag.PixelData {

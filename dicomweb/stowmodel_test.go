@@ -76,6 +76,7 @@ func TestStoreMetadataAndBulkData(t *testing.T) {
 		{"HTJ2K", jsonType, [][3]string{{mediaJSON, "", modelOf("1.2.3.5", pixelsAt("p"))}, {"image/jphc", "p", testJ2K(2, 3, 0)}}, 200, "", "1.2.840.10008.1.2.4.203"},
 		{"MP4", jsonType, [][3]string{{mediaJSON, "", modelOf("1.2.3.5", pixelsAt("p"))}, {"video/mp4", "p", "\x00\x00\x00\x18ftypmp42"}}, 200, "", "1.2.840.10008.1.2.4.102"},
 		{"missing bulk data", jsonType, [][3]string{{mediaJSON, "", modelOf("1.2.3.5", pixelsAt("p"))}, {mediaOctets, "q", "abcdef"}}, 409, "49152", ""},
+		{"bulk data without a place", jsonType, [][3]string{{mediaJSON, "", modelOf("1.2.3.5", pixelsAt(""))}, {mediaOctets, "", "abcdef"}}, 409, "49152", ""},
 		{"W23 a bad one beside a good one", jsonType, [][3]string{{mediaJSON, "", "[" + modelOf("1.2.3.5", "") + "," + modelOf("1.2.3.6", pixelsAt("p")) + "]"}}, 202, "49152", explicitLE},
 		{"W23 unreadable metadata beside good ones", jsonType, [][3]string{{mediaJSON, "", "[{"}, {mediaJSON, "", modelOf("1.2.3.5", "")}}, 202, "49152", explicitLE},
 		{"no UIDs", jsonType, [][3]string{{mediaJSON, "", `{"00100010":{"vr":"PN"}}`}}, 409, "49152", ""},
@@ -242,6 +243,8 @@ func TestStoreMetadataMemory(t *testing.T) {
 	s := serve(t)
 	empty := "[" + strings.Repeat("{},", maxInstances) + "{}]"
 	s.want(s.do(http.MethodPost, "/studies", modelBody([3]string{mediaJSON, "", empty}), jsonType), http.StatusRequestEntityTooLarge)
+
+	s.want(s.do(http.MethodPost, "/studies", modelBody([3]string{mediaJSON, "", strings.Repeat(" ", maxModel) + "[]"}), jsonType), http.StatusRequestEntityTooLarge)
 
 	const size, n = 8 << 20, 24
 	m := &discarding{Archive: FromStorage(&memory{}), last: n}
