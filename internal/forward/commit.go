@@ -14,6 +14,9 @@ import (
 // commitAtOnce is how many objects one request for storage commitment names.
 const commitAtOnce = 1000
 
+// gather is how long what was sent waits for others, so that one request names them all.
+const gather = time.Second
+
 // ask asks for storage commitment of what was sent, and again when no report came, until ctx ends.
 func (l *lane) ask(ctx context.Context) {
 	for ctx.Err() == nil {
@@ -28,6 +31,7 @@ func (l *lane) ask(ctx context.Context) {
 		}
 		if !asked {
 			wait(ctx, l.commits, min(poll, l.CommitTimeout))
+			_ = sleep(ctx, gather) // ends with ctx
 		}
 	}
 }

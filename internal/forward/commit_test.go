@@ -40,7 +40,7 @@ func TestCommitment(t *testing.T) {
 		}
 		b := newBench(t, d)
 		b.store(3)
-		after(time.Second)
+		after(5 * time.Second)
 		count := func(n int) []commitment.Request {
 			t.Helper()
 			mu.Lock()

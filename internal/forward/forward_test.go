@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -30,10 +31,24 @@ type bench struct {
 
 func quietLog() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
+// memory is a folder where syncing costs nothing, if there is one: these tests commit thousands of times, and do not look at the disk.
+func memory(t testing.TB) string {
+	dir, err := os.MkdirTemp("/dev/shm", "halong-test-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
 // newBench starts a forwarder with destinations; what is stored goes to all of them.
 func newBench(t testing.TB, destinations ...forward.Destination) *bench {
 	t.Helper()
-	b := &bench{t: t, path: filepath.Join(t.TempDir(), "halong.db")}
+	b := &bench{t: t, path: filepath.Join(memory(t), "halong.db")}
 	b.config = forward.Config{Destinations: destinations, Log: quietLog(), Source: facts{}}
 	for _, d := range destinations {
 		b.config.Rules = append(b.config.Rules, forward.Rule{To: []string{d.Name}})

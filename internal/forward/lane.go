@@ -186,18 +186,35 @@ func (l *lane) send(ctx context.Context, c carrier, batch []Entry) {
 		tell:    l.tell,
 	}
 	err := c.send(ctx, j)
-	if ctx.Err() != nil {
+	reason := ""
+	switch {
+	case ctx.Err() != nil:
 		err = nil // that is why
+	case err != nil:
+		reason = reasonOf(err)
+	default: // another sender may have found out first
+		reason = l.unreachable()
 	}
 	for i := range batch { // those that nothing was begun with
-		if err != nil && l.tooOld(&batch[i]) {
-			j.end(i, l.givenUp(reasonOf(err)))
+		if reason != "" && l.tooOld(&batch[i]) {
+			j.end(i, l.givenUp(reason))
 		}
 		j.end(i, outcome{state: Waiting, untried: true})
 	}
 	if err != nil {
 		l.down(ctx, err)
 	}
+}
+
+// unreachable tells why nobody tries to reach the destination at present; empty when that is not why.
+func (l *lane) unreachable() string {
+	now := l.f.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.paused != "" || !now.Before(l.until) {
+		return ""
+	}
+	return l.reason
 }
 
 // tooOld tells whether an entry was tried for long enough.
