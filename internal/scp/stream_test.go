@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"runtime"
 	"strings"
 	"testing"
@@ -51,12 +52,17 @@ func (*endless) Open(context.Context, *storage.Instance) (*storage.Object, error
 
 func (*endless) Check(context.Context, *storage.Instance) error { return errors.New("no objects") }
 
-// heap gives the bytes of live objects.
+// heap gives the bytes of live objects. What others allocate while it looks is garbage to it: the least of several looks counts, since a
+// server whose answers nobody reads stands still before long.
 func heap() uint64 {
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
+	least := uint64(math.MaxUint64)
+	for range 5 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		least = min(least, m.HeapAlloc)
+	}
+	return least
 }
 
 func studyRoot(t *testing.T, addr string) *dimse.Association {
