@@ -3,7 +3,6 @@ package conformance
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -15,7 +14,6 @@ import (
 	"github.com/halong-gateway/halong/dicom"
 	"github.com/halong-gateway/halong/dicom/dataset"
 	"github.com/halong-gateway/halong/dicom/dimse"
-	"github.com/halong-gateway/halong/dicom/pdu"
 	"github.com/halong-gateway/halong/dicom/tag"
 )
 
@@ -42,7 +40,7 @@ func TestKillKeepsCoercedPairs(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		var wg sync.WaitGroup
 		for worker := range 2 {
-			wg.Go(func() { storeCoercedUntilCut(ctx, p.DICOM, 500+10*life+worker, &acked) })
+			wg.Go(func() { storeWhile(ctx, dimse.CoercionOfElements, p.DICOM, 500+10*life+worker, &acked) })
 		}
 		time.Sleep(time.Duration(300+rand.IntN(900)) * time.Millisecond)
 		p.kill(t)
@@ -64,25 +62,6 @@ func TestKillKeepsCoercedPairs(t *testing.T) {
 		if round == 0 {
 			t.Log(run(t, "reindex", "--config", rules, "--data", data))
 		}
-	}
-}
-
-// storeCoercedUntilCut sends objects by C-STORE until the association breaks.
-func storeCoercedUntilCut(ctx context.Context, addr string, study int, acked *acknowledged) {
-	a, err := dimse.Dial(ctx, addr, dimse.Options{CallingAE: "KILLTEST", CalledAE: "HALONG", Contexts: []pdu.ProposedContext{{
-		AbstractSyntax: ctImageStorage, TransferSyntaxes: []dicom.UID{dicom.ExplicitVRLittleEndian},
-	}}})
-	if err != nil {
-		return // killed before it began
-	}
-	defer a.Abort()
-	for i := 1; ; i++ {
-		o := newObject(study, i, sizes[i%len(sizes)], fmt.Sprintf("P%d", study))
-		resp, err := a.Store(ctx, ctImageStorage, o.sop, dicom.ExplicitVRLittleEndian, bytes.NewReader(o.data))
-		if err != nil || resp.Status != dimse.CoercionOfElements {
-			return
-		}
-		acked.object(o)
 	}
 }
 

@@ -92,8 +92,13 @@ func TestKillLosesNothingAcknowledged(t *testing.T) {
 // sizes are those of pixel data: in the head, in a segment, in a file of its own.
 var sizes = []int{2 << 10, 90 << 10, 500 << 10, 1500 << 10}
 
-// storeUntilCut sends objects by C-STORE until the association breaks.
+// storeUntilCut sends objects by C-STORE until the association breaks, or one has another status than Success.
 func storeUntilCut(ctx context.Context, addr string, study int, acked *acknowledged) {
+	storeWhile(ctx, dimse.Success, addr, study, acked)
+}
+
+// storeWhile sends objects by C-STORE for as long as they are answered with a status.
+func storeWhile(ctx context.Context, want dimse.Status, addr string, study int, acked *acknowledged) {
 	a, err := dimse.Dial(ctx, addr, dimse.Options{CallingAE: "KILLTEST", CalledAE: "HALONG", Contexts: []pdu.ProposedContext{{
 		AbstractSyntax: ctImageStorage, TransferSyntaxes: []dicom.UID{dicom.ExplicitVRLittleEndian},
 	}}})
@@ -104,7 +109,7 @@ func storeUntilCut(ctx context.Context, addr string, study int, acked *acknowled
 	for i := 1; ; i++ {
 		o := newObject(study, i, sizes[i%len(sizes)], fmt.Sprintf("P%d", study))
 		resp, err := a.Store(ctx, ctImageStorage, o.sop, dicom.ExplicitVRLittleEndian, bytes.NewReader(o.data))
-		if err != nil || resp.Status != dimse.Success {
+		if err != nil || resp.Status != want {
 			return
 		}
 		acked.object(o)

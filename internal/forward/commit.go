@@ -76,10 +76,7 @@ func (l *lane) request(ctx context.Context, c *Commitment) error {
 	if err != nil {
 		return err
 	}
-	rq := commitment.Request{Transaction: c.Transaction}
-	for i := range entries {
-		rq.References = append(rq.References, reference(&entries[i]))
-	}
+	rq := requestFor(c.Transaction, entries)
 	if len(rq.References) == 0 { // an operator took them back
 		return l.f.Ledger.EndCommitment(ctx, c.ID, l.f.now(), nil)
 	}
@@ -124,6 +121,15 @@ func (f *Forwarder) inbox(from func(*dimse.Association) string) dimse.Service {
 	}}
 }
 
+// requestFor names what was sent of entries.
+func requestFor(transaction dicom.UID, entries []Entry) commitment.Request {
+	rq := commitment.Request{Transaction: transaction}
+	for i := range entries {
+		rq.References = append(rq.References, reference(&entries[i]))
+	}
+	return rq
+}
+
 // reference names what was sent.
 func reference(e *Entry) commitment.Reference {
 	x := commitment.Reference{SOPClass: e.Class, SOPInstance: e.SOP}
@@ -152,10 +158,7 @@ func (f *Forwarder) Reported(ctx context.Context, from string, r *commitment.Rep
 	if err != nil {
 		return err
 	}
-	rq := commitment.Request{Transaction: r.Transaction}
-	for i := range entries {
-		rq.References = append(rq.References, reference(&entries[i]))
-	}
+	rq := requestFor(r.Transaction, entries)
 	unsafe := map[dicom.UID]commitment.Failure{}
 	for _, x := range rq.Unsafe(r) {
 		unsafe[x.SOPInstance] = x
