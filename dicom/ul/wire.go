@@ -32,7 +32,7 @@ type wire struct {
 }
 
 func newWire(conn net.Conn) *wire {
-	w := &wire{conn: conn, prompt: promptly(conn)}
+	w := &wire{conn: conn}
 	w.r = bufio.NewReaderSize(readerFunc(w.read), readBuffer)
 	if t, ok := conn.(interface{ SetNoDelay(bool) error }); ok {
 		_ = t.SetNoDelay(true) // a response must not wait for the peer's delayed ACK; only speed is lost if it fails
