@@ -1,0 +1,4 @@
+package ups
+
+// Service is the worklist of Unified Procedure Steps.
+type Service struct{}
