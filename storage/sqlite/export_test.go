@@ -73,3 +73,25 @@ func (db *DB) Searched(scope halong.Scope, q storage.Query) error {
 	}
 	return nil
 }
+
+// Touch raises the change numbers of a study, or of one series of it.
+func (db *DB) Touch(t halong.Tx, id storage.Identity) error {
+	tx, err := db.tx("sqlite.Touch", t)
+	if err != nil {
+		return err
+	}
+	facility, err := tx.Facility(id.Facility)
+	if err != nil {
+		return err
+	}
+	st, se, _, err := tx.find(facility, id)
+	switch {
+	case err != nil:
+		return err
+	case se != nil:
+		tx.touchSeries(st.id, se.id)
+	default:
+		tx.touchStudy(st.id)
+	}
+	return nil
+}

@@ -127,8 +127,9 @@ func (tx *Tx) modalities(study int64) error {
 // change is what one instance changes in the counts of the levels above. One that changes none of them, as a further version
 // does, still counts as a change of both.
 type change struct {
-	study, series           int64
+	study, series           int64 // series 0: none
 	addSeries, addInstances int
+	all                     bool // every series of the study that there is when the group ends
 }
 
 // applyCounts applies a group's changes, one statement for each row that changes.
@@ -145,6 +146,11 @@ func (db *DB) applyCounts(changes []change) error {
 	for id, c := range studies {
 		if err := db.exec(`UPDATE study SET series = series + ?, instances = instances + ?, changed = changed + 1 WHERE id = ?`, c.addSeries, c.addInstances, id); err != nil {
 			return err
+		}
+		if c.all {
+			if err := db.exec(`UPDATE series SET changed = changed + 1 WHERE study = ?`, id); err != nil {
+				return err
+			}
 		}
 	}
 	for id, c := range series {
@@ -163,4 +169,5 @@ func sum(by map[int64]*change, id int64, c *change) {
 	}
 	s.addSeries += c.addSeries
 	s.addInstances += c.addInstances
+	s.all = s.all || c.all
 }

@@ -62,3 +62,21 @@ func appendStamp(b []byte, id, changed int64) []byte {
 	b = append(strconv.AppendInt(b, id, 10), '.')
 	return append(strconv.AppendInt(b, changed, 10), ' ')
 }
+
+// Whoever changes what is served of a study, by whatever protocol, calls one of the two below in the transaction that does so:
+// the change numbers are raised once when the group of transactions ends, before it is committed, so that no
+// document made before is ever given out for what is served after. AddInstance and DeleteInstance do so themselves. What is
+// touched may be gone by the end of the transaction: keys are never used again, so that does no harm. A number that was raised in vain
+// costs one more making of a document; one that was not raised is a wrong answer.
+
+// touchStudy says that something changed in all of a study, as a patient's identity does: every series of it that there is then
+// gets a new change number, and the study itself. study is the key of the row.
+func (tx *Tx) touchStudy(study int64) {
+	tx.counts = append(tx.counts, change{study: study, all: true})
+}
+
+// touchSeries says that something changed in one series, as the hiding of a SOP Instance does: the series gets a new change number, and
+// its study. study and series are the keys of the rows. Counts stay as they are: who changes those appends a change with them to tx.counts instead.
+func (tx *Tx) touchSeries(study, series int64) {
+	tx.counts = append(tx.counts, change{study: study, series: series})
+}
