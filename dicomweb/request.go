@@ -31,6 +31,15 @@ type request struct {
 
 // handle wraps a handler: scope, facility, query parameters, CORS headers, errors.
 func (s *service) handle(operation string, h func(*request) error) echo.HandlerFunc {
+	return s.prepared(operation, (*request).prepare, h)
+}
+
+// handleUnscoped is handle for what tells nothing of anything that is stored: nobody is asked who it is.
+func (s *service) handleUnscoped(operation string, h func(*request) error) echo.HandlerFunc {
+	return s.prepared(operation, (*request).parse, h)
+}
+
+func (s *service) prepared(operation string, prepare, h func(*request) error) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		seen := Observation{Operation: operation}
 		start := time.Now()
@@ -40,7 +49,7 @@ func (s *service) handle(operation string, h func(*request) error) echo.HandlerF
 		}()
 		s.allowOrigin(c)
 		q := &request{service: s, Context: c, ctx: c.Request().Context(), seen: &seen}
-		err := q.prepare()
+		err := prepare(q)
 		if err == nil {
 			err = h(q)
 		}
@@ -74,13 +83,20 @@ func (q *request) prepare() (err error) {
 			return fail(http.StatusBadRequest, "The path holds a malformed UID.")
 		}
 	}
+	if q.facility != "" {
+		q.scope = halong.Scope{Own: q.facility}
+	}
+	return q.parse()
+}
+
+// parse reads the query parameters and finds out how the caller reaches the service.
+func (q *request) parse() (err error) {
 	if q.query, err = parseQuery(q.Request().URL.RawQuery); err != nil {
 		return err
 	}
 	q.base = q.baseURL(q.Request())
-	if q.facility != "" {
-		q.scope = halong.Scope{Own: q.facility}
-		q.base += "/facilities/" + url.PathEscape(string(q.facility))
+	if f := q.param("facility"); f != "" {
+		q.base += "/facilities/" + url.PathEscape(f)
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package dicomweb
 
 import (
 	"net/http"
-	"strings"
 
 	"github.com/labstack/echo/v4"
 )
@@ -12,8 +11,8 @@ import (
 // credentials: a middleware in front that asks for them must let OPTIONS pass.
 func Register(g *echo.Group, cfg Config) {
 	s := newService(cfg)
-	s.routes(g)
-	s.routes(g.Group("/facilities/:facility"))
+	s.register(g, transactions(&s.Config))
+	s.register(g.Group("/facilities/:facility"), transactions(&s.Config))
 }
 
 func newService(cfg Config) *service {
@@ -37,64 +36,71 @@ const (
 	instancePath = seriesPath + "/instances/:instance"
 )
 
-func (s *service) routes(g *echo.Group) {
-	get := func(path, operation string, h func(*request) error) {
-		handler := s.handle(operation, h)
-		g.GET(path, handler)
-		g.HEAD(path, handler)
-		g.OPTIONS(path, s.options(methods(path)))
-		for _, m := range []string{http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodPost} {
-			if !strings.Contains(methods(path), m) {
-				g.Add(m, path, s.handle("refuse", notAllowed(methods(path))))
-			}
-		}
+// Media types of representations (PS3.18 8.7.3).
+var (
+	modelTypes  = []string{mediaJSON, `multipart/related; type="` + mediaXML + `"`}
+	storeTypes  = []string{mediaJSON, mediaXML}
+	objectTypes = []string{`multipart/related; type="` + mediaDICOM + `"`, mediaDICOM, mediaZip}
+	pixelTypes  = []string{
+		`multipart/related; type="` + mediaOctets + `"`, `multipart/related; type="image/jpeg"`, `multipart/related; type="image/jls"`, `multipart/related; type="image/jp2"`,
+		`multipart/related; type="image/jphc"`, `multipart/related; type="image/dicom-rle"`, `multipart/related; type="video/mpeg"`, `multipart/related; type="video/mp4"`,
+		mediaOctets,
 	}
-	s.uriRoutes(g)
-	g.POST("/studies", s.handle("store", store))
-	g.POST(studyPath, s.handle("store", store))
-
-	get("/studies", "search", search(studies))
-	get("/series", "search", search(allSeries))
-	get("/instances", "search", search(allInstances))
-	get(studyPath+"/series", "search", search(seriesOfStudy))
-	get(studyPath+"/instances", "search", search(instancesOfStudy))
-	get(seriesPath+"/instances", "search", search(instancesOfSeries))
-
-	for _, path := range []string{studyPath, seriesPath, instancePath} {
-		get(path, "retrieve", retrieve)
-		get(path+"/metadata", "metadata", metadata)
+	bulkTypes = []string{mediaOctets, `multipart/related; type="` + mediaOctets + `"`, "application/pdf", `multipart/related; type="application/pdf"`}
+	stowTypes = []string{
+		`multipart/related; type="` + mediaDICOM + `"`, `multipart/related; type="` + mediaJSON + `"`, `multipart/related; type="` + mediaXML + `"`, mediaDICOM,
 	}
-	get(instancePath+"/frames/:frames", "frames", frames)
-	get(instancePath+"/bulkdata/*", "bulkdata", bulkdata)
-}
+)
 
-// methods gives the value of Allow for a path.
-func methods(path string) string {
-	if path == "/studies" || path == studyPath {
-		return "GET, HEAD, POST, OPTIONS"
-	}
-	return "GET, HEAD, OPTIONS"
-}
+// Query parameters and header fields.
+var (
+	searchQuery   = []string{"{attribute}", "includefield", "fuzzymatching", "emptyvaluematching", "multiplevaluematching", "limit", "offset", "accept", "charset"}
+	contentQuery  = []string{"accept", "charset"}
+	cacheHeaders  = []string{"If-None-Match"}
+	rangeHeaders  = []string{"If-None-Match", "Range", "If-Range"}
+	codingHeaders = []string{"If-None-Match", "Accept-Encoding"}
+)
 
-// notAllowed answers 405 (RFC 9110 15.5.6). The router would do so itself but for the groups' middleware.
-func notAllowed(methods string) func(*request) error {
-	return func(q *request) error {
-		q.Response().Header().Set(echo.HeaderAllow, methods)
-		return fail(http.StatusMethodNotAllowed, "The resource does not have this method.")
+// studyTransactions are those of the Studies Service (PS3.18 10).
+func studyTransactions(*Config) (list []Transaction) {
+	for _, x := range []struct {
+		id, path string
+		of       resource
+	}{
+		{"SearchForStudies", "/studies", studies},
+		{"SearchForSeries", "/series", allSeries},
+		{"SearchForInstances", "/instances", allInstances},
+		{"SearchForStudySeries", studyPath + "/series", seriesOfStudy},
+		{"SearchForStudyInstances", studyPath + "/instances", instancesOfStudy},
+		{"SearchForStudySeriesInstances", seriesPath + "/instances", instancesOfSeries},
+	} {
+		list = append(list, Transaction{
+			ID: x.id, Name: "Search", Section: "10.6", Service: "Studies", Method: http.MethodGet, Path: x.path, Accept: modelTypes, Query: searchQuery, Headers: codingHeaders,
+			Statuses:  []int{http.StatusOK, http.StatusNoContent, http.StatusNotModified, http.StatusNotAcceptable, http.StatusRequestEntityTooLarge},
+			operation: "search", handler: search(x.of),
+		})
 	}
-}
-
-// options answers OPTIONS, as a CORS preflight or plain.
-func (s *service) options(methods string) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		h := c.Response().Header()
-		h.Set(echo.HeaderAllow, methods)
-		s.allowOrigin(c)
-		if s.allowed(c.Request().Header.Get(echo.HeaderOrigin)) && c.Request().Header.Get(echo.HeaderAccessControlRequestMethod) != "" {
-			h.Set(echo.HeaderAccessControlAllowMethods, methods)
-			h.Set(echo.HeaderAccessControlAllowHeaders, requestHeaders)
-			h.Set(echo.HeaderAccessControlMaxAge, "7200")
-		}
-		return c.NoContent(http.StatusNoContent)
+	retrieved := func(id, path, operation string, accept, query, headers []string, h func(*request) error, statuses ...int) {
+		list = append(list, Transaction{
+			ID: id, Name: "Retrieve", Section: "10.4", Service: "Studies", Method: http.MethodGet, Path: path, Accept: accept, Query: query, Headers: headers,
+			Statuses: append([]int{http.StatusOK, http.StatusNotModified, http.StatusNotFound, http.StatusNotAcceptable}, statuses...), operation: operation, handler: h,
+		})
 	}
+	for _, x := range []struct{ what, path string }{{"Study", studyPath}, {"Series", seriesPath}, {"Instance", instancePath}} {
+		retrieved("Retrieve"+x.what, x.path, "retrieve", objectTypes, contentQuery, cacheHeaders, retrieve)
+		retrieved("Retrieve"+x.what+"Metadata", x.path+"/metadata", "metadata", modelTypes, contentQuery, codingHeaders, metadata, http.StatusRequestEntityTooLarge)
+	}
+	retrieved("RetrieveFrames", instancePath+"/frames/:frames", "frames", pixelTypes, contentQuery, cacheHeaders, frames)
+	retrieved("RetrieveBulkdata", instancePath+"/bulkdata/*", "bulkdata", bulkTypes, contentQuery, rangeHeaders, bulkdata,
+		http.StatusPartialContent, http.StatusRequestedRangeNotSatisfiable)
+	for _, x := range []struct{ id, path string }{{"StoreInstances", "/studies"}, {"StoreStudyInstances", studyPath}} {
+		list = append(list, Transaction{
+			ID: x.id, Name: "Store", Section: "10.5", Service: "Studies", Method: http.MethodPost, Path: x.path, Accept: storeTypes, Takes: stowTypes, Query: contentQuery,
+			Statuses: []int{
+				http.StatusOK, http.StatusAccepted, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusInsufficientStorage,
+			},
+			operation: "store", handler: store,
+		})
+	}
+	return list
 }

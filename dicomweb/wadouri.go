@@ -12,16 +12,19 @@ import (
 
 // RegisterURI adds the URI service (WADO-URI, PS3.18 9) at the root of g: one SOP Instance named by query parameters. Register does so
 // too at its own root, where clients that know one address look for it.
-func RegisterURI(g *echo.Group, cfg Config) { newService(cfg).uriRoutes(g) }
+func RegisterURI(g *echo.Group, cfg Config) {
+	s := newService(cfg)
+	s.register(g, uriTransactions())
+}
 
-func (s *service) uriRoutes(g *echo.Group) {
-	handler := s.handle("retrieve", wadoURI)
-	g.GET("", handler)
-	g.HEAD("", handler)
-	g.OPTIONS("", s.options(methods("")))
-	for _, m := range []string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
-		g.Add(m, "", s.handle("refuse", notAllowed(methods(""))))
-	}
+// uriTransactions are those of the URI Service (PS3.18 9). Rendered media types are not there yet.
+func uriTransactions() []Transaction {
+	return []Transaction{{
+		ID: "RetrieveInstanceByURI", Name: "Retrieve DICOM Instance", Section: "9.4", Service: "URI", Method: http.MethodGet, Path: "", Accept: []string{mediaDICOM},
+		Query:   []string{"requestType", "studyUID", "seriesUID", "objectUID", "contentType", "transferSyntax", "charset", "anonymize"},
+		Headers: cacheHeaders, Statuses: []int{http.StatusOK, http.StatusNotModified, http.StatusNotFound, http.StatusNotAcceptable},
+		operation: "retrieve", handler: wadoURI,
+	}}
 }
 
 // uriParameters are the parameters of PS3.18 tables 9.1.2-1 to 9.1.2-3 and what they mean for application/dicom.
