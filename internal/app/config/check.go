@@ -25,6 +25,7 @@ func (c *Config) Check() error {
 		c.checkLists(),
 		c.checkCoerce(),
 		c.checkForward(),
+		c.checkDICOMweb(),
 	)
 }
 

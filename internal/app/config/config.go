@@ -18,6 +18,7 @@ type Config struct {
 	DICOM      DICOM           `yaml:"dicom"`
 	HL7        HL7             `yaml:"hl7"`
 	HTTP       HTTP            `yaml:"http"`
+	DICOMweb   DICOMweb        `yaml:"dicomweb"`
 	Storage    Storage         `yaml:"storage"`
 	Forward    Forward         `yaml:"forward"`
 	Coerce     []Coercion      `yaml:"coerce"`     // rules that change attributes of what comes or goes
@@ -106,5 +107,7 @@ func Default() *Config {
 		HL7:     HL7{Listen: "127.0.0.1:2575", Idle: Duration(10 * time.Minute)},
 		HTTP:    HTTP{Listen: "127.0.0.1:8080", Base: "/"},
 		Storage: Storage{Index: "sqlite", Blobs: "disk", Versions: "first", Budget: 64 << 20},
+
+		DICOMweb: defaultDICOMweb(),
 	}
 }
