@@ -61,8 +61,9 @@ type Ack struct {
 	Facility    string    // MSH-4 likewise
 	Type        [3]string // MSH-9 of a paired answer (ORR^O02^ORR_O02); ACK if empty
 	Errors      []AckError
-	Text        string // MSA-3 below 2.5, ERR-8 is from Errors
-	NoReply     bool   // MSH-15 and MSH-16 are NE: the acknowledgement is a message of its own in enhanced mode
+	Text        string   // MSA-3 below 2.5, ERR-8 is from Errors
+	Body        *Builder // further segments after MSA and ERR, of a paired answer; nil: none
+	NoReply     bool     // MSH-15 and MSH-16 are NE: the acknowledgement is a message of its own in enhanced mode
 }
 
 // defaultVersion stands in MSH-12 of answers to what says no version.
@@ -89,7 +90,24 @@ func (a *Ack) Append(dst []byte, m *Message) []byte {
 		a.errNew(&w)
 	}
 	w.end()
-	return w.dst
+	return append(w.dst, a.body(w.d, m)...)
+}
+
+// body encodes the further segments, in the message's character set. Text that the set lacks is left out with
+// everything else of them: then the answer is a plain one.
+func (a *Ack) body(d Delimiters, m *Message) []byte {
+	if a.Body == nil {
+		return nil
+	}
+	c := Lenient
+	if m != nil {
+		c = m.charset
+	}
+	b, err := a.Body.Encode(d, c)
+	if err != nil {
+		return nil
+	}
+	return b
 }
 
 func (a *Ack) msh(w *ackWriter, h Segment, version Value) {

@@ -141,9 +141,9 @@ type MessageAdded struct {
 type MessageIndex interface {
 	// AddMessage adds a row for a message that was taken, unless it is a duplicate.
 	AddMessage(tx halong.Tx, m *Message) (MessageAdded, error)
-	// Answers gives what was answered to the committed message with that facility, key and
-	// digest; ok is false if there is none.
-	Answers(ctx context.Context, f halong.Facility, k MessageKey, d halong.Digest) (answers [][]byte, ok bool, err error)
+	// Answers gives the number of the committed message with that facility, key and digest, and what
+	// was answered to it; ok is false if there is none.
+	Answers(ctx context.Context, f halong.Facility, k MessageKey, d halong.Digest) (seq uint64, answers [][]byte, ok bool, err error)
 	// AddRefused adds a message to the quarantine of messages.
 	AddRefused(tx halong.Tx, m *Message) error
 	// HasRefused tells whether the same bytes of that facility lie in the quarantine of messages.

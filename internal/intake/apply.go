@@ -9,60 +9,32 @@ import (
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/hl7v2"
-	"github.com/halong-gateway/halong/lab"
-	"github.com/halong-gateway/halong/patient"
 	"github.com/halong-gateway/halong/storage"
 )
 
-// content is what a message says, as far as it is processed.
-type content struct {
-	processed bool
-	note      string // why a message of a processed type is only kept
-	groups    []lab.Group
-}
-
-// read takes the content out of a message. It depends on nothing else, so that
-// replay finds the same. A defect of the reader must not cost a message: then it is kept as it is.
-func (in *Intake) read(m *hl7v2.Message) (c *content) {
+// handle gives a message to its handler. A defect of the handler must not cost a message.
+func handle(does handler, tx halong.Tx, m *storage.Message, h *hl7v2.Message) (done Applied, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			c = &content{note: fmt.Sprintf("reading its content failed with a %T", p)}
+			done, err = Applied{}, errDefect{fmt.Sprintf("processing failed with a %T", p)}
 		}
 	}()
-	if !isResult(m) {
-		return &content{}
-	}
-	if m.Len() > maxSegments {
-		return &content{note: "more segments than are processed"}
-	}
-	c = &content{processed: true, groups: lab.Read(m)}
-	reports := 0
-	for _, g := range c.groups {
-		reports += len(g.Reports)
-	}
-	if reports > maxReports {
-		return &content{note: "more reports than are processed"}
-	}
-	return c
+	return does.Handle(tx, m, h)
 }
 
-// Bounds of a message that is processed, and so of the memory and time that takes; larger ones are only kept.
-const (
-	maxSegments = 100_000
-	maxReports  = 2_000
-)
+// errDefect is what a handler that panicked ends a transaction with.
+type errDefect struct{ note string }
 
-// isResult tells whether the message is an ORU (HL7 7.3).
-func isResult(m *hl7v2.Message) bool {
-	t := m.Segment(0).Field(9)
-	if strings.TrimSpace(t.Component(1).Text()) != "ORU" {
-		return false
+func (e errDefect) Error() string { return e.note }
+
+// conclude notes what became of a message that is in the index.
+func (in *Intake) conclude(tx halong.Tx, m *storage.Message, h *hl7v2.Message, done Applied, repeated bool) error {
+	if done.Note != "" {
+		m.State = storage.MessageKept
 	}
-	switch strings.TrimSpace(t.Component(2).Text()) {
-	case "", "R01", "R03", "R30", "R31", "R32", "R40":
-		return true
-	}
-	return false
+	return in.emit(tx, halong.EventMessageStored, m, messagePayload{
+		Message: m.Seq, Type: m.Type, Control: m.Key.Control, State: m.State.String(), Repeated: repeated, Note: done.Note,
+	})
 }
 
 // describe fills in what the index says of a message.
@@ -70,21 +42,22 @@ func describe(msg *storage.Message, m *hl7v2.Message) {
 	h := m.Segment(0)
 	text := func(v hl7v2.Value) string { return strings.TrimSpace(v.Text()) }
 	msg.Key = storage.MessageKey{Application: text(h.Field(3)), Facility: text(h.Field(4)), Control: text(h.Field(10))}
-	msg.Type = text(h.Field(9).Component(1))
-	if event := text(h.Field(9).Component(2)); event != "" {
-		msg.Type += "^" + event
-	}
+	msg.Type = messageType(m)
 	const longest = 32 // bytes; real ones have 7
 	if len(msg.Type) > longest {
 		msg.Type = strings.ToValidUTF8(msg.Type[:longest], "")
 	}
 }
 
-// apply writes all rows and events of a message that was taken. It uses the
-// record's own time and nothing random, so that replay writes the same.
-func (in *Intake) apply(tx halong.Tx, m *storage.Message, c *content) error {
+// apply writes all rows and events of a message that was taken, and completes its answers. It uses the
+// record's own time and nothing random, so that replay writes the same. With a defect the message is kept without its handler.
+func (in *Intake) apply(tx halong.Tx, m *storage.Message, h *hl7v2.Message, defect string) error {
+	does := in.handler(h)
+	if defect != "" {
+		does = nil
+	}
 	m.State = storage.MessageKept
-	if c.processed {
+	if does != nil {
 		m.State = storage.MessageProcessed
 	}
 	added, err := in.cfg.Messages.AddMessage(tx, m)
@@ -94,58 +67,13 @@ func (in *Intake) apply(tx halong.Tx, m *storage.Message, c *content) error {
 	if added.Duplicate {
 		return errDuplicate
 	}
-	err = in.emit(tx, halong.EventMessageStored, m, messagePayload{
-		Message: m.Seq, Type: m.Type, Control: m.Key.Control, State: m.State.String(), Repeated: added.Repeated, Note: c.note,
-	})
-	if err != nil {
-		return err
-	}
-	n := 0
-	for _, g := range c.groups {
-		if err := in.file(tx, m, g, &n); err != nil {
+	done := Applied{Note: defect}
+	if does != nil {
+		if done, err = handle(does, tx, m, h); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-// file writes one patient and the reports on them; n counts the message's reports.
-func (in *Intake) file(tx halong.Tx, m *storage.Message, g lab.Group, n *int) error {
-	who, err := in.patient(tx, m, g)
-	if err != nil {
-		return err
-	}
-	heads, err := in.cfg.Lab.File(tx, lab.Filing{
-		Message: m.Seq, From: *n, Facility: m.Facility, Patient: who.Key, New: who.New, Received: m.Received,
-	}, g.Reports)
-	if err != nil {
-		return err
-	}
-	*n += len(heads)
-	for i := range heads {
-		h := &heads[i]
-		err = in.emit(tx, halong.EventReportStored, m, reportPayload{
-			Message: m.Seq, Report: h.First, Version: h.Number, Late: h.Late, Status: string(h.Status),
-			Observations: len(g.Reports[i].Observations), NewPatient: who.New && i == 0,
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// patient makes the patient of a group known; the zero value if it names none.
-func (in *Intake) patient(tx halong.Tx, m *storage.Message, g lab.Group) (patient.Recorded, error) {
-	p := patient.FromPID(m.Facility, g.Patient, g.Reports[0].Sent)
-	if len(p.Identifiers) == 0 {
-		return patient.Recorded{}, nil
-	}
-	who, err := in.cfg.Patients.Record(tx, p)
-	if err != nil || who.New || !who.Changed { // a new patient is told of by the first report's event
-		return who, err
-	}
-	return who, in.emit(tx, halong.EventPatientUpdated, m, patientPayload{Message: m.Seq})
+	return in.conclude(tx, m, h, done, added.Repeated)
 }
 
 // applyRefused writes the row and event of bytes that were not taken.
@@ -173,7 +101,7 @@ func (in *Intake) Replay(tx halong.Tx, rec storage.Record) error {
 		return halong.E("intake.Replay", halong.Corrupt, "", err)
 	}
 	describe(m, parsed)
-	if err := in.apply(tx, m, in.read(parsed)); !errors.Is(err, errDuplicate) {
+	if err := in.apply(tx, m, parsed, ""); !errors.Is(err, errDuplicate) {
 		return err
 	}
 	return nil
@@ -187,16 +115,6 @@ type messagePayload struct {
 	State    string `json:"state"`
 	Repeated bool   `json:"repeated,omitempty"` // the control ID came before with other bytes
 	Note     string `json:"note,omitempty"`
-}
-
-type reportPayload struct {
-	Message      uint64 `json:"message"`
-	Report       lab.ID `json:"report"`
-	Version      int    `json:"version"`
-	Late         bool   `json:"late,omitempty"` // kept, not shown
-	Status       string `json:"status"`
-	Observations int    `json:"observations"`
-	NewPatient   bool   `json:"newPatient,omitempty"` // the first that is known of the patient
 }
 
 type patientPayload struct {

@@ -21,6 +21,7 @@ type arrival struct {
 	msg     storage.Message
 	hl7     *hl7v2.Message
 	outcome Outcome
+	defect  string // why it is stored without being processed
 }
 
 var (
@@ -39,18 +40,18 @@ func (a *arrival) message(raw []byte) [][]byte {
 		return a.refuse(raw, nil, err)
 	}
 	a.hl7 = m
-	a.identify(raw)
-	a.msg.Answers = a.accept()
-	c := a.in.read(m)
-	a.outcome = Kept
-	if c.processed {
-		a.outcome = Processed
-	}
-	answers, err := a.store(c)
+	answers, err := a.take(raw)
 	if err != nil {
 		return a.failed(err)
 	}
 	return answers
+}
+
+// take stores a message that was parsed.
+func (a *arrival) take(raw []byte) ([][]byte, error) {
+	a.identify(raw)
+	a.msg.Answers = a.accept()
+	return a.store()
 }
 
 // charset makes the parse option for a peer's own character set.
@@ -70,34 +71,57 @@ func (a *arrival) identify(raw []byte) {
 }
 
 // store commits the message, or finds that it is a duplicate. It gives what to answer.
-func (a *arrival) store(c *content) (answers [][]byte, err error) {
-	in := a.in
+func (a *arrival) store() (answers [][]byte, err error) {
 	for range maxTries {
-		err = in.cfg.Updater.Update(a.ctx, func(tx halong.Tx) error {
-			seq, payload, err := in.cfg.Journal.Append(tx, storage.RecordMessage, a.msg.Record()...)
-			if err != nil {
-				return err
-			}
-			m := a.msg
-			m.Seq, m.Place = seq, a.msg.RawPlace(payload)
-			return in.apply(tx, &m, c)
-		})
-		if !errors.Is(err, errDuplicate) {
-			return a.msg.Answers, err
+		m, err := a.commit()
+		var defect errDefect
+		switch {
+		case err == nil:
+			a.msg, a.outcome = m, outcomeOf(&m)
+			return m.Answers, nil
+		case errors.As(err, &defect): // once more, without its handler
+			a.defect = defect.note
+			a.log(slog.LevelError, "message kept, not processed", slog.String("reason", defect.note))
+			continue
+		case !errors.Is(err, errDuplicate):
+			return nil, err
 		}
 		// The earlier message may be in the same open group: its answer may be
 		// given only once it is committed, which is when readers see it.
-		answers, ok, err := in.cfg.Messages.Answers(a.ctx, a.msg.Facility, a.msg.Key, a.msg.Digest)
+		seq, answers, ok, err := a.in.cfg.Messages.Answers(a.ctx, a.msg.Facility, a.msg.Key, a.msg.Digest)
 		if err != nil {
 			return nil, err
 		}
 		if ok {
-			a.outcome = Duplicate
+			a.msg.Seq, a.outcome = seq, Duplicate
 			a.log(slog.LevelInfo, "duplicate message")
 			return answers, nil
 		}
 	}
 	return nil, halong.E("intake.store", halong.Transient, a.msg.Key.Control, errGone)
+}
+
+// commit writes the message and all it causes in one transaction.
+func (a *arrival) commit() (m storage.Message, err error) {
+	in := a.in
+	err = in.cfg.Updater.Update(a.ctx, func(tx halong.Tx) error {
+		m = a.msg
+		seq, payload, err := in.cfg.Journal.Append(tx, storage.RecordMessage, m.Record()...)
+		if err != nil {
+			return err
+		}
+		m.Seq, m.Place = seq, m.RawPlace(payload)
+		return in.apply(tx, &m, a.hl7, a.defect)
+	})
+	return m, err
+}
+
+// outcomeOf says what became of a message that was stored.
+func outcomeOf(m *storage.Message) Outcome {
+	if m.State == storage.MessageProcessed {
+		return Processed
+	}
+	return Kept
 }
 
 // failed answers a message that could not be stored.

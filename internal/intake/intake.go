@@ -19,6 +19,7 @@ import (
 type Rule struct {
 	Facility halong.Facility
 	Charset  string // used instead of MSH-18 if not empty
+	PlainAck bool   // answer with ACK also where the paired type has a name of its own (ORR^O02, RSP^K22 …)
 }
 
 // Outcome says what became of a block, for metrics.
@@ -53,7 +54,10 @@ type Config struct {
 }
 
 // Intake takes messages. It is an mllp.Handler.
-type Intake struct{ cfg Config }
+type Intake struct {
+	cfg   Config
+	table map[string]handler // by MSH-9
+}
 
 var _ mllp.Handler = (*Intake)(nil)
 
@@ -74,27 +78,55 @@ func New(c Config) *Intake {
 	if c.Observe == nil {
 		c.Observe = func(Outcome, time.Duration) {}
 	}
-	return &Intake{cfg: c}
+	in := &Intake{cfg: c}
+	in.table = in.handlers()
+	return in
 }
 
 // Handle takes one frame and gives the answers to it, each a block of its own.
 func (in *Intake) Handle(ctx context.Context, p mllp.Peer, f mllp.Frame) [][]byte {
 	start := in.cfg.Now()
-	rule := in.cfg.Peer(p.Addr)
+	source := halong.Source{Protocol: "MLLP"}
+	if p.Addr.IsValid() {
+		source.Address = p.Addr.String()
+	}
+	a := in.arrival(ctx, in.cfg.Peer(p.Addr), source, start)
+	answers := a.frame(f)
+	in.cfg.Observe(a.outcome, in.cfg.Now().Sub(start))
+	return answers
+}
+
+// arrival begins the way of one block.
+func (in *Intake) arrival(ctx context.Context, rule Rule, source halong.Source, at time.Time) *arrival {
 	if rule.Facility == "" {
 		rule.Facility = halong.DefaultFacility
 	}
 	a := &arrival{in: in, ctx: ctx, rule: rule}
 	a.msg.Facility = rule.Facility
 	a.msg.Charset = rule.Charset
-	a.msg.Received = start.UTC().Truncate(time.Microsecond)
-	a.msg.Source = halong.Source{Protocol: "MLLP"}
-	if p.Addr.IsValid() {
-		a.msg.Source.Address = p.Addr.String()
+	a.msg.Received = at.UTC().Truncate(time.Microsecond)
+	a.msg.Source = source
+	return a
+}
+
+// Submit takes one message that was built from something else, an order or result in JSON: it is kept,
+// deduplicated, processed and replayed like one that came by MLLP. answers are what a sender by MLLP would
+// get; seq is the message's number, the earlier one's for a duplicate. The error is of kind Invalid if raw is not
+// a message, and otherwise tells that it was not stored; answers are then empty.
+func (in *Intake) Submit(ctx context.Context, rule Rule, source halong.Source, raw []byte) (answers [][]byte, seq uint64, err error) {
+	start := in.cfg.Now()
+	a := in.arrival(ctx, rule, source, start)
+	defer func() { in.cfg.Observe(a.outcome, in.cfg.Now().Sub(start)) }()
+	if a.hl7, err = hl7v2.Parse(raw, charset(rule.Charset)...); err != nil {
+		a.outcome = Refused
+		return nil, 0, halong.E("intake.Submit", halong.Invalid, "", err)
 	}
-	answers := a.frame(f)
-	in.cfg.Observe(a.outcome, in.cfg.Now().Sub(start))
-	return answers
+	answers, err = a.take(raw)
+	if err != nil {
+		a.outcome = NotStored
+		return nil, 0, err
+	}
+	return answers, a.msg.Seq, nil
 }
 
 // frame does what the kind of frame asks for.

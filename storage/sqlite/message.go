@@ -88,24 +88,25 @@ func (tx *Tx) addMessage(m *storage.Message) (added storage.MessageAdded, err er
 	return storage.MessageAdded{Repeated: true}, err
 }
 
-// Answers gives what was answered to a committed message.
-func (db *DB) Answers(ctx context.Context, f halong.Facility, k storage.MessageKey, d halong.Digest) (answers [][]byte, ok bool, err error) {
+// Answers gives the number of a committed message and what was answered to it.
+func (db *DB) Answers(ctx context.Context, f halong.Facility, k storage.MessageKey, d halong.Digest) (seq uint64, answers [][]byte, ok bool, err error) {
 	const op = "sqlite.Answers"
 	facility, ok := db.facilities.get(f)
 	if !ok {
-		return nil, false, nil
+		return 0, nil, false, nil
 	}
+	var number int64
 	var b []byte
 	sender := senderOf(k, d)
-	err = db.reader.QueryRow(ctx, `SELECT answers FROM message WHERE facility = ? AND sender >= ? AND sender < ? AND digest = ?`,
-		facility, sender, afterSender(sender), d[:]).Scan(&b)
+	err = db.reader.QueryRow(ctx, `SELECT seq, answers FROM message WHERE facility = ? AND sender >= ? AND sender < ? AND digest = ?`,
+		facility, sender, afterSender(sender), d[:]).Scan(&number, &b)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, false, nil
+		return 0, nil, false, nil
 	}
 	if err == nil {
 		answers, err = storage.ParseAnswers(b)
 	}
-	return answers, err == nil, fail(op, k.Control, err)
+	return uint64(number), answers, err == nil, fail(op, k.Control, err)
 }
 
 // AddRefused adds a message to the quarantine of messages.

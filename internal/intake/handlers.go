@@ -1,0 +1,82 @@
+package intake
+
+import (
+	"strings"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/hl7v2"
+	"github.com/halong-gateway/halong/storage"
+)
+
+// handler files what messages of one family say with the services. It is called live and
+// by replay, within the transaction that holds the message: what it writes may depend only on the message, its record
+// (m.Seq, m.Received, m.Facility) and rows, never on a clock or chance.
+type handler interface {
+	// Handle files a message. Content that cannot be processed never costs the message: it is kept, with a note.
+	// An error fails the transaction: the message is not stored, and its sender is told to try again.
+	Handle(tx halong.Tx, m *storage.Message, h *hl7v2.Message) (Applied, error)
+}
+
+// Applied is what a handler made of a message.
+type Applied struct {
+	Note   string           // not empty: the message was not processed, for this reason; nothing of it was written
+	Remark string           // of a message that was processed: what operators should know
+	Answer func(*hl7v2.Ack) // what the application acknowledgement says beyond acceptance; nil: nothing
+}
+
+// Family is a row of the table of handlers: which messages are processed, and what is read of them.
+type Family struct {
+	Code     string   // MSH-9.1
+	Events   []string // MSH-9.2
+	Bare     bool     // also without a trigger event
+	Segments []string // that are read
+	Files    string   // what becomes of them, in words for the conformance statement
+
+	make func(*Intake) handler
+}
+
+// Families is the table of handlers, from MSH-9.
+func Families() []Family {
+	return []Family{
+		{
+			Code: "ORU", Events: []string{"R01", "R03", "R30", "R31", "R32", "R40"}, Bare: true,
+			Segments: []string{"MSH", "PID", "PV1", "ORC", "OBR", "OBX", "NTE", "SPM"},
+			Files:    "patient, reports and observations with their versions",
+			make:     func(in *Intake) handler { return results{in} },
+		},
+	}
+}
+
+// handlers makes the table ready for looking up by MSH-9.
+func (in *Intake) handlers() map[string]handler {
+	table := map[string]handler{}
+	for _, f := range Families() {
+		h := f.make(in)
+		for _, e := range f.Events {
+			table[f.Code+"^"+e] = h
+		}
+		if f.Bare {
+			table[f.Code] = h
+		}
+	}
+	return table
+}
+
+// handler finds the handler of a message; nil if its type is not processed.
+func (in *Intake) handler(m *hl7v2.Message) handler { return in.table[messageType(m)] }
+
+// messageType gives MSH-9 as "ORU^R01"; an event that is missing is taken from the message structure, MSH-9.3.
+func messageType(m *hl7v2.Message) string {
+	t := m.Segment(0).Field(9)
+	part := func(n int) string { return strings.TrimSpace(t.Component(n).Text()) }
+	code, event := part(1), part(2)
+	if event == "" {
+		if s, e, ok := strings.Cut(part(3), "_"); ok && s == code {
+			event = e
+		}
+	}
+	if event == "" {
+		return code
+	}
+	return code + "^" + event
+}
