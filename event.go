@@ -17,6 +17,10 @@ const (
 	EventMessageStored   EventType = "message.stored"
 	EventReportStored    EventType = "report.stored" // new report or new version of one
 	EventPatientUpdated  EventType = "patient.updated"
+	EventOrderStored     EventType = "order.stored"   // new order or change of one; its payload is worklist.StatusPayload
+	EventOrderStatus     EventType = "order.status"   // an order's status changed, to be told to its placer; its payload is worklist.StatusPayload
+	EventOrderMismatch   EventType = "order.mismatch" // images came that contradict an order
+	EventProcedureStep   EventType = "procedure.step" // a Modality Performed Procedure Step was created or set
 )
 
 // Event is one committed change. Seq is dense, starting at 1, and gives the

@@ -17,6 +17,7 @@ const (
 	RecordDecision   RecordKind = 4 // delete, version choice, link, merge, hold
 	RecordQuarantine RecordKind = 5 // bytes that could not be understood, with the reason
 	RecordVoid       RecordKind = 6 // the adapter's own: a range of records that was never committed
+	RecordProcedure  RecordKind = 8 // what was scheduled or performed, beside what messages say: see package worklist
 )
 
 // Record is one journal record.

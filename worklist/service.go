@@ -1,0 +1,55 @@
+package worklist
+
+import (
+	"time"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/dicom"
+	"github.com/halong-gateway/halong/dicom/dataset"
+)
+
+// Events takes events within a transaction.
+type Events interface {
+	Emit(tx halong.Tx, e halong.Event) error
+}
+
+// Workitems takes orders as Unified Procedure Steps; *ups.Service is one.
+type Workitems interface {
+	Put(tx halong.Tx, f halong.Facility, uid dicom.UID, attrs *dataset.Set, at time.Time) error
+	Withdraw(tx halong.Tx, f halong.Facility, uid dicom.UID, reason string, at time.Time) error
+}
+
+// Config sets a Service up.
+type Config struct {
+	Orders    Orders
+	Reader    Reader
+	Events    Events
+	Workitems Workitems // nil: none
+}
+
+// Service is the worklist.
+type Service struct{ cfg Config }
+
+// New makes a Service.
+func New(c Config) *Service { return &Service{c} }
+
+// FindOrder finds the newest order of a facility by the first of its numbers that one has: placer, filler, accession. Empty numbers are
+// not looked for.
+func (s *Service) FindOrder(tx halong.Tx, f halong.Facility, placer, filler, accession string) (id int64, ok bool, err error) {
+	for _, x := range []struct {
+		by     NumberKind
+		number string
+	}{{ByPlacer, placer}, {ByFiller, filler}, {ByAccession, accession}} {
+		if x.number == "" {
+			continue
+		}
+		ids, err := s.cfg.Orders.OrdersBy(tx, f, x.by, x.number)
+		if err != nil {
+			return 0, false, err
+		}
+		if len(ids) > 0 {
+			return ids[0], true, nil
+		}
+	}
+	return 0, false, nil
+}

@@ -1,0 +1,66 @@
+package worklist
+
+import (
+	"context"
+	"iter"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/dicom"
+)
+
+// Orders is where orders and their steps are kept.
+type Orders interface {
+	// PutOrder adds an order with its steps, or replaces the one with its ID.
+	PutOrder(tx halong.Tx, o *Order) error
+	// Order gives an order with its steps. The error is of kind NotExist if there is none.
+	Order(tx halong.Tx, id int64) (*Order, error)
+	// OrdersBy gives the IDs of the facility's orders with a number, the newest first; at most MaxFound.
+	OrdersBy(tx halong.Tx, f halong.Facility, by NumberKind, number string) ([]int64, error)
+	// OrdersOf gives the IDs of the orders of a patient that are not final, oldest first.
+	OrdersOf(tx halong.Tx, f halong.Facility, patient int64) ([]int64, error)
+}
+
+// NumberKind says which number an order is looked for by.
+type NumberKind uint8
+
+// The numbers.
+const (
+	ByPlacer NumberKind = iota
+	ByFiller
+	ByAccession
+	ByStudy     // Study Instance UID of a step
+	ByStep      // Scheduled Procedure Step ID of a step
+	ByProcedure // Requested Procedure ID of a step
+	ByGroup     // ORC-4
+)
+
+// MaxFound is how many orders with one number are looked at.
+const MaxFound = 64
+
+// Reader answers queries, outside of transactions.
+type Reader interface {
+	// Steps gives steps that may match, in order of their start; it may give others too.
+	Steps(ctx context.Context, scope halong.Scope, n Narrow) iter.Seq2[*Step, error]
+	// List gives orders, the last changed first.
+	List(ctx context.Context, scope halong.Scope, l Listing) ([]*Order, error)
+}
+
+// Narrow is what the store can tell from its rows. Empty fields are no condition.
+type Narrow struct {
+	Open       bool // only steps that are not final
+	Accessions []string
+	Studies    []dicom.UID
+	StepIDs    []string
+	Procedures []string
+	PatientIDs []string
+	From, To   string // of Start, both included, as far as they go
+}
+
+// Listing says which orders to list.
+type Listing struct {
+	Number    string // placer, filler or accession
+	PatientID string
+	Status    Status
+	Before    int64 // only orders changed before this one, by its place in the list; 0: from the newest
+	Limit     int
+}
