@@ -10,17 +10,22 @@ type EventType string
 
 // The events of this version.
 const (
-	EventInstanceStored  EventType = "instance.stored"  // first version of a SOP Instance
-	EventInstanceVersion EventType = "instance.version" // same SOP Instance UID, other bytes: kept as a version
-	EventInstanceDeleted EventType = "instance.deleted" // one version of one instance
-	EventQuarantined     EventType = "object.quarantined"
-	EventMessageStored   EventType = "message.stored"
-	EventReportStored    EventType = "report.stored" // new report or new version of one
-	EventPatientUpdated  EventType = "patient.updated"
-	EventOrderStored     EventType = "order.stored"   // new order or change of one; its payload is worklist.StatusPayload
-	EventOrderStatus     EventType = "order.status"   // an order's status changed, to be told to its placer; its payload is worklist.StatusPayload
-	EventOrderMismatch   EventType = "order.mismatch" // images came that contradict an order
-	EventProcedureStep   EventType = "procedure.step" // a Modality Performed Procedure Step was created or set
+	EventInstanceStored     EventType = "instance.stored"  // first version of a SOP Instance
+	EventInstanceVersion    EventType = "instance.version" // same SOP Instance UID, other bytes: kept as a version
+	EventInstanceDeleted    EventType = "instance.deleted" // one version of one instance
+	EventQuarantined        EventType = "object.quarantined"
+	EventMessageStored      EventType = "message.stored"
+	EventMessageReprocessed EventType = "message.reprocessed" // one that was only kept before was processed
+	EventReportStored       EventType = "report.stored"       // new report or new version of one
+	EventPatientUpdated     EventType = "patient.updated"
+	EventPatientMerged      EventType = "patient.merged" // one patient's studies are served as another's from now on
+	EventPatientUnmerged    EventType = "patient.unmerged"
+	EventPatientLinked      EventType = "patient.linked" // one person under two identities; both stay
+	EventPatientUnlinked    EventType = "patient.unlinked"
+	EventOrderStored        EventType = "order.stored"   // new order or change of one; its payload is worklist.StatusPayload
+	EventOrderStatus        EventType = "order.status"   // an order's status changed, to be told to its placer; its payload is worklist.StatusPayload
+	EventOrderMismatch      EventType = "order.mismatch" // images came that contradict an order
+	EventProcedureStep      EventType = "procedure.step" // a Modality Performed Procedure Step was created or set
 )
 
 // Event is one committed change. Seq is dense, starting at 1, and gives the

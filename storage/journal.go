@@ -11,13 +11,15 @@ type RecordKind uint8
 
 // The kinds of records. Blob records lie in bulk segments, all others in the journal.
 const (
-	RecordBlob       RecordKind = 1 // payload: the bytes of one blob
-	RecordObject     RecordKind = 2 // a SOP Instance: manifest, facility, source, envelope, head
-	RecordMessage    RecordKind = 3 // a raw HL7v2 message and where it came from
-	RecordDecision   RecordKind = 4 // delete, version choice, link, merge, hold
-	RecordQuarantine RecordKind = 5 // bytes that could not be understood, with the reason
-	RecordVoid       RecordKind = 6 // the adapter's own: a range of records that was never committed
-	RecordProcedure  RecordKind = 8 // what was scheduled or performed, beside what messages say: see package worklist
+	RecordBlob       RecordKind = 1  // payload: the bytes of one blob
+	RecordObject     RecordKind = 2  // a SOP Instance: manifest, facility, source, envelope, head
+	RecordMessage    RecordKind = 3  // a raw HL7v2 message and where it came from
+	RecordDecision   RecordKind = 4  // delete, version choice, link, merge, hold
+	RecordQuarantine RecordKind = 5  // bytes that could not be understood, with the reason
+	RecordVoid       RecordKind = 6  // the adapter's own: a range of records that was never committed
+	RecordIdentity   RecordKind = 9  // an operator merged, unmerged, linked or unlinked patients
+	RecordReprocess  RecordKind = 10 // a message that was only kept was processed later, at this place of the order
+	RecordProcedure  RecordKind = 8  // what was scheduled or performed, beside what messages say: see package worklist
 )
 
 // Record is one journal record.
