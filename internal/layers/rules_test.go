@@ -43,6 +43,7 @@ var rings = map[string]ring{
 	"internal/access":     services,
 	"internal/audit":      services,
 	"storage/disk":        adapters,
+	"storage/derived":     adapters,
 	"storage/s3":          adapters,
 	"storage/sqlite":      adapters,
 	"storage/postgres":    adapters,
