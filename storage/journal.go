@@ -20,6 +20,8 @@ const (
 	RecordIdentity   RecordKind = 9  // an operator merged, unmerged, linked or unlinked patients
 	RecordReprocess  RecordKind = 10 // a message that was only kept was processed later, at this place of the order
 	RecordProcedure  RecordKind = 8  // what was scheduled or performed, beside what messages say: see package worklist
+
+	MaxRecordKind RecordKind = 63 // greater numbers are nobody's
 )
 
 // Record is one journal record.

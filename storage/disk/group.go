@@ -32,7 +32,7 @@ func (s *Store) Append(_ halong.Tx, kind storage.RecordKind, parts ...[]byte) (u
 	if !s.recovered {
 		return 0, storage.Place{}, halong.E("disk.Append", halong.Conflict, "", errUnknown)
 	}
-	if kind < storage.RecordObject || kind == storage.RecordVoid {
+	if kind < storage.RecordObject || kind == storage.RecordVoid || kind > storage.MaxRecordKind {
 		return 0, storage.Place{}, halong.E("disk.Append", halong.Invalid, "", errors.New("not a kind of journal record"))
 	}
 	h := s.append(kind, parts...)
