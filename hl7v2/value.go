@@ -287,3 +287,11 @@ func (v Value) Text() string {
 	}
 	return v.m.decode(b)
 }
+
+// Escape gives the escape character of the message that the value is part of; 0 if it has none.
+func (v Value) Escape() byte {
+	if v.m == nil {
+		return 0
+	}
+	return v.m.delims.Escape
+}
