@@ -22,10 +22,11 @@ const (
 	EventPatientUnmerged    EventType = "patient.unmerged"
 	EventPatientLinked      EventType = "patient.linked" // one person under two identities; both stay
 	EventPatientUnlinked    EventType = "patient.unlinked"
-	EventOrderStored        EventType = "order.stored"   // new order or change of one; its payload is worklist.StatusPayload
-	EventOrderStatus        EventType = "order.status"   // an order's status changed, to be told to its placer; its payload is worklist.StatusPayload
-	EventOrderMismatch      EventType = "order.mismatch" // images came that contradict an order
-	EventProcedureStep      EventType = "procedure.step" // a Modality Performed Procedure Step was created or set
+	EventOrderStored        EventType = "order.stored"     // new order or change of one; its payload is worklist.StatusPayload
+	EventOrderStatus        EventType = "order.status"     // an order's status changed, to be told to its placer; its payload is worklist.StatusPayload
+	EventOrderMismatch      EventType = "order.mismatch"   // images came that contradict an order
+	EventWorkitem           EventType = "workitem.changed" // of a Unified Procedure Step; its payload is ups.Change
+	EventProcedureStep      EventType = "procedure.step"   // a Modality Performed Procedure Step was created or set
 )
 
 // Event is one committed change. Seq is dense, starting at 1, and gives the

@@ -19,6 +19,7 @@ const (
 	RecordVoid       RecordKind = 6  // the adapter's own: a range of records that was never committed
 	RecordIdentity   RecordKind = 9  // an operator merged, unmerged, linked or unlinked patients
 	RecordReprocess  RecordKind = 10 // a message that was only kept was processed later, at this place of the order
+	RecordWorkitem   RecordKind = 7  // a change of a workitem or of who subscribes to it: see package worklist/ups
 	RecordProcedure  RecordKind = 8  // what was scheduled or performed, beside what messages say: see package worklist
 
 	MaxRecordKind RecordKind = 63 // greater numbers are nobody's
