@@ -31,6 +31,8 @@ type Config struct {
 	// Documents is the memory in bytes for answers that are kept ready (metadata, searches in a study); default 64 MiB, negative
 	// for none.
 	Documents int64
+	// Ready keeps the metadata of series on disk; nil: they are not.
+	Ready *Ready
 
 	Limits  multipart.Limits // of one STOW-RS request
 	MaxBody int64            // bytes of one STOW-RS request; default no limit

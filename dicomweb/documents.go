@@ -1,12 +1,16 @@
 package dicomweb
 
 import (
+	"bytes"
 	"container/list"
 	"fmt"
 	"net/http"
 	"strconv"
 	"sync"
 
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/storage"
 )
 
@@ -28,6 +32,8 @@ type document struct {
 	coding      string // Content-Encoding, empty for none
 	etag        string // empty for none
 	body        []byte
+	packed      []byte // in the place of a body that is too long to be kept: its zstd form
+	length      int64  // of the body without the coding, where that is known
 }
 
 // cost is what a document takes in memory, about.
@@ -112,10 +118,27 @@ func (q *request) sendDocument(d *document) error {
 	if d.coding != "" {
 		h.Set("Content-Encoding", d.coding)
 	}
-	h.Set("Content-Length", strconv.Itoa(len(d.body)))
+	size := int64(len(d.body))
+	if d.packed != nil {
+		size = d.length
+	}
+	h.Set("Content-Length", strconv.FormatInt(size, 10))
 	if !q.start(http.StatusOK) {
 		return nil
 	}
+	if d.packed != nil {
+		return q.sendPacked(d)
+	}
 	_, err := q.Response().Write(d.body)
 	return err
+}
+
+// sendPacked unpacks while it sends.
+func (q *request) sendPacked(d *document) error {
+	r, err := zstd.NewReader(bytes.NewReader(d.packed), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(1<<20))
+	if err != nil {
+		return halong.E("dicomweb.metadata", halong.Internal, "", err)
+	}
+	defer r.Close()
+	return q.copyExactly(q.Response(), r, d.length)
 }

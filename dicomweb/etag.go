@@ -11,10 +11,13 @@ import (
 // tag is a strong entity tag (RFC 9110 8.8.3): a SHA-256 over the digests of all
 // that an answer is made of and over how it is represented. The boundary of a
 // multipart answer comes from it too, so that equal tags mean equal bytes.
-type entityTag struct{ h hash.Hash }
+type entityTag struct {
+	h      hash.Hash
+	coding string // content coding of the answer, which is a representation of its own; empty for none
+}
 
 func newTag(kind string) entityTag {
-	t := entityTag{sha256.New()}
+	t := entityTag{h: sha256.New()}
 	return t.add(kind)
 }
 
@@ -31,7 +34,21 @@ func (t entityTag) addDigest(d [32]byte) { t.h.Write(d[:]) }
 
 func (t entityTag) hex() string { return hex.EncodeToString(t.h.Sum(nil)[:16]) }
 
-func (t entityTag) String() string { return `"` + t.hex() + `"` }
+func (t entityTag) String() string { return codedTag(t.hex(), t.coding) }
+
+// codedTag gives the entity tag of what has a tag without it, in a content coding.
+func codedTag(hex, coding string) string {
+	if coding != "" {
+		coding = "-" + coding
+	}
+	return `"` + hex + coding + `"`
+}
+
+// coded gives the tag of the answer in a content coding.
+func (t entityTag) coded(coding string) entityTag {
+	t.coding = coding
+	return t
+}
 
 // boundary gives a multipart boundary that no part can hold but by breaking SHA-256.
 func (t entityTag) boundary() string { return "halong-" + t.hex() }

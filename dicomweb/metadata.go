@@ -2,6 +2,7 @@ package dicomweb
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -45,16 +46,30 @@ func metadata(q *request) error {
 		return err
 	}
 	m := &metadataAnswer{q: q, offer: o, coding: q.coding()}
-	if q.Param("instance") == "" {
-		m.key = q.documentKey("metadata", o, m.coding)
-		if m.state, err = q.state(true); err != nil {
-			return err
-		}
-		if d := q.documents.get(m.key, m.state); d != nil {
-			return q.sendDocument(d)
+	m.to = m
+	if q.param("instance") != "" {
+		return m.make()
+	}
+	m.key = q.documentKey("metadata", o, m.coding)
+	if m.state, err = q.state(true); err != nil {
+		return err
+	}
+	d := q.documents.get(m.key, m.state)
+	if d == nil && m.isReady() {
+		if d = q.Ready.document(q, o.mediaType, m.coding, m.state); d != nil && d.packed == nil {
+			d.key = m.key
+			q.documents.put(d)
 		}
 	}
+	if d != nil {
+		return q.sendDocument(d)
+	}
 	return m.make()
+}
+
+// isReady tells whether the answer is one of those that are kept ready.
+func (m *metadataAnswer) isReady() bool {
+	return m.q.Ready != nil && m.q.param("series") != "" && !m.offer.multipart
 }
 
 // metadataAnswer is metadata being made.
@@ -63,9 +78,11 @@ type metadataAnswer struct {
 	offer      offer
 	coding     string
 	key, state string // of the document that it becomes; key is empty if it becomes none
-	made       []byte // what was sent
-	buf        []byte // one object
-	model      []byte // one object in JSON, on its way to XML
+	to         io.Writer
+	length     counter // of what was sent, without the coding
+	made       []byte  // what was sent
+	buf        []byte  // one object
+	model      []byte  // one object in JSON, on its way to XML
 }
 
 func (m *metadataAnswer) make() error {
@@ -74,7 +91,7 @@ func (m *metadataAnswer) make() error {
 	if err != nil {
 		return err
 	}
-	tag := s.tag.add(m.offer.mediaType, q.base, strconv.FormatBool(q.RelativeURI), m.coding)
+	tag := m.tag(s).coded(m.coding)
 	h := q.Response().Header()
 	h.Add("Vary", "Accept-Encoding")
 	if q.fresh(tag) {
@@ -92,25 +109,36 @@ func (m *metadataAnswer) make() error {
 		q.start(http.StatusOK)
 		return nil
 	}
-	if err := m.stream(s, tag); err != nil || m.key == "" {
+	if err := m.stream(s, tag); err != nil {
 		return err
 	}
-	if now, err := q.state(true); err == nil && now == m.state { // nothing changed while it was made
-		d.body = m.made
-		q.documents.put(d)
+	if now, err := q.state(true); err == nil && now == m.state && m.state != "" { // nothing changed while it was made
+		d.length = int64(m.length)
+		if d.body = slices.Clip(m.made); m.key != "" {
+			q.documents.put(d)
+		}
+		if m.isReady() {
+			q.Ready.made(q, tag.hex(), d)
+		}
 	}
 	return nil
 }
 
+// tag completes the entity tag of a selection, but for the coding.
+func (m *metadataAnswer) tag(s *selection) entityTag {
+	return s.tag.add(m.offer.mediaType, m.q.base, strconv.FormatBool(m.q.RelativeURI))
+}
+
 // stream sends the objects one after the other.
 func (m *metadataAnswer) stream(s *selection, tag entityTag) error {
-	w, done := m.q.gather(m)
+	w, done := m.q.gather(m.to)
 	defer done()
 	body, err := m.q.coders.encode(w, m.coding)
 	if err != nil {
 		return err
 	}
-	parts := multipart.NewWriter(body, tag.boundary())
+	counted := io.MultiWriter(body, &m.length)
+	parts := multipart.NewWriter(counted, tag.boundary())
 	separator := byte('[')
 	for in, err := range s.all() {
 		if err == nil {
@@ -123,7 +151,7 @@ func (m *metadataAnswer) stream(s *selection, tag entityTag) error {
 			copy(m.buf[1:], m.buf)
 			m.buf[0] = separator
 			separator = ','
-			_, err = body.Write(m.buf)
+			_, err = counted.Write(m.buf)
 		}
 		if err != nil {
 			return err
@@ -135,7 +163,7 @@ func (m *metadataAnswer) stream(s *selection, tag entityTag) error {
 	if m.offer.multipart {
 		err = parts.Close()
 	} else {
-		_, err = body.Write([]byte{']'})
+		_, err = counted.Write([]byte{']'})
 	}
 	if err == nil {
 		err = body.Close()

@@ -21,6 +21,7 @@ type App struct {
 	metrics *metrics
 	gate    *gate
 	forward *forward.Forwarder // nil without destinations
+	shelf   *shelf             // nil when no metadata are kept ready
 	servers []server
 	ready   atomic.Bool
 	readied chan struct{} // closed when ready was said
@@ -106,6 +107,9 @@ func (a *App) Serve(ctx context.Context) error {
 		})
 	}
 	wg.Go(func() { a.housekeep(background) })
+	if a.shelf != nil {
+		wg.Go(func() { a.shelf.run(background, a.shelfFailed) })
+	}
 	if a.forward != nil {
 		wg.Go(func() { a.forward.Run(background) })
 	}

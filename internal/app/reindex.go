@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/halong-gateway/halong/internal/app/config"
+	"github.com/halong-gateway/halong/storage/derived"
 )
 
 // Reindexed tells what Reindex did.
@@ -29,7 +30,11 @@ func Reindex(ctx context.Context, c *config.Config, log *slog.Logger) (done Rein
 		return done, err
 	}
 	path := indexPath(c)
-	if err := moveIndex(path, path+".old"); err != nil {
+	err = derived.Clear(readyPath(c)) // made from the old one
+	if err == nil {
+		err = moveIndex(path, path+".old")
+	}
+	if err != nil {
 		return done, errors.Join(err, d.Close())
 	}
 	err = d.openIndex(ctx, c, path)

@@ -22,8 +22,12 @@ func (a *App) addHTTP() error {
 	if err != nil {
 		return err
 	}
+	web, err := a.dicomweb()
+	if err != nil {
+		return err
+	}
 	h := &http.Server{
-		Handler:           a.routes(),
+		Handler:           a.routes(web),
 		TLSConfig:         t,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
@@ -56,7 +60,7 @@ func (a *App) addHTTP() error {
 	return err
 }
 
-func (a *App) routes() *echo.Echo {
+func (a *App) routes(web dicomweb.Config) *echo.Echo {
 	e := a.newEcho()
 	g := e.Group(strings.TrimSuffix(a.base("/"), "/"))
 	read := []string{http.MethodGet, http.MethodHead} // load balancers ask with HEAD
@@ -64,14 +68,6 @@ func (a *App) routes() *echo.Echo {
 	g.Match(read, "/healthz", a.healthy)
 	g.Match(read, "/readyz", a.readiness)
 	g.Match(read, "/metrics", echo.WrapHandler(a.metrics.handler()), a.gate.middleware)
-	web := dicomweb.Config{
-		Archive: dicomweb.FromStorage(archive{a.data.Archive, a.metrics}),
-		Scope:   scope,
-		Peer:    func(c echo.Context) string { return principal(c).Name },
-		Base:    a.base("/dicom-web"),
-		Fuzzy:   true,
-		Observe: a.observeWeb,
-	}
 	dicomweb.Register(g.Group("/dicom-web", a.gate.middleware), web)
 	g.Match(read, "/events", a.events, a.gate.middleware)
 	dicomweb.RegisterURI(g.Group("/wado", a.gate.middleware), web)

@@ -17,7 +17,7 @@ import (
 )
 
 // Key names a file: Group is what is dropped together, Name one of the group.
-type Key struct{ Group, Name [16]byte }
+type Key = struct{ Group, Name [16]byte }
 
 // Shelf is a folder of files. It is safe for concurrent use, by one process.
 type Shelf struct {
@@ -79,6 +79,21 @@ func parse(name string) (k Key, ok bool) {
 
 // Get gives the content of a file; nil if there is none, or none that is whole.
 func (s *Shelf) Get(k Key) []byte {
+	b := s.Look(k)
+	if b == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f, ok := s.files[k]; ok {
+		f.used = s.minute()
+		s.files[k] = f
+	}
+	return b
+}
+
+// Look does what Get does, and does not count as use.
+func (s *Shelf) Look(k Key) []byte {
 	b, err := os.ReadFile(s.path(k))
 	if err != nil {
 		return nil
@@ -88,12 +103,6 @@ func (s *Shelf) Get(k Key) []byte {
 		_ = s.Remove(k) // torn: whoever wants it makes it again
 		return nil
 	}
-	s.mu.Lock()
-	if f, ok := s.files[k]; ok {
-		f.used = s.minute()
-		s.files[k] = f
-	}
-	s.mu.Unlock()
 	return b[headerSize:]
 }
 

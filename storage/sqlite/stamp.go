@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"slices"
 	"strconv"
 
@@ -79,4 +80,15 @@ func (tx *Tx) touchStudy(study int64) {
 // its study. study and series are the keys of the rows. Counts stay as they are: who changes those appends a change with them to tx.counts instead.
 func (tx *Tx) touchSeries(study, series int64) {
 	tx.counts = append(tx.counts, change{study: study, series: series})
+}
+
+// ChainEnd gives the number and the chain of the last event that was committed; zero if there is none.
+func (db *DB) ChainEnd(ctx context.Context) (seq uint64, chain halong.Digest, err error) {
+	var b []byte
+	err = db.reader.QueryRow(ctx, `SELECT seq, chain FROM event ORDER BY seq DESC LIMIT 1`).Scan(&seq, &b)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, chain, nil
+	}
+	copy(chain[:], b)
+	return seq, chain, fail("sqlite.ChainEnd", "", err)
 }
