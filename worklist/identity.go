@@ -41,6 +41,16 @@ func (i Identity) apply(s *dataset.Set) {
 	}
 }
 
+// all puts the patient into all items of an order.
+func (i Identity) all(o *Order) {
+	for n := range o.Steps {
+		i.apply(o.Steps[n].Attributes)
+	}
+	if o.Attributes != nil {
+		i.apply(o.Attributes)
+	}
+}
+
 // PatientChanged makes the worklist tell the identity of a patient as it is now, after an update, a merge or its undoing: in all
 // orders of the facility that were placed for the patient with the key and are not final. What else the orders say of the patient stays.
 func (s *Service) PatientChanged(tx halong.Tx, f halong.Facility, key int64, who Identity, at time.Time) error {
@@ -53,9 +63,7 @@ func (s *Service) PatientChanged(tx halong.Tx, f halong.Facility, key int64, who
 		if err != nil {
 			return err
 		}
-		for i := range o.Steps {
-			who.apply(o.Steps[i].Attributes)
-		}
+		who.all(o)
 		if err := s.put(tx, o, at); err != nil {
 			return err
 		}

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/halong-gateway/halong/dicom"
 	"github.com/halong-gateway/halong/dicom/dataset"
 	"github.com/halong-gateway/halong/dicom/tag"
 	"github.com/halong-gateway/halong/hl7v2"
@@ -30,11 +29,7 @@ func StatusMessage(o *Order, h hl7v2.Header) *hl7v2.Builder {
 	}
 	h.Version = cmp.Or(h.Version, o.Version)
 	b := hl7v2.NewBuilder(h)
-	item := &dataset.Set{}
-	if len(o.Steps) > 0 {
-		item = o.Steps[0].Attributes
-	}
-	addPatient(b, item)
+	addPatient(b, o.Item())
 	addStatus(b, o, h.Time)
 	if h.Type[0] == "OMI" {
 		addProcedures(b, o)
@@ -119,7 +114,3 @@ func addProcedures(b *hl7v2.Builder, o *Order) {
 		}
 	}
 }
-
-// studyUID makes the Study Instance UID of a requested procedure for which none was sent: of what identifies it, so that it is the same
-// when the order is read again from the journal. It is made as PS3.5 B.2 says, of a name-based UUID.
-func studyUID(seed string) dicom.UID { return uuidUID("halong study " + seed) }

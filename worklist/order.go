@@ -60,6 +60,19 @@ type Order struct {
 	Version     string `json:"-"` // MSH-12
 
 	Steps []Step `json:"steps"`
+	// Attributes is what the order says of the patient and the visit where there are no steps whose items say it.
+	Attributes *dataset.Set `json:"-"`
+}
+
+// Item gives what is known of patient, visit and request, in UTF-8: the first step's item, or that of an order without steps.
+func (o *Order) Item() *dataset.Set {
+	switch {
+	case len(o.Steps) > 0:
+		return o.Steps[0].Attributes
+	case o.Attributes != nil:
+		return o.Attributes
+	}
+	return &dataset.Set{}
 }
 
 // Step is a Scheduled Procedure Step (PS3.3 C.4.10) with all that the Modality Worklist tells of it.

@@ -25,6 +25,7 @@ type StatusPayload struct {
 	Accession string `json:"accession,omitempty"`
 	Status    Status `json:"status"`
 	Previous  Status `json:"previous,omitempty"`
+	Cause     string `json:"cause,omitempty"`   // of a change of state: CauseOrder and so on
 	Type      string `json:"type,omitempty"`    // of the last message about it: "OMI^O23"
 	Message   uint64 `json:"message,omitempty"` // that message
 }

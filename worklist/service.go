@@ -25,13 +25,23 @@ type Config struct {
 	Reader    Reader
 	Events    Events
 	Workitems Workitems // nil: none
+	Mapping   *Mapping  // nil: that of PresetIHE
 }
 
 // Service is the worklist.
 type Service struct{ cfg Config }
 
 // New makes a Service.
-func New(c Config) *Service { return &Service{c} }
+func New(c Config) *Service {
+	if c.Mapping == nil {
+		m, _ := Preset(PresetIHE)
+		c.Mapping = &m
+	}
+	return &Service{c}
+}
+
+// Mapping tells how orders are read.
+func (s *Service) Mapping() *Mapping { return s.cfg.Mapping }
 
 // FindOrder finds the newest order of a facility by the first of its numbers that one has: placer, filler, accession. Empty numbers are
 // not looked for.
