@@ -1,11 +1,5 @@
 package lab
 
-import (
-	"encoding/json"
-	"strconv"
-	"unicode/utf8"
-)
-
 // appendReport writes a report as encoding/json would, without escapes that only
 // HTML needs and without reflection: it is done for each result that comes.
 func appendReport(b []byte, r *Report) []byte {
@@ -20,27 +14,72 @@ func appendReport(b []byte, r *Report) []byte {
 	w.text("observed", r.Observed)
 	w.text("reported", r.Reported)
 	w.text("section", r.Section)
+	w.person("orderer", r.Orderer)
+	w.person("interpreter", r.Interpreter)
 	if s := r.Specimen; s != nil {
 		w.open("specimen", '{')
-		w.text("id", s.ID)
-		if s.Type != (Coded{}) {
-			w.coded("type", &s.Type)
-		}
+		w.specimen(s)
 		w.close('}')
 	}
+	if len(r.Specimens) > 0 {
+		w.open("specimens", '[')
+		for i := range r.Specimens {
+			w.element('{')
+			w.specimen(&r.Specimens[i])
+			w.close('}')
+		}
+		w.close(']')
+	}
+	w.document(r.Document)
 	w.text("parentResult", r.ParentResult)
 	w.text("parentOrder", r.ParentOrder)
 	w.texts("notes", r.Notes)
-	w.open("observations", '[')
-	for i := range r.Observations {
-		w.observation(&r.Observations[i])
-	}
-	w.close(']')
+	w.observations(r.Observations)
 	w.text("messageTime", r.Sent)
 	w.text("sender", r.Sender)
 	w.texts("warnings", r.Warnings)
 	w.close('}')
 	return w.b
+}
+
+func (w *writer) observations(list []Observation) {
+	w.open("observations", '[')
+	for i := range list {
+		w.observation(&list[i])
+	}
+	w.close(']')
+}
+
+func (w *writer) specimen(s *Specimen) {
+	w.text("id", s.ID)
+	w.text("container", s.Container)
+	w.text("accession", s.Accession)
+	if s.Type != (Coded{}) {
+		w.coded("type", &s.Type)
+	}
+	w.text("role", s.Role)
+	w.text("collected", s.Collected)
+	w.text("received", s.Received)
+	if len(s.Observations) > 0 {
+		w.observations(s.Observations)
+	}
+}
+
+func (w *writer) document(d *Document) {
+	if d == nil {
+		return
+	}
+	w.open("document", '{')
+	w.must("event", d.Event)
+	w.text("id", d.ID)
+	w.text("parent", d.Parent)
+	w.text("type", d.Type)
+	w.text("title", d.Title)
+	w.text("file", d.File)
+	w.text("completion", d.Completion)
+	w.text("availability", d.Availability)
+	w.text("reason", d.Reason)
+	w.close('}')
 }
 
 func (w *writer) observation(o *Observation) {
@@ -60,23 +99,47 @@ func (w *writer) observation(o *Observation) {
 	if r := o.Range; r != nil {
 		w.open("range", '{')
 		w.must("text", r.Text)
-		w.number("low", r.Low)
-		w.number("high", r.High)
-		w.flag("lowExclusive", r.LowExclusive)
-		w.flag("highExclusive", r.HighExclusive)
+		w.limits(&r.Limits)
+		w.forms(r.Forms)
 		w.close('}')
 	}
 	w.texts("flags", o.Flags)
+	w.text("absent", o.Absent)
 	w.must("status", string(o.Status))
 	w.text("hl7Status", o.HL7Status)
 	w.text("observed", o.Observed)
 	w.text("analysed", o.Analysed)
 	w.text("producer", o.Producer)
+	w.person("observer", o.Observer)
 	w.text("method", o.Method)
 	w.text("equipment", o.Equipment)
 	w.texts("notes", o.Notes)
 	w.texts("warnings", o.Warnings)
+	w.flag("duplicate", o.Duplicate)
 	w.close('}')
+}
+
+func (w *writer) limits(l *Limits) {
+	w.number("low", l.Low)
+	w.number("high", l.High)
+	w.flag("lowExclusive", l.LowExclusive)
+	w.flag("highExclusive", l.HighExclusive)
+	w.text("normal", l.Normal)
+}
+
+func (w *writer) forms(list []RangeForm) {
+	if len(list) == 0 {
+		return
+	}
+	w.open("forms", '[')
+	for i := range list {
+		w.element('{')
+		w.text("sex", list[i].Sex)
+		w.text("age", list[i].Age)
+		w.limits(&list[i].Limits)
+		w.close('}')
+	}
+	w.close(']')
 }
 
 func (w *writer) value(v *Value) {
@@ -88,152 +151,24 @@ func (w *writer) value(v *Value) {
 	w.number("number2", v.Number2)
 	w.coded("coded", v.Coded)
 	w.text("time", v.Time)
-	if a := v.Attachment; a != nil {
+	w.text("display", v.Display)
+	if v.Attachment != nil {
 		w.open("attachment", '{')
-		w.text("source", a.Source)
-		w.text("pointer", a.Pointer)
-		w.text("type", a.Type)
-		w.text("subtype", a.Subtype)
-		w.text("encoding", a.Encoding)
-		if a.Length != 0 {
-			w.name("length")
-			w.b = strconv.AppendInt(w.b, int64(a.Length), 10)
-		}
+		w.attachment(v.Attachment)
 		w.close('}')
 	}
 	w.close('}')
 }
 
-// writer appends JSON.
-type writer struct{ b []byte }
-
-// comma goes before everything but the first of an object or array.
-func (w *writer) comma() {
-	if c := w.b[len(w.b)-1]; c != '{' && c != '[' {
-		w.b = append(w.b, ',')
-	}
-}
-
-// name writes a member's name; names need no escapes.
-func (w *writer) name(s string) {
-	w.comma()
-	w.b = append(w.b, '"')
-	w.b = append(w.b, s...)
-	w.b = append(w.b, '"', ':')
-}
-
-func (w *writer) open(name string, c byte) {
-	w.name(name)
-	w.b = append(w.b, c)
-}
-
-func (w *writer) element(c byte) {
-	w.comma()
-	w.b = append(w.b, c)
-}
-
-func (w *writer) close(c byte) { w.b = append(w.b, c) }
-
-func (w *writer) text(name, s string) {
-	if s != "" {
-		w.must(name, s)
-	}
-}
-
-func (w *writer) must(name, s string) {
-	w.name(name)
-	w.quoted(s)
-}
-
-func (w *writer) texts(name string, list []string) {
-	if len(list) == 0 {
-		return
-	}
-	w.open(name, '[')
-	for _, s := range list {
-		w.comma()
-		w.quoted(s)
-	}
-	w.close(']')
-}
-
-func (w *writer) number(name string, n json.Number) {
-	if n != "" {
-		w.name(name)
-		w.b = append(w.b, n...)
-	}
-}
-
-func (w *writer) flag(name string, v bool) {
-	if v {
-		w.name(name)
-		w.b = append(w.b, "true"...)
-	}
-}
-
-func (w *writer) coded(name string, c *Coded) {
-	if c == nil {
-		return
-	}
-	w.open(name, '{')
-	w.text("code", c.Code)
-	w.text("text", c.Text)
-	w.text("system", c.System)
-	w.close('}')
-}
-
-func (w *writer) order(name string, o *Order) {
-	if o == nil {
-		return
-	}
-	w.open(name, '{')
-	w.must("id", o.ID)
-	w.text("namespace", o.Namespace)
-	w.close('}')
-}
-
-// quoted writes a string (RFC 8259 section 7). What is not UTF-8 becomes U+FFFD.
-func (w *writer) quoted(s string) {
-	const digits = "0123456789abcdef"
-	w.b = append(w.b, '"')
-	from := 0
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c >= 0x20 && c != '"' && c != '\\' && c < utf8.RuneSelf {
-			i++
-			continue
-		}
-		if c >= utf8.RuneSelf {
-			r, n := utf8.DecodeRuneInString(s[i:])
-			if (r != utf8.RuneError || n > 1) && r != '\u2028' && r != '\u2029' {
-				i += n
-				continue
-			}
-			w.b = append(w.b, s[from:i]...)
-			w.b = append(w.b, '\\', 'u', digits[r>>12&15], digits[r>>8&15], digits[r>>4&15], digits[r&15])
-			i += n
-			from = i
-			continue
-		}
-		w.b = append(w.b, s[from:i]...)
-		switch c {
-		case '"', '\\':
-			w.b = append(w.b, '\\', c)
-		case '\n':
-			w.b = append(w.b, '\\', 'n')
-		case '\r':
-			w.b = append(w.b, '\\', 'r')
-		case '\t':
-			w.b = append(w.b, '\\', 't')
-		case '\b':
-			w.b = append(w.b, '\\', 'b')
-		case '\f':
-			w.b = append(w.b, '\\', 'f')
-		default:
-			w.b = append(w.b, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
-		}
-		i++
-		from = i
-	}
-	w.b = append(append(w.b, s[from:]...), '"')
+func (w *writer) attachment(a *Attachment) {
+	w.text("source", a.Source)
+	w.text("pointer", a.Pointer)
+	w.text("type", a.Type)
+	w.text("subtype", a.Subtype)
+	w.text("encoding", a.Encoding)
+	w.count("length", int64(a.Length))
+	w.count("document", int64(a.Document))
+	w.text("mediaType", a.MediaType)
+	w.text("digest", a.Digest)
+	w.count("size", a.Size)
 }

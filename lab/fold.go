@@ -3,7 +3,6 @@ package lab
 import (
 	"encoding/json"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/halong-gateway/halong"
@@ -80,7 +79,7 @@ type folding struct {
 // obsGroup is the observations of one code and sub-ID, which replace each other
 // as a whole: the lines of a text are one result.
 type obsGroup struct {
-	key  string
+	key  obsKey
 	sent string
 	list []Observation
 }
@@ -112,12 +111,9 @@ func (f *folding) add(v *Version, history bool) error {
 // grouped divides a report's observations, in their order.
 func grouped(r *Report) []obsGroup {
 	var groups []obsGroup
-	at := make(map[string]int, len(r.Observations))
+	at := make(map[obsKey]int, len(r.Observations))
 	for _, o := range r.Observations {
-		key := strings.Join([]string{o.Code.Code, o.Code.System, o.Sub}, "\x1f")
-		if o.Code.Code == "" {
-			key = strings.Join([]string{"", o.Code.Text, o.Sub}, "\x1f")
-		}
+		key := o.key()
 		i, ok := at[key]
 		if !ok {
 			i = len(groups)
@@ -135,7 +131,7 @@ func (f *folding) merge(next []obsGroup) {
 		f.groups = next
 		return
 	}
-	at := make(map[string]int, len(f.groups))
+	at := make(map[obsKey]int, len(f.groups))
 	for i := range f.groups {
 		at[f.groups[i].key] = i
 	}
@@ -144,9 +140,30 @@ func (f *folding) merge(next []obsGroup) {
 		switch {
 		case !ok:
 			f.groups = append(f.groups, g)
-		case !late(g.status(), g.sent, f.groups[i].status(), f.groups[i].sent):
+		case late(g.status(), g.sent, f.groups[i].status(), f.groups[i].sent):
+		case g.confirms():
+			f.groups[i].confirm(g)
+		default:
 			f.groups[i] = g
 		}
+	}
+}
+
+// confirms tells whether the group only says that a result sent before is now final (OBX-11 is U).
+func (g *obsGroup) confirms() bool {
+	for i := range g.list {
+		if g.list[i].HL7Status != "U" || len(g.list[i].Values) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// confirm gives the results the status of a group that confirms them.
+func (g *obsGroup) confirm(by obsGroup) {
+	g.sent, g.list = by.sent, slices.Clone(g.list)
+	for i := range g.list {
+		g.list[i].Status, g.list[i].HL7Status = by.list[0].Status, by.list[0].HL7Status
 	}
 }
 
@@ -170,7 +187,7 @@ func (f *folding) done() Shown {
 	}
 	f.shown.Observations = make([]Observation, 0, len(all))
 	for _, o := range all {
-		if o.Status != Deleted {
+		if o.Status != Deleted && !o.Duplicate {
 			f.shown.Observations = append(f.shown.Observations, o)
 		}
 	}

@@ -5,13 +5,23 @@ import (
 	"time"
 )
 
-// link makes a report's keys.
+// link makes a report's keys. Reports on a result of another report (OBR-26) are told apart by it: several
+// isolates have an antibiogram of the same service. A document is known by its unique number.
 func (r *Report) link() Link {
 	service := r.Service.Code
 	if service == "" {
 		service = r.Service.Text
 	}
+	if r.ParentResult != "" {
+		service += "<" + r.ParentResult
+	}
 	l := Link{Service: service, Filler: r.Filler.key(), Placer: r.Placer.key(), Accession: r.Accession, Observed: r.Observed}
+	if d := r.Document; d != nil && d.ID != "" {
+		l.Service, l.Filler = "TXA", documentKey(d.ID)
+		if d.replaces() {
+			l.replaces = documentKey(d.Parent)
+		}
+	}
 	for _, s := range []*string{&l.Service, &l.Filler, &l.Placer, &l.Accession, &l.Observed} {
 		if len(*s) > maxKey {
 			*s = strings.ToValidUTF8((*s)[:maxKey], "")
@@ -19,6 +29,9 @@ func (r *Report) link() Link {
 	}
 	return l
 }
+
+// documentKey is a document number where other reports have their filler order number.
+func documentKey(id string) string { return "TXA-12 " + id }
 
 // maxKey bounds a key in bytes; nobody's numbers are that long.
 const maxKey = 256
@@ -43,6 +56,9 @@ func (o *Order) key() string {
 // both have decides: filler order number, placer order number, accession, time of
 // observation. correction tells that next calls itself a correction.
 func (l *Link) matches(next *Link, correction bool) bool {
+	if l.Service == "TXA" && next.Service == "TXA" {
+		return l.Filler == next.Filler || l.Filler == next.replaces
+	}
 	same, known := compare(l.Filler, next.Filler)
 	if !known {
 		same, known = compare(l.Placer, next.Placer)

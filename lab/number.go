@@ -3,8 +3,6 @@ package lab
 import (
 	"encoding/json"
 	"strings"
-
-	"github.com/halong-gateway/halong/hl7v2"
 )
 
 // comparators in the order in which they are looked for, and what they mean.
@@ -68,62 +66,4 @@ func digits(s string) bool {
 		}
 	}
 	return true
-}
-
-// parseRange reads OBX-7: "3.5-5.0", "49 - 92", "<40", ">=5"; or three components of
-// which the second and third are the limits, as some senders write.
-func parseRange(v hl7v2.Value) *Range {
-	if v.Empty() {
-		return nil
-	}
-	text := strings.TrimSpace(v.Text())
-	if text == "" || v.Null() {
-		return nil
-	}
-	r := &Range{Text: text}
-	first := strings.TrimSpace(v.Component(1).Text())
-	if low, high, ok := limits(first); ok {
-		r.Low, r.High = low, high
-		return r
-	}
-	if c, rest := cutComparator(first); c != "" {
-		if n, _, ok := number(rest); ok {
-			r.limit(c, n)
-		}
-		return r
-	}
-	low, _, ok1 := number(v.Component(2).Text())
-	high, _, ok2 := number(v.Component(3).Text())
-	if ok1 && ok2 {
-		r.Low, r.High = low, high
-	}
-	return r
-}
-
-func (r *Range) limit(comparator string, n json.Number) {
-	switch comparator {
-	case "<":
-		r.High, r.HighExclusive = n, true
-	case "<=":
-		r.High = n
-	case ">":
-		r.Low, r.LowExclusive = n, true
-	case ">=":
-		r.Low = n
-	}
-}
-
-// limits reads two numbers with a dash between them; the first may be negative.
-func limits(s string) (low, high json.Number, ok bool) {
-	s = strings.ReplaceAll(s, "–", "-")
-	if s == "" {
-		return "", "", false
-	}
-	i := strings.IndexByte(s[1:], '-')
-	if i < 0 {
-		return "", "", false
-	}
-	low, _, ok1 := number(s[:i+1])
-	high, _, ok2 := number(s[i+2:])
-	return low, high, ok1 && ok2
 }

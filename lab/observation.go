@@ -10,7 +10,7 @@ func (r *reader) observation(s hl7v2.Segment) Observation {
 	o := Observation{
 		Code: Coded{Code: id.Code, Text: id.Text, System: id.System}, Sub: text(f.At(4)), Type: text(f.At(2)),
 		Range: parseRange(f.At(7)), HL7Status: text(f.At(11)), Observed: r.when(f.At(14)), Analysed: r.when(f.At(19)),
-		Producer: text(f.At(15).Component(1)), Equipment: text(f.At(18).Component(1)),
+		Producer: text(f.At(15).Component(1)), Equipment: text(f.At(18).Component(1)), Observer: xcn(f.At(16).Repetition(1)),
 	}
 	if id.AltCode+id.AltText != "" {
 		o.Alternate = &Coded{Code: id.AltCode, Text: id.AltText, System: id.AltSystem}
@@ -28,7 +28,10 @@ func (r *reader) observation(s hl7v2.Segment) Observation {
 			o.Flags = append(o.Flags, t)
 		}
 	}
-	o.values(f.At(5))
+	r.values(&o, f.At(5))
+	if o.HL7Status == "N" {
+		o.Absent = "not-asked"
+	}
 	if id.Code+id.Text == "" {
 		o.warn("OBX-3 is empty")
 	}
@@ -41,26 +44,40 @@ func (r *Report) finish() {
 	if r.Status == "" && r.HL7Status != "" {
 		r.Warnings = append(r.Warnings, "OBR-25 is not in table 0123")
 	}
-	for i := range r.Observations {
-		o := &r.Observations[i]
-		o.Status = observationStatus(o.HL7Status)
-		if o.Status != "" {
-			continue
-		}
-		if o.HL7Status == "" {
-			o.warn("OBX-11 is empty")
-		} else {
-			o.warn("OBX-11 is not in table 0085")
-		}
-		if o.Status = r.Status; o.Status == "" {
-			o.Status = Final
-		}
+	if d := r.Document; d != nil {
+		r.Status = d.status()
+	}
+	r.settle(r.Observations)
+	markDuplicates(r.Observations)
+	if r.Specimen != nil {
+		r.settle(r.Specimen.Observations)
 	}
 	if r.Status == "" {
 		r.Status = r.derived()
 	}
 	if r.Observations == nil {
 		r.Observations = []Observation{} // [] rather than null in JSON
+	}
+}
+
+// settle gives observations their statuses. An OBX-11 that is empty, as senders leave it when they correct a
+// report, is that of the report.
+func (r *Report) settle(list []Observation) {
+	for i := range list {
+		o := &list[i]
+		o.Status = observationStatus(o.HL7Status)
+		if o.Status != "" {
+			continue
+		}
+		switch {
+		case o.HL7Status != "":
+			o.warn("OBX-11 is not in table 0085")
+		case r.Document == nil: // in documents it tells nothing
+			o.warn("OBX-11 is empty")
+		}
+		if o.Status = r.Status; o.Status == "" {
+			o.Status = Final
+		}
 	}
 }
 

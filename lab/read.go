@@ -8,15 +8,18 @@ import (
 
 // Group is what a message tells of one patient.
 type Group struct {
-	Patient hl7v2.Segment // PID; the zero Segment if there is none
-	Reports []*Report
+	Patient  hl7v2.Segment // PID; the zero Segment if there is none
+	Reports  []*Report
+	Contents map[*Attachment]*Content // data of the reports' attachments; nil if there are none
 }
 
-// Read takes the reports out of an ORU message (HL7 7.3.1). Every OBX finds its place: those before any OBR make a
-// report without a service, those between ORC and OBR belong to that OBR, those after SPM
-// to the OBR before it. Several OBR with the same order numbers, service and time are one report.
+// Read takes the reports out of an ORU, OUL or MDM message (HL7 7.3.1, 7.3.7, 9.5). Every OBX finds its place: those before any OBR
+// make a report without a service, those between ORC and OBR belong to that OBR, those after SPM to
+// the OBR before it; where specimens come first (OUL^R22, R23), those between SPM and OBR to the specimen. Several OBR with the
+// same order numbers, service and time are one report. A document (TXA) with all its OBX is one report.
 func Read(m *hl7v2.Message) []Group {
 	r := reader{m: m, sent: sentTime(m.At("MSH-7")), sender: text(m.At("MSH-3.1"))}
+	r.form, r.event = formOf(m)
 	for s := range m.Segments() {
 		r.take(s)
 	}
@@ -24,19 +27,51 @@ func Read(m *hl7v2.Message) []Group {
 	return r.groups
 }
 
+// form is the order that a message's segments stand in.
+type form uint8
+
+const (
+	resultForm   form = iota // ORU, OUL^R21: order, then results and specimens
+	orderForm                // OUL^R24: as ORU, but ORC stands after OBR
+	specimenForm             // OUL^R22, R23: a specimen, then its orders (ORC after OBR) and results
+	documentForm             // MDM
+)
+
+func formOf(m *hl7v2.Message) (f form, event string) {
+	t := m.Segment(0).Field(9)
+	code, event := text(t.Component(1)), text(t.Component(2))
+	if event == "" {
+		_, event, _ = strings.Cut(text(t.Component(3)), "_")
+	}
+	switch {
+	case code == "MDM":
+		return documentForm, event
+	case code == "OUL" && (event == "R22" || event == "R23"):
+		return specimenForm, event
+	case code == "OUL" && event == "R24":
+		return orderForm, event
+	}
+	return resultForm, event
+}
+
 // reader walks the segments.
 type reader struct {
 	m            *hl7v2.Message
+	form         form
+	event        string
 	sent, sender string
 	groups       []Group
 
-	patient hl7v2.Segment
-	visit   string
-	reports []*Report
-	orc     hl7v2.Segment
-	report  *Report       // the OBR that OBX belong to
-	loose   []Observation // OBX without an OBR so far
-	notes   func() *[]string
+	patient  hl7v2.Segment
+	visit    string
+	reports  []*Report
+	contents map[*Attachment]*Content
+	orc      hl7v2.Segment
+	obrs     int           // OBR of a document so far
+	report   *Report       // the OBR that OBX belong to
+	waiting  *Specimen     // of SPM or SAC, for the OBR after it
+	loose    []Observation // OBX without an OBR so far
+	notes    func() *[]string
 
 	fields            hl7v2.Fields // of the segment at hand
 	lastRaw, lastTime string       // the time read last
@@ -51,8 +86,7 @@ func (r *reader) take(s hl7v2.Segment) {
 	case "PV1":
 		r.visit = text(s.Field(19).Component(1))
 	case "ORC":
-		r.endLoose()
-		r.orc, r.report, r.notes = s, nil, nil
+		r.order(s)
 	case "OBR":
 		r.obr(s)
 	case "OBX":
@@ -61,10 +95,33 @@ func (r *reader) take(s hl7v2.Segment) {
 		r.note(s)
 	case "SPM":
 		r.specimen(s)
+	case "SAC":
+		r.container(s)
+	case "TXA":
+		r.document(s)
 	}
 }
 
+// order takes ORC, which belongs to the OBR after it, or in OUL to the one before it.
+func (r *reader) order(s hl7v2.Segment) {
+	if p := r.report; p != nil && (r.form == specimenForm || r.form == orderForm) && len(p.Observations) == 0 {
+		if p.Placer == nil {
+			p.Placer = order(s.Field(2))
+		}
+		if p.Filler == nil {
+			p.Filler = order(s.Field(3))
+		}
+		return
+	}
+	r.endLoose()
+	r.orc, r.report, r.notes = s, nil, nil
+}
+
 func (r *reader) obr(s hl7v2.Segment) {
+	if r.form == documentForm {
+		r.documentOrder(s)
+		return
+	}
 	if !r.orc.Exists() {
 		r.endLoose()
 	}
@@ -74,6 +131,7 @@ func (r *reader) obr(s hl7v2.Segment) {
 	} else {
 		r.reports = append(r.reports, rep)
 	}
+	r.giveSpecimen(rep)
 	rep.Observations = append(rep.Observations, r.loose...)
 	r.loose, r.report, r.orc = nil, rep, hl7v2.Segment{}
 	r.notes = func() *[]string { return &rep.Notes }
@@ -84,7 +142,7 @@ func (r *reader) newReport(s hl7v2.Segment) *Report {
 	rep := &Report{
 		Service: coded(s.Field(4)), HL7Status: text(s.Field(25)), Accession: text(s.Field(18).Component(1)),
 		Observed: r.when(s.Field(7)), Reported: r.when(s.Field(22)), Section: text(s.Field(24)),
-		ParentResult: text(s.Field(26)), ParentOrder: text(s.Field(29)),
+		ParentResult: text(s.Field(26)), ParentOrder: text(s.Field(29)), Orderer: xcn(s.Field(16).Repetition(1)), Interpreter: ndl(s.Field(32).Repetition(1)),
 		Visit: r.visit, Sent: r.sent, Sender: r.sender,
 	}
 	rep.Placer = order(s.Field(2), r.orc.Field(2))
@@ -102,7 +160,7 @@ func (r *reader) same(rep *Report) *Report {
 	}
 	for _, p := range r.reports[max(0, len(r.reports)-lookBack):] {
 		if p.Service == rep.Service && equalOrder(p.Placer, rep.Placer) && equalOrder(p.Filler, rep.Filler) &&
-			p.Accession == rep.Accession && p.Observed == rep.Observed && p.ParentResult == rep.ParentResult {
+			p.Accession == rep.Accession && p.Observed == rep.Observed && p.ParentResult == rep.ParentResult && r.sameSpecimen(p) {
 			return p
 		}
 	}
@@ -119,8 +177,11 @@ func equalOrder(a, b *Order) bool {
 func (r *reader) obx(s hl7v2.Segment) {
 	o := r.observation(s)
 	list := &r.loose
-	if r.report != nil {
+	switch {
+	case r.report != nil:
 		list = &r.report.Observations
+	case r.form == specimenForm && r.waiting != nil && !r.orc.Exists():
+		list = &r.waiting.Observations
 	}
 	if *list == nil {
 		*list = make([]Observation, 0, r.run(s.Index))
@@ -130,11 +191,11 @@ func (r *reader) obx(s hl7v2.Segment) {
 	r.notes = func() *[]string { return &(*list)[at].Notes }
 }
 
-// run counts the OBX from segment i up to the next OBR or PID.
+// run counts the OBX from segment i up to the next OBR, SPM or PID.
 func (r *reader) run(i int) (n int) {
 	for ; i < r.m.Len(); i++ {
 		s := r.m.Segment(i)
-		if s.Is("OBR") || s.Is("PID") {
+		if s.Is("OBR") || s.Is("PID") || s.Is("SPM") {
 			break
 		}
 		if s.Is("OBX") {
@@ -156,25 +217,18 @@ func (r *reader) note(s hl7v2.Segment) {
 	}
 }
 
-func (r *reader) specimen(s hl7v2.Segment) {
-	if r.report == nil || r.report.Specimen != nil && r.report.Specimen.ID != "" {
-		return
-	}
-	sp := &Specimen{ID: text(s.Field(2).Component(1)), Type: coded(s.Field(4))}
-	if sp.ID == "" {
-		sp.ID = text(s.Field(2).Component(2).Sub(1))
-	}
-	r.report.Specimen = sp
-	r.notes = nil
-}
-
 // endLoose makes a report of observations that no OBR claims.
 func (r *reader) endLoose() {
-	if len(r.loose) == 0 {
+	lost := len(r.loose) > 0
+	if w := r.waiting; w != nil && len(w.Observations) > 0 && r.form == specimenForm && r.report == nil {
+		lost = true // a specimen whose results have no OBR
+	}
+	if !lost {
 		return
 	}
 	rep := r.newReport(hl7v2.Segment{})
 	rep.Observations, r.loose = r.loose, nil
+	r.giveSpecimen(rep)
 	r.reports = append(r.reports, rep)
 }
 
@@ -184,9 +238,9 @@ func (r *reader) endPatient() {
 		rep.finish()
 	}
 	if len(r.reports) > 0 {
-		r.groups = append(r.groups, Group{Patient: r.patient, Reports: r.reports})
+		r.groups = append(r.groups, Group{Patient: r.patient, Reports: r.reports, Contents: r.contents})
 	}
-	r.reports, r.report, r.orc, r.visit = nil, nil, hl7v2.Segment{}, ""
+	r.reports, r.report, r.orc, r.visit, r.waiting, r.contents, r.obrs = nil, nil, hl7v2.Segment{}, "", nil, nil, 0
 }
 
 // text gives a value without spaces around it; the HL7 null is empty.
@@ -202,8 +256,9 @@ func coded(v hl7v2.Value) Coded {
 	return Coded{Code: c.Code, Text: c.Text, System: c.System}
 }
 
-func order(first, second hl7v2.Value) *Order {
-	for _, v := range []hl7v2.Value{first, second} {
+// order gives the first order number that is there.
+func order(values ...hl7v2.Value) *Order {
+	for _, v := range values {
 		if e := v.EI(); e.ID != "" {
 			return &Order{ID: e.ID, Namespace: e.Namespace}
 		}

@@ -16,7 +16,11 @@ type Report struct {
 	Observed     string        `json:"observed,omitempty"`     // OBR-7
 	Reported     string        `json:"reported,omitempty"`     // OBR-22
 	Section      string        `json:"section,omitempty"`      // OBR-24
-	Specimen     *Specimen     `json:"specimen,omitempty"`     // SPM, else OBR-15
+	Orderer      *Person       `json:"orderer,omitempty"`      // OBR-16
+	Interpreter  *Person       `json:"interpreter,omitempty"`  // OBR-32
+	Specimen     *Specimen     `json:"specimen,omitempty"`     // SPM and SAC, else OBR-15
+	Specimens    []Specimen    `json:"specimens,omitempty"`    // further SPM of the same OBR
+	Document     *Document     `json:"document,omitempty"`     // TXA of an MDM
 	ParentResult string        `json:"parentResult,omitempty"` // OBR-26 as sent
 	ParentOrder  string        `json:"parentOrder,omitempty"`  // OBR-29 as sent
 	Notes        []string      `json:"notes,omitempty"`        // NTE after OBR
@@ -39,10 +43,35 @@ type Order struct {
 	Namespace string `json:"namespace,omitempty"`
 }
 
+// Person is somebody who ordered, made or read a result (XCN).
+type Person struct {
+	ID   string `json:"id,omitempty"`
+	Name string `json:"name,omitempty"` // family^given^middle^prefix^suffix
+}
+
 // Specimen is what was examined.
 type Specimen struct {
-	ID   string `json:"id,omitempty"`
-	Type Coded  `json:"type,omitzero"`
+	ID           string        `json:"id,omitempty"`           // SPM-2.1, else SPM-2.2, else SAC-3
+	Container    string        `json:"container,omitempty"`    // SAC-3: what the barcode says
+	Accession    string        `json:"accession,omitempty"`    // SAC-2
+	Type         Coded         `json:"type,omitzero"`          // SPM-4
+	Role         string        `json:"role,omitempty"`         // SPM-11 (table 0369): Q is a control, not the patient's
+	Collected    string        `json:"collected,omitempty"`    // SPM-17
+	Received     string        `json:"received,omitempty"`     // SPM-18
+	Observations []Observation `json:"observations,omitempty"` // OBX of the specimen itself
+}
+
+// Document is what TXA says of a document (HL7 9.6.1).
+type Document struct {
+	Event        string `json:"event"`                  // T01 to T11
+	ID           string `json:"id,omitempty"`           // TXA-12, the unique document number
+	Parent       string `json:"parent,omitempty"`       // TXA-13
+	Type         string `json:"type,omitempty"`         // TXA-2 (table 0270)
+	Title        string `json:"title,omitempty"`        // TXA-25
+	File         string `json:"file,omitempty"`         // TXA-16
+	Completion   string `json:"completion,omitempty"`   // TXA-17 (table 0271)
+	Availability string `json:"availability,omitempty"` // TXA-19 (table 0273)
+	Reason       string `json:"reason,omitempty"`       // TXA-21
 }
 
 // Observation is one result (OBX).
@@ -55,15 +84,19 @@ type Observation struct {
 	Units     *Coded   `json:"units,omitempty"`     // OBX-6
 	Range     *Range   `json:"range,omitempty"`     // OBX-7
 	Flags     []string `json:"flags,omitempty"`     // OBX-8
+	Absent    string   `json:"absent,omitempty"`    // why there is no value: not-asked (OBX-11 is N), unknown (OBX-5 is the HL7 null)
 	Status    Status   `json:"status"`              // from OBX-11
 	HL7Status string   `json:"hl7Status,omitempty"` // OBX-11
 	Observed  string   `json:"observed,omitempty"`  // OBX-14
 	Analysed  string   `json:"analysed,omitempty"`  // OBX-19
 	Producer  string   `json:"producer,omitempty"`  // OBX-15
+	Observer  *Person  `json:"observer,omitempty"`  // OBX-16, the first
 	Method    string   `json:"method,omitempty"`    // OBX-17
 	Equipment string   `json:"equipment,omitempty"` // OBX-18
 	Notes     []string `json:"notes,omitempty"`     // NTE after OBX
 	Warnings  []string `json:"warnings,omitempty"`  //
+	Duplicate bool     `json:"duplicate,omitempty"` // the same OBX stands before it in the message: kept, not shown
+	Reading   *Reading `json:"reading,omitempty"`   // what we make of it as it is given out; never stored
 }
 
 // Value is one value of an observation: always the sender's text, and what
@@ -74,27 +107,47 @@ type Value struct {
 	Number     json.Number `json:"number,omitempty"`     // with the digits as sent
 	Separator  string      `json:"separator,omitempty"`  // SN.3: - (range), / or : (ratio), + (and more)
 	Number2    json.Number `json:"number2,omitempty"`    // SN.4
-	Coded      *Coded      `json:"coded,omitempty"`      // CE, CWE, CNE
+	Coded      *Coded      `json:"coded,omitempty"`      // CE, CWE, CNE, IS, ID
 	Time       string      `json:"time,omitempty"`       // DT, TM, TS, DTM in ISO 8601
+	Display    string      `json:"display,omitempty"`    // names, addresses, identifiers and the like, to be read by people
 	Attachment *Attachment `json:"attachment,omitempty"` // ED, RP
 }
 
-// Attachment describes encapsulated data (ED) or a reference pointer (RP). The data of
-// an ED stay in the raw message.
+// Attachment describes encapsulated data (ED) or a reference pointer (RP). The message keeps
+// the data as they were sent; decoded they are a document of the report.
 type Attachment struct {
-	Source   string `json:"source,omitempty"`   // ED.1
+	Source   string `json:"source,omitempty"`   // ED.1, RP.2
 	Pointer  string `json:"pointer,omitempty"`  // RP.1
 	Type     string `json:"type,omitempty"`     // ED.2, RP.3
 	Subtype  string `json:"subtype,omitempty"`  // ED.3, RP.4
 	Encoding string `json:"encoding,omitempty"` // ED.4
 	Length   int    `json:"length,omitempty"`   // of the data as encoded, in bytes
+
+	Document  int    `json:"document,omitempty"`  // number among the report's documents, from 1; 0: there is none
+	MediaType string `json:"mediaType,omitempty"` // of the document
+	Digest    string `json:"digest,omitempty"`    // of the document: "sha256:…"
+	Size      int64  `json:"size,omitempty"`      // of the document, in bytes
 }
 
 // Range is a reference range: the sender's text, and its limits when they could be read.
 type Range struct {
-	Text          string      `json:"text"`
+	Text string `json:"text"`
+	Limits
+	Forms []RangeForm `json:"forms,omitempty"` // of a range that differs by sex or age
+}
+
+// Limits are the limits of a range, in the unit of the value.
+type Limits struct {
 	Low           json.Number `json:"low,omitempty"`
 	High          json.Number `json:"high,omitempty"`
 	LowExclusive  bool        `json:"lowExclusive,omitempty"`
 	HighExclusive bool        `json:"highExclusive,omitempty"`
+	Normal        string      `json:"normal,omitempty"` // a text that is the normal result: "negative"
+}
+
+// RangeForm is one of several ranges, with whom it is for.
+type RangeForm struct {
+	Sex string `json:"sex,omitempty"` // M or F; empty: any
+	Age string `json:"age,omitempty"` // as sent: "0-1 y", "adult"; empty: any
+	Limits
 }

@@ -12,52 +12,58 @@ import (
 const maxText = 1 << 20
 
 // values reads OBX-5 as OBX-2 says.
-func (o *Observation) values(f hl7v2.Value) {
-	if f.Empty() {
+func (r *reader) values(o *Observation, f hl7v2.Value) {
+	switch {
+	case f.Empty():
 		return
-	}
-	if o.Type == "ED" { // base64 holds no repetition delimiter, and may be long
-		o.Values = []Value{encapsulated(f.Repetition(1))}
+	case f.Null():
+		o.Absent = "unknown"
+		return
+	case o.Type == "ED" && f.Raw()[0] != r.m.Delimiters().Repetition: // data hold no repetition delimiter, and may be long
+		o.Values = []Value{r.encapsulated(o, f)}
 		return
 	}
 	for _, rep := range f.Repetitions() {
-		o.Values = append(o.Values, o.value(rep))
+		if o.Type == "ED" {
+			if !rep.Empty() {
+				o.Values = append(o.Values, r.encapsulated(o, rep))
+			}
+			continue
+		}
+		o.Values = append(o.Values, r.value(o, rep))
 	}
 }
 
-func (o *Observation) value(v hl7v2.Value) Value {
+func (r *reader) value(o *Observation, v hl7v2.Value) Value {
+	if a := bareDocument(o.Type, v); a != nil {
+		o.warn("OBX-5 of type " + o.Type + " is a document in Base64")
+		return r.attach(a, v)
+	}
 	text := v.Text()
 	if len(text) > maxText {
 		text = strings.ToValidUTF8(text[:maxText], "")
 		o.warn(fmt.Sprintf("value of %d bytes cut; the whole is in the raw message", len(v.Raw())))
 	}
 	val := Value{Text: text}
-	switch o.Type {
-	case "NM":
-		o.numeric(&val, v)
-	case "SN":
-		o.structured(&val, v)
-	case "CE", "CWE", "CNE", "CF":
-		c := v.CWE()
-		val.Coded = &Coded{Code: c.Code, Text: c.Text, System: c.System}
-		if c.Code+c.Text == "" && c.Original != "" {
-			val.Coded.Text = c.Original
-		}
-	case "DT", "TS", "DTM", "DTS":
-		if t, ok := hl7v2.ParseTime(v.Component(1).Text()); ok {
-			val.Time = t.ISO()
-		}
-	case "TM":
-		val.Time = clock(v.Component(1).Text())
-	case "RP":
-		val.Attachment = &Attachment{Pointer: v.Component(1).Text(), Type: v.Component(3).Text(), Subtype: v.Component(4).Text()}
+	if read, ok := dataTypes[o.Type]; ok {
+		read(o, &val, v)
 	}
 	return val
 }
 
+// dataTypes says how values are read, by data type (HL7 2.A). Other types are kept as text alone.
+var dataTypes = map[string]func(*Observation, *Value, hl7v2.Value){
+	"NM": numeric, "SI": numeric, "SN": structured, "NR": numericRange, "MO": amount, "CQ": amount, "CP": price,
+	"CE": codedValue, "CWE": codedValue, "CNE": codedValue, "CF": codedValue, "IS": codeAlone, "ID": codeAlone,
+	"DT": moment, "TS": moment, "DTM": moment, "DTS": moment, "TM": timeOfDay,
+	"RP": pointer, "CX": identifier, "EI": identifier, "CK": identifier, "HD": identifier,
+	"XPN": person, "PN": person, "XCN": staff, "CN": staff, "XAD": address, "AD": address, "XON": organization, "XTN": contact,
+	"ST": textual, "": textual,
+}
+
 // numeric reads an NM value. "<0.01" is no NM, but what analyzers send: it
 // becomes a comparator and a number, with a warning.
-func (o *Observation) numeric(val *Value, v hl7v2.Value) {
+func numeric(o *Observation, val *Value, v hl7v2.Value) {
 	s := strings.TrimSpace(v.Component(1).Text())
 	if s == "" || v.Null() {
 		return
@@ -65,26 +71,45 @@ func (o *Observation) numeric(val *Value, v hl7v2.Value) {
 	comparator, rest := cutComparator(s)
 	n, comma, ok := number(rest)
 	if !ok {
-		o.warn("OBX-5 of type NM is not a number")
+		o.warn("OBX-5 of type " + o.Type + " is not a number")
 		return
 	}
 	val.Comparator, val.Number = comparator, n
 	if comparator != "" {
-		o.warn("OBX-5 of type NM has a comparator")
+		o.warn("OBX-5 of type " + o.Type + " has a comparator")
 	}
 	if comma {
-		o.warn("OBX-5 of type NM has a decimal comma")
+		o.warn("OBX-5 of type " + o.Type + " has a decimal comma")
+	}
+}
+
+// textual reads an ST value that is a number with units (OBX-6), as many laboratories send all of
+// theirs. The number is read without a warning; the text is the value.
+func textual(o *Observation, val *Value, v hl7v2.Value) {
+	if o.Units == nil {
+		return
+	}
+	comparator, rest := cutComparator(strings.TrimSpace(v.Text()))
+	if n, _, ok := number(rest); ok {
+		val.Comparator, val.Number = comparator, n
 	}
 }
 
 // structured reads an SN value: comparator, number, separator or suffix, number (HL7 2.A.70).
-func (o *Observation) structured(val *Value, v hl7v2.Value) {
+func structured(o *Observation, val *Value, v hl7v2.Value) {
 	c := strings.TrimSpace(v.Component(1).Text())
 	if known, rest := cutComparator(c); rest == "" {
 		c = known
 	}
 	n, _, ok := number(v.Component(2).Text())
 	if !ok {
+		if comparator, rest := cutComparator(c); rest != "" && v.Count() == 1 { // the whole in the first component
+			if n, _, ok := number(rest); ok {
+				val.Comparator, val.Number = comparator, n
+				o.warn("OBX-5 of type SN has no components")
+				return
+			}
+		}
 		o.warn("OBX-5 of type SN has no number")
 		return
 	}
@@ -95,13 +120,62 @@ func (o *Observation) structured(val *Value, v hl7v2.Value) {
 	}
 }
 
-// encapsulated describes an ED value without decoding its data.
-func encapsulated(v hl7v2.Value) Value {
-	return Value{Attachment: &Attachment{
-		Source: v.Component(1).Text(), Type: v.Component(2).Text(), Subtype: v.Component(3).Text(),
-		Encoding: v.Component(4).Text(), Length: len(v.Component(5).Raw()),
-	}}
+// numericRange reads NR: two numbers.
+func numericRange(o *Observation, val *Value, v hl7v2.Value) {
+	low, _, ok1 := number(v.Component(1).Text())
+	high, _, ok2 := number(v.Component(2).Text())
+	if !ok1 || !ok2 {
+		o.warn("OBX-5 of type NR is not two numbers")
+		return
+	}
+	val.Number, val.Separator, val.Number2 = low, "-", high
 }
+
+// amount reads MO (money) and CQ (quantity and units): a number, and what it counts.
+func amount(o *Observation, val *Value, v hl7v2.Value) {
+	n, _, ok := number(v.Component(1).Text())
+	if !ok {
+		o.warn("OBX-5 of type " + o.Type + " has no number")
+		return
+	}
+	val.Number = n
+	val.Display = joinTexts(" ", v.Component(1), v.Component(2).Sub(1))
+}
+
+// price reads CP, whose first component is an MO.
+func price(o *Observation, val *Value, v hl7v2.Value) {
+	p := v.Component(1)
+	n, _, ok := number(p.Sub(1).Text())
+	if !ok {
+		o.warn("OBX-5 of type CP has no number")
+		return
+	}
+	val.Number, val.Display = n, joinTexts(" ", p.Sub(1), p.Sub(2))
+}
+
+func codedValue(_ *Observation, val *Value, v hl7v2.Value) {
+	c := v.CWE()
+	val.Coded = &Coded{Code: c.Code, Text: c.Text, System: c.System}
+	if c.Code+c.Text == "" {
+		val.Coded.Text = c.Original
+		if c.AltCode+c.AltText != "" {
+			val.Coded = &Coded{Code: c.AltCode, Text: c.AltText, System: c.AltSystem}
+		}
+	}
+}
+
+// codeAlone reads IS and ID: a code of a table that OBX does not name.
+func codeAlone(_ *Observation, val *Value, v hl7v2.Value) {
+	val.Coded = &Coded{Code: text(v.Component(1))}
+}
+
+func moment(_ *Observation, val *Value, v hl7v2.Value) {
+	if t, ok := hl7v2.ParseTime(v.Component(1).Text()); ok {
+		val.Time = t.ISO()
+	}
+}
+
+func timeOfDay(_ *Observation, val *Value, v hl7v2.Value) { val.Time = clock(v.Component(1).Text()) }
 
 // clock turns HHMM[SS…] into HH:MM[:SS]; empty if it is no time of day.
 func clock(s string) string {
@@ -110,6 +184,15 @@ func clock(s string) string {
 		return ""
 	}
 	return strings.TrimPrefix(t.ISO(), "1970-01-01T")
+}
+
+// pointer reads RP: a pointer, the application that knows it, type and subtype of the data (HL7 2.A.65).
+func pointer(_ *Observation, val *Value, v hl7v2.Value) {
+	val.Attachment = &Attachment{
+		Pointer: v.Component(1).Text(), Source: text(v.Component(2).Sub(1)),
+		Type: v.Component(3).Text(), Subtype: v.Component(4).Text(),
+	}
+	val.Attachment.MediaType = mediaType(val.Attachment.Type, val.Attachment.Subtype)
 }
 
 func (o *Observation) warn(s string) {

@@ -39,7 +39,7 @@ func TestValues(t *testing.T) {
 		{"NM", "None", []Value{{Text: "None"}}, 1},
 		{"NM", "1.2.3", []Value{{Text: "1.2.3"}}, 1},
 		{"NM", "", nil, 0},
-		{"NM", `""`, []Value{{Text: `""`}}, 0},
+		{"NM", `""`, nil, 0},
 		{"NM", "1~2", []Value{{Text: "1", Number: "1"}, {Text: "2", Number: "2"}}, 0},
 		{"SN", "^182", []Value{{Text: "^182", Number: "182"}}, 0},
 		{"SN", ">^100", []Value{{Text: ">^100", Comparator: ">", Number: "100"}}, 0},
@@ -54,8 +54,25 @@ func TestValues(t *testing.T) {
 		{"TS", "20261121081530+0700", []Value{{Text: "20261121081530+0700", Time: "2026-11-21T08:15:30+07:00"}}, 0},
 		{"TM", "0815", []Value{{Text: "0815", Time: "08:15"}}, 0},
 		{"TM", "9999", []Value{{Text: "9999"}}, 0},
+		{"ED", "^^^Base64^", []Value{{Attachment: &Attachment{Encoding: "Base64", MediaType: "application/octet-stream"}}}, 0},
 		{"ED", "LAB^AP^PDF^Base64^JVBERi0=", []Value{{Attachment: &Attachment{Source: "LAB", Type: "AP", Subtype: "PDF", Encoding: "Base64", Length: 8}}}, 0},
-		{"RP", "https://x/1^^image^PICT", []Value{{Text: "https://x/1^^image^PICT", Attachment: &Attachment{Pointer: "https://x/1", Type: "image", Subtype: "PICT"}}}, 0},
+		{"ED", "JVBERi0xLjcKJcOkw7zDtsOfCjIgMCBvYmoKPDwvTGVuZ3RoIDMgMCBSL0ZpbHRlci9GbGF0ZURlY29kZT4+", []Value{{Attachment: &Attachment{Length: 84}}}, 1},
+		{"TX", "JVBERi0xLjcKJcOkw7zDtsOfCjIgMCBvYmoKPDwvTGVuZ3RoIDMgMCBSL0ZpbHRlci9GbGF0ZURlY29kZT4+", []Value{{Attachment: &Attachment{Length: 84}}}, 1},
+		{"RP", "https://x/1^^image^PICT", []Value{{Text: "https://x/1^^image^PICT", Attachment: &Attachment{Pointer: "https://x/1", Type: "image", Subtype: "PICT", MediaType: "image/x-pict"}}}, 0},
+		{"NR", "3^5", []Value{{Text: "3^5", Number: "3", Separator: "-", Number2: "5"}}, 0},
+		{"MO", "12.50^VND", []Value{{Text: "12.50^VND", Number: "12.50", Display: "12.50 VND"}}, 0},
+		{"CQ", "5^mL&milliliter&UCUM", []Value{{Text: "5^mL&milliliter&UCUM", Number: "5", Display: "5 mL"}}, 0},
+		{"CP", "12&USD^UP", []Value{{Text: "12&USD^UP", Number: "12", Display: "12 USD"}}, 0},
+		{"IS", "POS", []Value{{Text: "POS", Coded: &Coded{Code: "POS"}}}, 0},
+		{"XPN", "Nguyễn^Ánh^Thị", []Value{{Text: "Nguyễn^Ánh^Thị", Display: "Nguyễn^Ánh^Thị"}}, 0},
+		{"XCN", "12^Le^Binh", []Value{{Text: "12^Le^Binh", Display: "Le^Binh 12"}}, 0},
+		{"XAD", "1 A St&A St^^Hue^^53000^VNM", []Value{{Text: "1 A St&A St^^Hue^^53000^VNM", Display: "1 A St, Hue, 53000, VNM"}}, 0},
+		{"XTN", "^PRN^PH^^84^24^123", []Value{{Text: "^PRN^PH^^84^24^123", Display: "84 24 123"}}, 0},
+		{"XON", "Lab One^L", []Value{{Text: "Lab One^L", Display: "Lab One"}}, 0},
+		{"CX", "7^^^BV1^MR", []Value{{Text: "7^^^BV1^MR", Display: "7 BV1"}}, 0},
+		{"SN", ">100", []Value{{Text: ">100", Comparator: ">", Number: "100"}}, 1},
+		{"CWE", "a&b^T&U^L", []Value{{Text: "a&b^T&U^L", Coded: &Coded{"a&b", "T&U", "L"}}}, 0}, // unescaped &
+		{"TX", "one~~three", []Value{{Text: "one"}, {}, {Text: "three"}}, 0},
 		{"XYZ", "kept^as&is", []Value{{Text: "kept^as&is"}}, 0},
 		{"", "no type", []Value{{Text: "no type"}}, 0},
 	} {
@@ -67,19 +84,49 @@ func TestValues(t *testing.T) {
 }
 
 func TestRanges(t *testing.T) {
+	both := func(low, high json.Number) Limits { return Limits{Low: low, High: high} }
 	for in, want := range map[string]*Range{
 		"": nil, `""`: nil,
-		"49 - 92":     {Text: "49 - 92", Low: "49", High: "92"},
-		"3.9-6.4":     {Text: "3.9-6.4", Low: "3.9", High: "6.4"},
-		"3,9–6,4":     {Text: "3,9–6,4", Low: "3.9", High: "6.4"},
-		"-5 - -1":     {Text: "-5 - -1", Low: "-5", High: "-1"},
-		"<40":         {Text: "<40", High: "40", HighExclusive: true},
-		"≤ 40":        {Text: "≤ 40", High: "40"},
-		">=5":         {Text: ">=5", Low: "5"},
-		"65-99^65^99": {Text: "65-99^65^99", Low: "65", High: "99"},
-		"see^1^2":     {Text: "see^1^2", Low: "1", High: "2"},
-		"negative":    {Text: "negative"}, "-": {Text: "-"}, "70_105": {Text: "70_105"}, "[ ]": {Text: "[ ]"}, "< x": {Text: "< x"},
+		"49 - 92":          {Limits: both("49", "92")},
+		"3.9-6.4":          {Limits: both("3.9", "6.4")},
+		"3,9–6,4":          {Limits: both("3.9", "6.4")},
+		"-5 - -1":          {Limits: both("-5", "-1")},
+		"[ 80 - 98 ]":      {Limits: both("80", "98")},
+		"(3.5-5.1)":        {Limits: both("3.5", "5.1")},
+		"70_105":           {Limits: both("70", "105")},
+		"80 to 95":         {Limits: both("80", "95")},
+		"4,3 đến 6,2":      {Limits: both("4.3", "6.2")},
+		"3.9 - 6.4 mmol/L": {Limits: both("3.9", "6.4")},
+		"0..5":             {Limits: both("0", "5")},
+		"<40":              {Limits: Limits{High: "40", HighExclusive: true}},
+		"[ < 0.21 ]":       {Limits: Limits{High: "0.21", HighExclusive: true}},
+		"[ > 1.5]":         {Limits: Limits{Low: "1.5", LowExclusive: true}},
+		"≤ 40":             {Limits: Limits{High: "40"}},
+		">=5":              {Limits: Limits{Low: "5"}},
+		"up to 40":         {Limits: Limits{High: "40"}},
+		"Dưới 5.2":         nil, // set below: the text differs in case
+		"> 1 and <= 5":     {Limits: Limits{Low: "1", LowExclusive: true, High: "5"}},
+		"65-99^65^99":      {Limits: both("65", "99")},
+		"see^1^2":          {Limits: both("1", "2")},
+		"negative":         {Limits: Limits{Normal: "negative"}},
+		"Âm tính":          {Limits: Limits{Normal: "Âm tính"}},
+		"-":                {}, "[ ]": {}, "< x": {}, "N": {}, "A-B": {}, "1-2-3": {}, "see note": {},
+		"M: 13-18; F: 12-16":             {Forms: []RangeForm{{Sex: "M", Limits: both("13", "18")}, {Sex: "F", Limits: both("12", "16")}}},
+		"Nam 4.5-5.9, Nữ 4.0-5.2":        {Forms: []RangeForm{{Sex: "M", Limits: both("4.5", "5.9")}, {Sex: "F", Limits: both("4.0", "5.2")}}},
+		"Male: 13-18 Female: 12-16":      {Forms: []RangeForm{{Sex: "M", Limits: both("13", "18")}, {Sex: "F", Limits: both("12", "16")}}},
+		"(F) 35-45":                      {Forms: []RangeForm{{Sex: "F", Limits: both("35", "45")}}},
+		"Adult: <5.2":                    {Forms: []RangeForm{{Age: "Adult", Limits: Limits{High: "5.2", HighExclusive: true}}}},
+		"0-1 y: 3-6; 1-12 years: 2-5":    {Forms: []RangeForm{{Age: "0-1 y", Limits: both("3", "6")}, {Age: "1-12 years", Limits: both("2", "5")}}},
+		"M >18y: 13-18~F >18y: 12-16":    {Forms: []RangeForm{{Sex: "M", Age: ">18y", Limits: both("13", "18")}, {Sex: "F", Age: ">18y", Limits: both("12", "16")}}},
+		"M: 13-18; F: as told":           {}, // half a range misleads
+		"Nam: 13 - 18 / Nữ: 12 - 16 g/L": {Forms: []RangeForm{{Sex: "M", Limits: both("13", "18")}, {Sex: "F", Limits: both("12", "16")}}},
 	} {
+		if in == "Dưới 5.2" {
+			want = &Range{Limits: Limits{High: "5.2", HighExclusive: true}}
+		}
+		if want != nil {
+			want.Text = in
+		}
 		if d := cmp.Diff(want, obx(t, "NM", "1", in).Range); d != "" {
 			t.Errorf("%q: %s", in, d)
 		}

@@ -64,6 +64,8 @@ type Link struct {
 	Placer    string
 	Accession string
 	Observed  string
+
+	replaces string // of a document that takes another one's place: that one's Filler; not stored
 }
 
 // Version is a stored version.
