@@ -1,6 +1,8 @@
 package patient
 
 import (
+	"time"
+
 	"github.com/halong-gateway/halong"
 )
 
@@ -28,6 +30,11 @@ type Patient struct {
 	Birth       string          `json:"birthDate,omitempty"` // ISO 8601, or the sender's text
 	Sex         string          `json:"sex,omitempty"`       // PID-8, table 0001
 	Sent        string          `json:"-"`                   // time of the message that the demographics are from
+
+	Registered bool      `json:"-"` // an ADT message or an operator named it, not only a result or an order
+	Current    bool      `json:"-"` // its demographics are served in the place of those that headers bear
+	Survivor   int64     `json:"-"` // Key of the patient that it was merged into; 0: none
+	Since      time.Time `json:"-"` // when Current, Survivor, or demographics that are served, changed last
 }
 
 // Identity gives the patient's identity; ok is false if there is no identifier.

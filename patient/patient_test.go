@@ -47,37 +47,8 @@ func TestFromPID(t *testing.T) {
 	}
 }
 
-// memory is a Store in memory.
-type memory struct {
-	by      map[Identity]*Patient
-	updates int
-}
-
-func (m *memory) AddPatient(_ halong.Tx, p *Patient) (bool, error) {
-	id, _ := p.Identity()
-	if m.by[id] != nil {
-		return false, nil
-	}
-	p.Key = int64(len(m.by) + 1)
-	stored := *p
-	m.by[id] = &stored
-	return true, nil
-}
-
-func (m *memory) LookupPatient(_ halong.Tx, id Identity) (*Patient, error) {
-	p := *m.by[id]
-	return &p, nil
-}
-
-func (m *memory) UpdatePatient(_ halong.Tx, p *Patient) error {
-	id, _ := p.Identity()
-	m.updates++
-	m.by[id] = p
-	return nil
-}
-
 func TestRecord(t *testing.T) {
-	m := &memory{by: map[Identity]*Patient{}}
+	m := newMemory()
 	s := New(m)
 	for i, c := range []struct {
 		pid, sent string
@@ -97,7 +68,7 @@ func TestRecord(t *testing.T) {
 		if d := cmp.Diff(c.want, got); d != "" || err != nil {
 			t.Errorf("%d: %s %v", i, d, err)
 		}
-		p := m.by[Identity{"BV1", "A", "7"}]
+		p := m.lookup(Identity{"BV1", "A", "7"})
 		if p.Name != c.name || p.Sex != c.sex {
 			t.Errorf("%d: %q, %q", i, p.Name, p.Sex)
 		}
@@ -105,7 +76,7 @@ func TestRecord(t *testing.T) {
 	if _, err := s.Record(nil, pid(t, "1||", "")); halong.KindOf(err) != halong.Invalid {
 		t.Errorf("without an identifier: %v", err)
 	}
-	if p := m.by[Identity{"BV1", "A", "7"}]; p.Birth != "" || len(p.Identifiers) != 2 {
+	if p := m.lookup(Identity{"BV1", "A", "7"}); p.Birth != "" || len(p.Identifiers) != 2 {
 		t.Errorf("%+v", p)
 	}
 }

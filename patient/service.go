@@ -11,27 +11,48 @@ type Store interface {
 	AddPatient(tx halong.Tx, p *Patient) (added bool, err error)
 	// LookupPatient gives the patient with that identity. The error is of kind NotExist if there is none.
 	LookupPatient(tx halong.Tx, id Identity) (*Patient, error)
+	// Patient gives the patient with that Key. The error is of kind NotExist if there is none.
+	Patient(tx halong.Tx, key int64) (*Patient, error)
 	// UpdatePatient replaces a patient's row, found by its Key.
 	UpdatePatient(tx halong.Tx, p *Patient) error
+	// MergedInto gives the patients whose Survivor is key, in the order in which they became known.
+	MergedInto(tx halong.Tx, key int64) ([]*Patient, error)
+	// LinkPatients adds or removes a link between two patients and tells whether that changed anything.
+	LinkPatients(tx halong.Tx, a, b int64, linked bool) (changed bool, err error)
+	// AddChange adds to the history and sets c.ID.
+	AddChange(tx halong.Tx, c *Change) error
+	// Reidentify finds out anew, for every study that was received with a Patient ID, which identity it is served under.
+	Reidentify(tx halong.Tx, f halong.Facility, id string) error
 }
 
 // Service keeps patients up to date.
-type Service struct{ store Store }
+type Service struct {
+	store  Store
+	policy Policy
+}
 
-// New makes a Service over a store.
-func New(s Store) *Service { return &Service{store: s} }
+// New makes a Service over a store. Without a policy the zero one holds.
+func New(s Store, p ...Policy) *Service {
+	x := &Service{store: s}
+	for _, policy := range p {
+		x.policy = policy
+	}
+	return x
+}
 
-// Recorded is what Record did.
+// Recorded is what Record and Register did.
 type Recorded struct {
 	Key     int64 // the store's key of the patient
 	New     bool
 	Changed bool // demographics or identifiers were changed or added
 }
 
-// Record makes known what a message told of a patient. Of one that is known
+// Record makes known what a result or an order told of a patient. Of one that is known
 // already, fields that the message leaves empty stay, and a message that was sent before the
-// one the demographics are from changes none of them. Identifiers are only ever added.
+// one the demographics are from changes none of them. Identifiers are only ever added. Demographics that an ADT message or
+// an operator registered stay: laboratories and wards spell names in their own ways.
 func (s *Service) Record(tx halong.Tx, p *Patient) (Recorded, error) {
+	p = s.policy.own(p)
 	id, ok := p.Identity()
 	if !ok {
 		return Recorded{}, halong.E("patient.Record", halong.Invalid, "", nil)
@@ -46,10 +67,30 @@ func (s *Service) Record(tx halong.Tx, p *Patient) (Recorded, error) {
 	if err != nil {
 		return Recorded{}, err
 	}
-	if !known.merge(p) {
+	told := *p
+	if known.Registered {
+		told.leave(known)
+	}
+	if !known.merge(&told) {
 		return Recorded{Key: known.Key}, nil
 	}
-	return Recorded{Key: known.Key, Changed: true}, s.store.UpdatePatient(tx, known)
+	if err = s.store.UpdatePatient(tx, known); err == nil && known.Registered {
+		err = s.reidentify(tx, known)
+	}
+	return Recorded{Key: known.Key, Changed: true}, err
+}
+
+// leave drops the demographics that are known already.
+func (p *Patient) leave(known *Patient) {
+	p.Sent = known.Sent
+	for _, f := range []struct {
+		told *string
+		have string
+	}{{&p.Name, known.Name}, {&p.Birth, known.Birth}, {&p.Sex, known.Sex}} {
+		if f.have != "" || *f.told == null {
+			*f.told = ""
+		}
+	}
 }
 
 // merge takes over what p tells and gives whether anything changed.

@@ -67,7 +67,8 @@ type Instance struct {
 	// Kept tells that this is what was received of an object that was coerced: never served, it is there
 	// to be given back. The version served in its place has the same Seq.
 	Kept     bool
-	Received time.Time // UTC, microseconds
+	Patient  *PatientIdentity // whose it is served as; nil: the identity that it was received with
+	Received time.Time        // UTC, microseconds
 	Source   halong.Source
 	Seq      uint64 // journal record
 }

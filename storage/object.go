@@ -27,13 +27,19 @@ type Object struct {
 	head     *joined // its bytes without bulk values
 	closers  []io.Closer
 
+	received *joined // the data set as it was received, if it is served under another identity
+
 	spool       sync.Once
 	inflated    *os.File // the inflated bytes of a deflated data set, once they were needed
 	inflatedErr error
 }
 
-// Open opens a stored instance. The error is of kind Corrupt when its bytes are gone.
+// Open opens a stored instance: what is served of it, which in Instance.Patient is told to be another header than was received.
+// The error is of kind Corrupt when its bytes are gone.
 func (a *Archive) Open(ctx context.Context, in *Instance) (*Object, error) {
+	if in.Patient != nil {
+		return a.openIdentified(ctx, in)
+	}
 	o := &Object{Instance: in, blobs: a.blobs, manifest: &in.Manifest, envelope: in.Envelope, tail: in.EnvelopeTail, torn: in.Torn, frames: in.Frames}
 	return o, o.open(ctx, in.Head)
 }
@@ -126,8 +132,13 @@ func (o *Object) Readable() *io.SectionReader {
 // AsReceived gives everything that was received: for Part 10 input also
 // preamble, File Meta Information and trailing bytes.
 func (o *Object) AsReceived() (io.Reader, error) {
+	whole := &o.parts
+	if o.received != nil {
+		whole = o.received
+	}
+	dataSet := io.NewSectionReader(whole, 0, whole.size)
 	if o.envelope.Length == 0 {
-		return o.DataSet(), nil
+		return dataSet, nil
 	}
 	b := make([]byte, o.envelope.Length)
 	r, err := o.blobs.Open(halong.Digest{}, o.envelope)
@@ -138,7 +149,7 @@ func (o *Object) AsReceived() (io.Reader, error) {
 		return nil, errors.Join(err, r.Close())
 	}
 	front := len(b) - int(o.tail)
-	return io.MultiReader(bytesReader(b[:front]), o.DataSet(), bytesReader(b[front:])), r.Close()
+	return io.MultiReader(bytesReader(b[:front]), dataSet, bytesReader(b[front:])), r.Close()
 }
 
 // Reader reads the data set from its head alone: bulk values kept apart come

@@ -37,9 +37,11 @@ type DB struct {
 	generation [16]byte
 	facilities facilities
 	sources    sources
-	keys       keys // of studies and series; the committer's
+	keys       keys       // of studies and series; the committer's
+	identities identities // the committer's
 
-	notify atomic.Pointer[func()] // told of events
+	notify   atomic.Pointer[func()] // told of events
+	removals atomic.Bool            // there may be removals
 }
 
 var _ storage.Index = (*DB)(nil)
@@ -60,6 +62,14 @@ func (db *DB) load(ctx context.Context) error {
 	if err := db.facilities.load(ctx, db.conn); err != nil {
 		return err
 	}
+	if err := db.loadIdentities(ctx); err != nil {
+		return err
+	}
+	var removals bool
+	if err := db.conn.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM removal)`).Scan(&removals); err != nil {
+		return err
+	}
+	db.removals.Store(removals)
 	return db.loadChain(ctx)
 }
 

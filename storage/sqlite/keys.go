@@ -13,6 +13,7 @@ import (
 type keys struct {
 	studies recent[studyKey, *knownStudy]
 	series  recent[seriesKey, *knownSeries]
+	removed recent[studyKey, int64] // rows of removed_study; 0: none
 }
 
 const (
@@ -44,6 +45,7 @@ type (
 func (k *keys) clear() {
 	k.studies.clear()
 	k.series.clear()
+	k.removed.clear()
 }
 
 // study finds a study; nil if there is none.
@@ -52,7 +54,7 @@ func (tx *Tx) study(facility int64, uid dicom.UID) (*knownStudy, error) {
 	if st, ok := cache.get(key); ok {
 		return st, nil
 	}
-	k, err := tx.known(`SELECT id, attributes FROM study WHERE uid = ? AND facility = ?`, string(uid), facility)
+	k, err := tx.known(`SELECT id, coalesce(received, attributes) FROM study WHERE uid = ? AND facility = ?`, string(uid), facility)
 	if k == nil || err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ func (tx *Tx) studyFor(st *knownStudy, facility int64, n *storage.NewInstance) (
 		if !adds(n.StudyAttributes, st.filled) {
 			return st, nil
 		}
-		return st, tx.fillStudy(st, n.StudyAttributes)
+		return st, tx.fillStudy(st, facility, n)
 	}
 	c := columnsOf(n.StudyAttributes)
 	r, err := tx.Exec(`INSERT INTO study (facility, uid, date, patient, name, birth, accession, study_id, referring, description, attributes)
@@ -32,26 +32,17 @@ func (tx *Tx) studyFor(st *knownStudy, facility int64, n *storage.NewInstance) (
 	}
 	tx.db.keys.studies.n = rememberedStudies
 	tx.db.keys.studies.put(studyKey{facility, n.Study}, st)
-	return st, nil
+	return st, tx.identifyNew(st.id, facility, n)
 }
 
-func (tx *Tx) fillStudy(st *knownStudy, more *dataset.Set) error {
-	s, err := tx.attributes(`SELECT attributes FROM study WHERE id = ?`, st.id)
+func (tx *Tx) fillStudy(st *knownStudy, facility int64, n *storage.NewInstance) error {
+	s, err := tx.received(st.id)
 	if err != nil {
 		return err
 	}
-	fill(s, more)
-	c := columnsOf(s)
-	_, err = tx.Exec(`UPDATE study SET date = ?, patient = ?, name = ?, birth = ?, accession = ?, study_id = ?, referring = ?,
-		description = ?, attributes = ? WHERE id = ?`, append(c.values(), st.id)...)
-	if err != nil {
-		return err
-	}
+	fill(s, n.StudyAttributes)
 	st.filled = filled(s)
-	if _, err = tx.Exec(`DELETE FROM study_group WHERE study = ?`, st.id); err != nil {
-		return err
-	}
-	return tx.addGroups(st.id, c.name)
+	return tx.refill(st.id, facility, n.Facility, s)
 }
 
 // addGroups adds rows for the second and further component groups of a name.

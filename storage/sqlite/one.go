@@ -10,7 +10,7 @@ import (
 // one reads a SOP Instance whose study, series and UID are all given: one statement instead of
 // one for each level, because images are asked for so, one after the other.
 func (s *search) one() ([]*instanceRow, error) {
-	const text = `SELECT s.id, s.facility, s.uid, s.date, e.id, e.uid, e.number, ` + retrieveResult + `
+	const text = `SELECT s.id, s.facility, s.uid, s.date, s.identity, e.id, e.uid, e.number, ` + retrieveResult + `
 		FROM study s INDEXED BY study_uid CROSS JOIN series e INDEXED BY series_uid CROSS JOIN instance i INDEXED BY instance_sop` + retrieveJoin + `
 		WHERE s.uid = ? AND e.uid = ? AND e.study = s.id AND i.series = e.id AND i.sop = ? AND i.served = 1`
 	found, err := collect(s.ctx, s.db.reader, s.scanOne, text, s.studies[0], s.series[0], s.sops[0])
@@ -30,7 +30,7 @@ func (s *search) scanOne(rows *sql.Rows) (*instanceRow, error) {
 	st := &studyRow{}
 	se := &seriesRow{study: st}
 	in := &instanceRow{}
-	err := in.scanRetrieve(leading{rows, []any{&st.id, &st.facility.id, &st.uid, &st.date, &se.id, &se.uid, &se.number}, func() {
+	err := in.scanRetrieve(leading{rows, []any{&st.id, &st.facility.id, &st.uid, &st.date, &st.identity, &se.id, &se.uid, &se.number}, func() {
 		if st.rank = s.rankOf(st.facility.id); st.rank >= 0 {
 			st.facility = s.seen[st.rank]
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/patient"
 	"github.com/halong-gateway/halong/storage"
 	driver "modernc.org/sqlite"
 )
@@ -22,6 +23,7 @@ type Options struct {
 	Now     func() time.Time // stamps unreferenced blobs; default time.Now
 	Random  func([]byte)     // salts of events, generation of the index; default crypto/rand
 	Failed  func(error)      // told of failures of background work (checkpoints); default: ignored
+	Policy  patient.Policy   // whose studies are served under which identity
 	WAL     int64            // bytes of write-ahead log at which a checkpoint starts; default 16 MiB
 }
 

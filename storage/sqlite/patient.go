@@ -34,9 +34,10 @@ func (tx *Tx) addPatient(p *patient.Patient) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	r, err := tx.Exec(`INSERT INTO patient (facility, identifier, authority, name, folded, birth, sex, sent, identifiers)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (identifier, facility, authority) DO NOTHING`,
-		facility, id.ID, id.Authority, p.Name, fold.Name(p.Name), p.Birth, p.Sex, p.Sent, string(identifiers))
+	folded := fold.Name(p.Name)
+	r, err := tx.Exec(`INSERT INTO patient (facility, identifier, authority, name, folded, birth, sex, sent, identifiers, registered, current, survivor, since)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (identifier, facility, authority) DO NOTHING`,
+		facility, id.ID, id.Authority, p.Name, folded, p.Birth, p.Sex, p.Sent, string(identifiers), p.Registered, p.Current, p.Survivor, micro(p.Since))
 	if err != nil {
 		return false, err
 	}
@@ -45,6 +46,9 @@ func (tx *Tx) addPatient(p *patient.Patient) (bool, error) {
 	}
 	if p.Key, err = r.LastInsertId(); err != nil {
 		return false, err
+	}
+	if err := tx.putWords(p.Key, "", folded); err != nil {
+		return true, err
 	}
 	return true, tx.addOthers(p)
 }
@@ -60,7 +64,7 @@ func (tx *Tx) addOthers(p *patient.Patient) error {
 }
 
 const (
-	patientColumns = `p.id, p.name, p.birth, p.sex, p.sent, p.identifiers`
+	patientColumns = `p.id, p.name, p.birth, p.sex, p.sent, p.identifiers, p.registered, p.current, p.survivor, p.since`
 	selectPatients = `SELECT ` + patientColumns + `, f.name FROM patient p JOIN facility f ON f.id = p.facility`
 )
 
@@ -98,8 +102,17 @@ func (db *DB) UpdatePatient(t halong.Tx, p *patient.Patient) error {
 	if err != nil {
 		return halong.E(op, halong.Internal, "", err)
 	}
-	_, err = tx.Exec(`UPDATE patient SET name = ?, folded = ?, birth = ?, sex = ?, sent = ?, identifiers = ? WHERE id = ?`,
-		p.Name, fold.Name(p.Name), p.Birth, p.Sex, p.Sent, string(identifiers), p.Key)
+	var before string
+	if err := tx.QueryRow(`SELECT folded FROM patient WHERE id = ?`, p.Key).Scan(&before); err != nil {
+		return fail(op, "", err)
+	}
+	folded := fold.Name(p.Name)
+	_, err = tx.Exec(`UPDATE patient SET name = ?, folded = ?, birth = ?, sex = ?, sent = ?, identifiers = ?, registered = ?, current = ?,
+		survivor = ?, since = ? WHERE id = ?`, p.Name, folded, p.Birth, p.Sex, p.Sent, string(identifiers), p.Registered, p.Current,
+		p.Survivor, micro(p.Since), p.Key)
+	if err == nil {
+		err = tx.putWords(p.Key, before, folded)
+	}
 	if err == nil {
 		err = tx.addOthers(p)
 	}
@@ -131,8 +144,12 @@ func (db *DB) PatientsByIdentifier(ctx context.Context, scope halong.Scope, id s
 
 func scanPatient(row scanner, p *patient.Patient, more ...any) error {
 	var identifiers []byte
-	if err := row.Scan(append([]any{&p.Key, &p.Name, &p.Birth, &p.Sex, &p.Sent, &identifiers}, more...)...); err != nil {
+	var since int64
+	if err := row.Scan(append([]any{
+		&p.Key, &p.Name, &p.Birth, &p.Sex, &p.Sent, &identifiers, &p.Registered, &p.Current, &p.Survivor, &since,
+	}, more...)...); err != nil {
 		return err
 	}
+	p.Since = fromMicro(since)
 	return json.Unmarshal(identifiers, &p.Identifiers)
 }

@@ -25,12 +25,22 @@ type studyRow struct {
 	copies            int    // in all facilities; known when answers are merged
 	raw               []byte
 	set               *dataset.Set
+	identity          []byte // see storage.PatientIdentity; nil: served as received
+	patient           *storage.PatientIdentity
 }
 
-const studyResult = `s.id, s.facility, s.uid, s.date, s.series, s.instances, s.modalities, s.attributes`
+const studyResult = `s.id, s.facility, s.uid, s.date, s.series, s.instances, s.modalities, s.attributes, s.identity`
 
 func (st *studyRow) scan(r scanner) error {
-	return r.Scan(&st.id, &st.facility.id, &st.uid, &st.date, &st.series, &st.instances, &st.modalities, &st.raw, &st.copies)
+	return r.Scan(&st.id, &st.facility.id, &st.uid, &st.date, &st.series, &st.instances, &st.modalities, &st.raw, &st.identity, &st.copies)
+}
+
+// servedAs gives the identity that the study is served under; nil if it is the one received.
+func (st *studyRow) servedAs() (_ *storage.PatientIdentity, err error) {
+	if st.identity != nil && st.patient == nil {
+		st.patient, err = storage.ParsePatientIdentity(st.identity)
+	}
+	return st.patient, err
 }
 
 // attributes gives the study's attributes with what is computed for it.
@@ -199,6 +209,9 @@ func (in *instanceRow) scanRetrieve(r scanner, of []*seriesRow) error {
 	}
 	in.in(series, of)
 	x.Identity = in.identity()
+	if x.Patient, err = in.series.study.servedAs(); err != nil {
+		return err
+	}
 	copy(x.Digest[:], digest)
 	x.ID, x.Version, x.Seq, x.Received = in.id, in.version, uint64(seq), time.UnixMicro(received).UTC()
 	in.instance = x

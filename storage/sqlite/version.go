@@ -19,8 +19,8 @@ func (db *DB) Version(ctx context.Context, id storage.Identity, d halong.Digest)
 	}
 	se := &seriesRow{uid: string(id.Series), study: &studyRow{uid: string(id.Study)}}
 	se.study.facility.name = id.Facility
-	err := db.reader.QueryRow(ctx, `SELECT e.id FROM study s INDEXED BY study_uid CROSS JOIN series e INDEXED BY series_uid
-		WHERE s.uid = ? AND s.facility = ? AND e.uid = ? AND e.study = s.id`, string(id.Study), facility, string(id.Series)).Scan(&se.id)
+	err := db.reader.QueryRow(ctx, `SELECT e.id, s.identity FROM study s INDEXED BY study_uid CROSS JOIN series e INDEXED BY series_uid
+		WHERE s.uid = ? AND s.facility = ? AND e.uid = ? AND e.study = s.id`, string(id.Study), facility, string(id.Series)).Scan(&se.id, &se.study.identity)
 	in := &instanceRow{}
 	if err == nil {
 		row := db.reader.QueryRow(ctx, `SELECT `+retrieveResult+` FROM instance i INDEXED BY instance_sop`+retrieveJoin+

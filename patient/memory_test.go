@@ -1,0 +1,95 @@
+package patient
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/halong-gateway/halong"
+)
+
+// memory is a Store in memory.
+type memory struct {
+	all     []*Patient // by Key, from 1
+	links   map[[2]int64]bool
+	changes []Change
+	asked   []string // identifiers whose studies were looked at anew
+}
+
+func newMemory() *memory { return &memory{links: map[[2]int64]bool{}} }
+
+func (m *memory) lookup(id Identity) *Patient {
+	for _, p := range m.all {
+		if i, _ := p.Identity(); i == id {
+			return p
+		}
+	}
+	return nil
+}
+
+func (m *memory) AddPatient(_ halong.Tx, p *Patient) (bool, error) {
+	if id, _ := p.Identity(); m.lookup(id) != nil {
+		return false, nil
+	}
+	p.Key = int64(len(m.all) + 1)
+	stored := *p
+	m.all = append(m.all, &stored)
+	return true, nil
+}
+
+func (m *memory) LookupPatient(_ halong.Tx, id Identity) (*Patient, error) {
+	stored := m.lookup(id)
+	if stored == nil {
+		return nil, halong.E("memory", halong.NotExist, "", nil)
+	}
+	return copyOf(stored), nil
+}
+
+func copyOf(p *Patient) *Patient {
+	out := *p
+	out.Identifiers = slices.Clone(p.Identifiers)
+	return &out
+}
+
+func (m *memory) Patient(_ halong.Tx, key int64) (*Patient, error) {
+	if key < 1 || key > int64(len(m.all)) {
+		return nil, halong.E("memory", halong.NotExist, "", fmt.Errorf("key %d", key))
+	}
+	return copyOf(m.all[key-1]), nil
+}
+
+func (m *memory) UpdatePatient(_ halong.Tx, p *Patient) error {
+	m.all[p.Key-1] = copyOf(p)
+	return nil
+}
+
+func (m *memory) MergedInto(_ halong.Tx, key int64) (out []*Patient, _ error) {
+	for _, p := range m.all {
+		if p.Survivor == key {
+			out = append(out, copyOf(p))
+		}
+	}
+	return out, nil
+}
+
+func (m *memory) LinkPatients(_ halong.Tx, a, b int64, linked bool) (bool, error) {
+	was := m.links[[2]int64{a, b}]
+	for _, k := range [][2]int64{{a, b}, {b, a}} {
+		if linked {
+			m.links[k] = true
+		} else {
+			delete(m.links, k)
+		}
+	}
+	return was != linked, nil
+}
+
+func (m *memory) AddChange(_ halong.Tx, c *Change) error {
+	c.ID = int64(len(m.changes) + 1)
+	m.changes = append(m.changes, *c)
+	return nil
+}
+
+func (m *memory) Reidentify(_ halong.Tx, _ halong.Facility, id string) error {
+	m.asked = append(m.asked, id)
+	return nil
+}

@@ -1,0 +1,156 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/patient"
+)
+
+// Patient gives the patient with a key.
+func (db *DB) Patient(t halong.Tx, key int64) (*patient.Patient, error) {
+	const op = "sqlite.Patient"
+	tx, err := db.tx(op, t)
+	if err != nil {
+		return nil, err
+	}
+	return onePatient(op, tx.QueryRow(selectPatients+` WHERE p.id = ?`, key))
+}
+
+// CurrentPatient gives the surviving identity of a patient, outside of a transaction: itself unless it was merged.
+func (db *DB) CurrentPatient(ctx context.Context, key int64) (*patient.Patient, error) {
+	const op = "sqlite.CurrentPatient"
+	for {
+		p, err := onePatient(op, db.reader.QueryRow(ctx, selectPatients+` WHERE p.id = ?`, key))
+		if err != nil || p.Survivor == 0 {
+			return p, err
+		}
+		key = p.Survivor
+	}
+}
+
+func onePatient(op string, row *sql.Row) (*patient.Patient, error) {
+	p := &patient.Patient{}
+	err := scanPatient(row, p, &p.Facility)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, halong.E(op, halong.NotExist, "", nil)
+	}
+	if err != nil {
+		return nil, fail(op, "", err)
+	}
+	return p, nil
+}
+
+// MergedInto gives the patients that were merged directly into one.
+func (db *DB) MergedInto(t halong.Tx, key int64) ([]*patient.Patient, error) {
+	const op = "sqlite.MergedInto"
+	tx, err := db.tx(op, t)
+	if err != nil {
+		return nil, err
+	}
+	all, err := tx.patients(selectPatients+` WHERE p.survivor = ? AND p.survivor <> 0 ORDER BY p.id`, key)
+	return all, fail(op, "", err)
+}
+
+// patients reads patients within the transaction.
+func (tx *Tx) patients(query string, args ...any) ([]*patient.Patient, error) {
+	rows, err := tx.Query(query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	return scanPatients(rows)
+}
+
+func scanPatients(rows *sql.Rows) (all []*patient.Patient, err error) {
+	for rows.Next() {
+		p := &patient.Patient{}
+		if err := scanPatient(rows, p, &p.Facility); err != nil {
+			return nil, err
+		}
+		all = append(all, p)
+	}
+	return all, rows.Err()
+}
+
+// LinkPatients adds or removes a link, in both directions.
+func (db *DB) LinkPatients(t halong.Tx, a, b int64, linked bool) (bool, error) {
+	const op = "sqlite.LinkPatients"
+	tx, err := db.tx(op, t)
+	if err != nil {
+		return false, err
+	}
+	text := `DELETE FROM patient_link WHERE patient = ? AND other = ?`
+	if linked {
+		text = `INSERT INTO patient_link (patient, other) VALUES (?, ?) ON CONFLICT DO NOTHING`
+	}
+	var changed int64
+	for _, pair := range [][2]int64{{a, b}, {b, a}} {
+		r, err := tx.Exec(text, pair[0], pair[1])
+		if err != nil {
+			return false, fail(op, "", err)
+		}
+		n, err := r.RowsAffected()
+		if err != nil {
+			return false, fail(op, "", err)
+		}
+		changed += n
+	}
+	return changed > 0, nil
+}
+
+// AddChange adds to the history of identities.
+func (db *DB) AddChange(t halong.Tx, c *patient.Change) error {
+	const op = "sqlite.AddChange"
+	tx, err := db.tx(op, t)
+	if err != nil {
+		return err
+	}
+	source, err := tx.Source(c.By)
+	if err != nil {
+		return fail(op, "", err)
+	}
+	r, err := tx.Exec(`INSERT INTO patient_change (action, patient, other, at, record, source, reason, before) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		string(c.Action), c.Patient, c.Other, c.At.UnixMicro(), int64(c.Record), source, c.Reason, c.Before)
+	if err == nil {
+		c.ID, err = r.LastInsertId()
+	}
+	return fail(op, "", err)
+}
+
+// putWords makes a patient findable by the words of its name; it was found by those of the name before.
+func (tx *Tx) putWords(key int64, before, now string) error {
+	if before == now {
+		return nil
+	}
+	if before != "" {
+		if _, err := tx.Exec(`DELETE FROM patient_word WHERE patient = ?`, key); err != nil {
+			return err
+		}
+	}
+	for w := range strings.FieldsSeq(now) {
+		if _, err := tx.Exec(`INSERT INTO patient_word (word, patient) VALUES (?, ?) ON CONFLICT DO NOTHING`, w, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// micro gives a time in microseconds since 1970; 0 for none.
+func micro(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+func fromMicro(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(n).UTC()
+}
