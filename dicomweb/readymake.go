@@ -93,15 +93,21 @@ func (r *Ready) Run(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if at, err = r.follow(ctx, at); err != nil && ctx.Err() == nil {
+		if at, err = r.step(ctx, at); err != nil && ctx.Err() == nil {
 			r.Failed(err)
 		}
-		for _, w := range r.due() {
-			if err := r.fulfil(ctx, w); err != nil && ctx.Err() == nil {
-				r.Failed(err)
-			}
+	}
+}
+
+// step reads the events after one, of which it tells the last, and does what is due.
+func (r *Ready) step(ctx context.Context, at uint64) (uint64, error) {
+	at, err := r.follow(ctx, at)
+	for _, w := range r.due() {
+		if ctx.Err() == nil {
+			err = errors.Join(err, r.fulfil(ctx, w))
 		}
 	}
+	return at, err
 }
 
 // follow reads the events after one, and tells which was the last.
