@@ -2,6 +2,7 @@ package hl7v2
 
 import (
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -59,7 +60,8 @@ type Ack struct {
 	Time        time.Time // MSH-7, written in UTC
 	Application string    // MSH-3 when the message names no receiving application
 	Facility    string    // MSH-4 likewise
-	Type        [3]string // MSH-9 of a paired answer (ORR^O02^ORR_O02); ACK if empty
+	Type        [3]string // MSH-9 if not empty; else the paired type (ORR^O02^ORR_O02) where there is one, ACK elsewhere and for CA, CE, CR
+	Plain       bool      // ACK also where the standard has a paired type: then Body is left out
 	Errors      []AckError
 	Text        string   // MSA-3 below 2.5, ERR-8 is from Errors
 	Body        *Builder // further segments after MSA and ERR, of a paired answer; nil: none
@@ -96,7 +98,7 @@ func (a *Ack) Append(dst []byte, m *Message) []byte {
 // body encodes the further segments, in the message's character set. Text that the set lacks is left out with
 // everything else of them: then the answer is a plain one.
 func (a *Ack) body(d Delimiters, m *Message) []byte {
-	if a.Body == nil {
+	if a.Body == nil || a.Plain {
 		return nil
 	}
 	c := Lenient
@@ -141,21 +143,25 @@ func (a *Ack) msh(w *ackWriter, h Segment, version Value) {
 	}
 }
 
-// messageType gives MSH-9: ACK with the trigger event from 2.2, with the
+// messageType gives MSH-9: the paired type or ACK with the trigger event from 2.2, with the
 // message structure from 2.3.1.
 func (a *Ack) messageType(h Segment, version Value) []string {
-	if a.Type[0] != "" {
-		return a.Type[:]
+	t := a.Type
+	code, event := strings.TrimSpace(h.Field(9).Component(1).Text()), strings.TrimSpace(h.Field(9).Component(2).Text())
+	if t[0] == "" && !a.Plain && strings.HasPrefix(string(a.Code), "A") {
+		t, _ = PairedType(code, event)
 	}
 	v := versionOf(version.Text())
-	event := h.Field(9).Component(2).Text()
 	switch {
-	case event == "" || v < 202:
+	case t[0] == "" && (event == "" || v < 202):
 		return []string{"ACK"}
-	case v < 203 || version.Text() == "2.3":
-		return []string{"ACK", event}
+	case t[0] == "":
+		t = [3]string{"ACK", event, "ACK"}
 	}
-	return []string{"ACK", event, "ACK"}
+	if v < 203 || strings.TrimSpace(version.Component(1).Text()) == "2.3" {
+		return t[:2]
+	}
+	return t[:]
 }
 
 // oldText is MSA-3, which holds the message below 2.5.

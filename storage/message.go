@@ -52,6 +52,7 @@ type Message struct {
 	Charset  string    // the character set configured for the peer, used instead of MSH-18; empty: MSH-18
 	Reason   string    // why it was refused, for operators; empty for messages that were taken
 	Answers  [][]byte  // the acknowledgements, without block characters; sent again for a duplicate
+	Reply    Reply     // how acknowledgements are made that processing completes; not in the index
 	Raw      []byte    // as received; nil when read from the index, see Place
 
 	Seq      uint64 // journal record; names the message, stable across reindex
@@ -59,11 +60,24 @@ type Message struct {
 	Key      MessageKey
 	Type     string // MSH-9 as "ORU^R01"
 	State    MessageState
-	Repeated bool  // the same key came before with other bytes
-	Place    Place // of Raw
+	Note     string // why it was only kept, or what is odd about it; empty: nothing
+	Version  int    // of the processing that last looked at it
+	Repeated bool   // the same key came before with other bytes
+	Place    Place  // of Raw
 }
 
-const messageRecordVersion = 1
+// Reply is what an acknowledgement depends on beside the message, so that replay makes the same one.
+type Reply struct {
+	Application string // MSH-3 where the message names no receiver
+	Plain       bool   // ACK, also where the paired type has a name of its own
+	Part        int    // of a batch, from 0
+}
+
+// The versions of the encoding: the second has Reply too.
+const (
+	firstMessageRecord   = 1
+	messageRecordVersion = 2
+)
 
 // Record gives the payload of the journal record in parts, the last of which is Raw.
 func (m *Message) Record() [][]byte {
@@ -75,7 +89,16 @@ func (m *Message) Record() [][]byte {
 	b = appendBytes(b, m.Charset)
 	b = appendBytes(b, m.Reason)
 	b = AppendAnswers(b, m.Answers)
+	b = appendBytes(b, m.Reply.Application)
+	b = binary.AppendUvarint(b, uint64(m.Reply.Part)<<1|bit(m.Reply.Plain))
 	return [][]byte{b, m.Raw}
+}
+
+func bit(b bool) uint64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // RawPlace tells where the message's bytes lie in a record whose payload is at p.
@@ -87,13 +110,19 @@ func (m *Message) RawPlace(p Place) Place {
 // ParseMessageRecord reads what Record wrote; slices point into b. The error is of kind Corrupt.
 func ParseMessageRecord(b []byte) (*Message, error) {
 	d := decoder{b: b}
-	if v := d.byte(); v != messageRecordVersion && d.err == nil {
+	version := d.byte()
+	if version != firstMessageRecord && version != messageRecordVersion && d.err == nil {
 		d.err = errors.New("message record of an unknown version")
 	}
 	m := &Message{Facility: halong.Facility(d.string()), Source: d.source(), Received: d.time()}
 	m.Charset = d.string()
 	m.Reason = d.string()
 	m.Answers = d.answers()
+	if version == messageRecordVersion {
+		m.Reply.Application = d.string()
+		n := d.uvarint()
+		m.Reply.Plain, m.Reply.Part = n&1 == 1, int(n>>1&0xffffffff)
+	}
 	m.Raw = d.b
 	if d.err != nil {
 		return nil, halong.E("storage.ParseMessageRecord", halong.Corrupt, "", d.err)
@@ -144,6 +173,16 @@ type MessageIndex interface {
 	// Answers gives the number of the committed message with that facility, key and digest, and what
 	// was answered to it; ok is false if there is none.
 	Answers(ctx context.Context, f halong.Facility, k MessageKey, d halong.Digest) (seq uint64, answers [][]byte, ok bool, err error)
+	// UpdateMessage writes State, Note, Version and Answers of a message that was taken, found by its Seq.
+	UpdateMessage(tx halong.Tx, m *Message) error
+	// MessageIn gives a message that was taken as the transaction sees it. The error is of kind NotExist if there is none.
+	MessageIn(tx halong.Tx, seq uint64) (*Message, error)
+	// Unprocessed gives messages that were only kept and looked at by a processing before version, in order of
+	// arrival from number after on, at most limit.
+	Unprocessed(ctx context.Context, version int, after uint64, limit int) ([]*Message, error)
+	// Attempt runs fn within the transaction. What fn wrote is taken back when it fails or panics; the
+	// transaction goes on. It gives fn's error; that of a panic is of kind Internal.
+	Attempt(tx halong.Tx, fn func() error) error
 	// AddRefused adds a message to the quarantine of messages.
 	AddRefused(tx halong.Tx, m *Message) error
 	// HasRefused tells whether the same bytes of that facility lie in the quarantine of messages.

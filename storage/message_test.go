@@ -15,6 +15,7 @@ func TestMessageRecord(t *testing.T) {
 		{
 			Facility: "BV1", Source: halong.Source{Protocol: "MLLP", Address: "10.1.2.3"}, Received: time.UnixMicro(1_700_000_000_123_456).UTC(),
 			Charset: "8859/1", Answers: [][]byte{[]byte("MSH|CA"), []byte("MSH|AA")}, Raw: []byte("MSH|^~\\&|"),
+			Reply: Reply{Application: "HALONG", Plain: true, Part: 300},
 		},
 		{Received: time.UnixMicro(0).UTC(), Reason: "no MSH", Raw: []byte{}},
 	} {
@@ -35,6 +36,12 @@ func TestMessageRecord(t *testing.T) {
 				t.Errorf("cut to %d bytes: %v", n, err)
 			}
 		}
+	}
+	first := Message{Facility: "BV1", Received: time.UnixMicro(5).UTC(), Raw: []byte("MSH")}
+	b := bytes.Join(first.Record(), nil)
+	b = append(append([]byte{firstMessageRecord}, b[1:len(b)-5]...), "MSH"...) // without an empty Reply, which is two bytes
+	if got, err := ParseMessageRecord(b); err != nil || cmp.Diff(first, *got) != "" {
+		t.Error(err, cmp.Diff(&first, got))
 	}
 	if _, err := ParseMessageRecord([]byte{9}); halong.KindOf(err) != halong.Corrupt {
 		t.Error("unknown version was read")

@@ -97,7 +97,10 @@ func (d *Data) openIndex(ctx context.Context, c *config.Config, path string) err
 	if err := d.openFitting(ctx, c, path); err != nil {
 		return err
 	}
-	return d.recover(ctx)
+	if err := d.recover(ctx); err != nil {
+		return err
+	}
+	return d.catchUp(ctx)
 }
 
 // openFile opens an index file and makes the services over it.

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -18,9 +19,18 @@ import (
 func (d *Data) intakeConfig(c *config.Config, log *slog.Logger) intake.Config {
 	return intake.Config{
 		Updater: d.Index, Journal: d.Store, Messages: d.Index, Events: d.Index,
-		Patients: patient.New(d.Index), Lab: lab.New(d.Index),
+		Patients: patient.New(d.Index), Lab: lab.New(d.Index), Blobs: d.Store,
 		Application: c.AE, Log: log,
 	}
+}
+
+// catchUp processes the messages that an earlier version of the program only kept.
+func (d *Data) catchUp(ctx context.Context) error {
+	n, err := d.intake.CatchUp(ctx)
+	if n > 0 {
+		d.log.Info("messages that an earlier version only kept are processed", "messages", n)
+	}
+	return err
 }
 
 // addHL7 makes the MLLP server.

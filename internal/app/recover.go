@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/internal/intake"
 	"github.com/halong-gateway/halong/storage"
 	"github.com/halong-gateway/halong/storage/disk"
 )
@@ -153,7 +154,7 @@ func (d *Data) apply(tx halong.Tx, rec storage.Record, locate storage.Locator, g
 		return d.replayForwarding(tx, f)
 	case storage.Handles(rec.Kind):
 		return d.Archive.Replay(tx, rec, locate, gone)
-	case rec.Kind == storage.RecordMessage:
+	case intake.Handles(rec.Kind):
 		return d.intake.Replay(tx, rec)
 	}
 	return halong.E("app.recover", halong.Unsupported, "", fmt.Errorf("a record of kind %d, which this version does not know", rec.Kind))

@@ -72,6 +72,7 @@ func (a *App) routes(web dicomweb.Config) *echo.Echo {
 	g.Match(read, "/events", a.events, a.gate.middleware)
 	dicomweb.RegisterURI(g.Group("/wado", a.gate.middleware), web)
 	intake.RegisterAPI(g.Group("/api", a.gate.middleware), intake.APIConfig{Results: a.data.Index, Blobs: a.data.Store, Scope: scope})
+	intake.RegisterReprocess(g.Group("/api", a.gate.middleware), a.data.intake, scope)
 	a.registerForward(g.Group("/api/forward", a.gate.middleware))
 	return e
 }

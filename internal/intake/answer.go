@@ -8,69 +8,107 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/hl7v2"
 	"github.com/halong-gateway/halong/hl7v2/mllp"
+	"github.com/halong-gateway/halong/storage"
 )
+
+// answerer makes the acknowledgements of one message. They depend on nothing but the message and what
+// its record holds, so that replay makes the same.
+type answerer struct {
+	msg *storage.Message
+	hl7 *hl7v2.Message // nil: it could not be read
+}
 
 // controlID makes the control ID (MSH-10, at most 20 characters before 2.4) of the n-th answer: from the
 // message and its time, so that an answer is known before the message is stored.
-func (a *arrival) controlID(n int) string {
-	b := append([]byte(nil), a.msg.Digest[:]...)
-	b = binary.BigEndian.AppendUint64(b, uint64(a.msg.Received.UnixMicro()))
-	b = append(b, byte(a.part), byte(a.part>>8), byte(n))
+func (w answerer) controlID(n int) string {
+	b := append([]byte(nil), w.msg.Digest[:]...)
+	b = binary.BigEndian.AppendUint64(b, uint64(w.msg.Received.UnixMicro()))
+	b = append(b, byte(w.msg.Reply.Part), byte(w.msg.Reply.Part>>8), byte(n))
 	sum := sha256.Sum256(b)
 	return base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:10])
 }
 
-// ack writes an acknowledgement.
-func (a *arrival) ack(n int, code hl7v2.AckCode, errs ...hl7v2.AckError) []byte {
-	k := hl7v2.Ack{
-		Code: code, ControlID: a.controlID(n), Time: a.msg.Received, Application: a.in.cfg.Application, Errors: errs,
-		NoReply: a.hl7 != nil && a.mode().Enhanced && code[0] == 'A',
+// The numbers of a message's answers.
+const (
+	acceptAnswer      = 0
+	applicationAnswer = 1
+)
+
+// ack begins an acknowledgement.
+func (w answerer) ack(n int, code hl7v2.AckCode, errs ...hl7v2.AckError) hl7v2.Ack {
+	return hl7v2.Ack{
+		Code: code, ControlID: w.controlID(n), Time: w.msg.Received, Application: w.msg.Reply.Application, Errors: errs,
+		Plain: w.msg.Reply.Plain && !w.query(),
 	}
-	return k.Append(make([]byte, 0, 256), a.hl7)
 }
 
-func (a *arrival) mode() hl7v2.AckMode {
-	if a.hl7 == nil {
+// query tells whether the message asks for an answer with content, which a plain ACK cannot give.
+func (w answerer) query() bool {
+	code, _, _ := strings.Cut(w.msg.Type, "^")
+	return hl7v2.IsQuery(code)
+}
+
+// encode writes an acknowledgement. Application acknowledgements in enhanced mode are messages of their own, which
+// want no answer.
+func (w answerer) encode(k hl7v2.Ack) []byte {
+	k.NoReply = w.hl7 != nil && w.mode().Enhanced && k.Code[0] == 'A'
+	return k.Append(make([]byte, 0, 256), w.hl7)
+}
+
+func (w answerer) mode() hl7v2.AckMode {
+	if w.hl7 == nil {
 		return hl7v2.AckMode{Accept: hl7v2.Never, Application: hl7v2.Always}
 	}
-	return a.hl7.AckMode()
+	return w.hl7.AckMode()
 }
 
-// accept makes the answers to a message that will be stored: in enhanced mode the
-// accept acknowledgement, and the application acknowledgement too, since
-// processing is part of the same transaction.
-func (a *arrival) accept() (answers [][]byte) {
-	mode := a.mode()
+// accept makes the answers to a message that is stored: in enhanced mode the accept acknowledgement, and the
+// application acknowledgement too, since processing is part of the same transaction. complete, if not nil, says what
+// the latter has beyond acceptance.
+func (w answerer) accept(complete func(*hl7v2.Ack)) (answers [][]byte) {
+	mode := w.mode()
 	if mode.Accept.Wanted(true) {
-		answers = append(answers, a.ack(0, hl7v2.CA))
+		answers = append(answers, w.encode(w.ack(acceptAnswer, hl7v2.CA)))
 	}
-	if mode.Application.Wanted(true) {
-		answers = append(answers, a.ack(1, hl7v2.AA))
+	k := w.ack(applicationAnswer, hl7v2.AA)
+	if complete != nil {
+		complete(&k)
+	}
+	if mode.Application.Wanted(k.Code == hl7v2.AA) {
+		answers = append(answers, w.encode(k))
 	}
 	return answers
 }
 
+// unanswered completes the answer to a query of a kind that nobody here answers: acceptance would say nothing.
+func unanswered(k *hl7v2.Ack) {
+	k.Code = hl7v2.AR
+	k.Errors = append(k.Errors, hl7v2.AckError{Code: hl7v2.UnsupportedMessageType, Segment: "MSH", Number: 1, Field: 9, Text: "queries of this kind are not answered; the message is kept"})
+	k.Plain = true
+}
+
 // negative makes the answer to what is not taken or not stored, by the kind of error: one of the
 // two acknowledgements, the accept one if the sender wants it.
-func (a *arrival) negative(kind halong.Kind, e hl7v2.AckError) [][]byte {
-	mode, code := a.mode(), codes[kind]
+func (w answerer) negative(kind halong.Kind, e hl7v2.AckError) [][]byte {
+	mode, code := w.mode(), codes[kind]
 	switch {
 	case mode.Accept.Wanted(false):
-		return [][]byte{a.ack(0, code.accept, e)}
+		return [][]byte{w.encode(w.ack(acceptAnswer, code.accept, e))}
 	case mode.Application.Wanted(false):
-		return [][]byte{a.ack(1, code.original, e)}
+		return [][]byte{w.encode(w.ack(applicationAnswer, code.original, e))}
 	}
 	return nil
 }
 
 // reject answers a message that could not be stored. The sender learns the kind of error, not its cause.
-func (a *arrival) reject(err error) [][]byte {
+func (w answerer) reject(err error) [][]byte {
 	kind := halong.KindOf(err)
-	return a.negative(kind, hl7v2.AckError{Code: hl7v2.ApplicationInternalError, Text: "not stored (" + kind.String() + "): send again later"})
+	return w.negative(kind, hl7v2.AckError{Code: hl7v2.ApplicationInternalError, Text: "not stored (" + kind.String() + "): send again later"})
 }
 
 // codes is the one map from kind of error to acknowledgement code.

@@ -5,37 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/hl7v2"
 	"github.com/halong-gateway/halong/storage"
 )
-
-// handle gives a message to its handler. A defect of the handler must not cost a message.
-func handle(does handler, tx halong.Tx, m *storage.Message, h *hl7v2.Message) (done Applied, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			done, err = Applied{}, errDefect{fmt.Sprintf("processing failed with a %T", p)}
-		}
-	}()
-	return does.Handle(tx, m, h)
-}
-
-// errDefect is what a handler that panicked ends a transaction with.
-type errDefect struct{ note string }
-
-func (e errDefect) Error() string { return e.note }
-
-// conclude notes what became of a message that is in the index.
-func (in *Intake) conclude(tx halong.Tx, m *storage.Message, h *hl7v2.Message, done Applied, repeated bool) error {
-	if done.Note != "" {
-		m.State = storage.MessageKept
-	}
-	return in.emit(tx, halong.EventMessageStored, m, messagePayload{
-		Message: m.Seq, Type: m.Type, Control: m.Key.Control, State: m.State.String(), Repeated: repeated, Note: done.Note,
-	})
-}
 
 // describe fills in what the index says of a message.
 func describe(msg *storage.Message, m *hl7v2.Message) {
@@ -49,14 +25,15 @@ func describe(msg *storage.Message, m *hl7v2.Message) {
 	}
 }
 
+// processing is the version of what is done with messages. It is raised when the table of handlers grows, or when a
+// handler understands more: messages that were only kept are then looked at again.
+const processing = 1
+
 // apply writes all rows and events of a message that was taken, and completes its answers. It uses the
-// record's own time and nothing random, so that replay writes the same. With a defect the message is kept without its handler.
-func (in *Intake) apply(tx halong.Tx, m *storage.Message, h *hl7v2.Message, defect string) error {
+// record's own time and nothing random, so that replay writes the same.
+func (in *Intake) apply(tx halong.Tx, m *storage.Message, h *hl7v2.Message) error {
 	does := in.handler(h)
-	if defect != "" {
-		does = nil
-	}
-	m.State = storage.MessageKept
+	m.Version, m.State = in.version, storage.MessageKept
 	if does != nil {
 		m.State = storage.MessageProcessed
 	}
@@ -67,13 +44,90 @@ func (in *Intake) apply(tx halong.Tx, m *storage.Message, h *hl7v2.Message, defe
 	if added.Duplicate {
 		return errDuplicate
 	}
-	done := Applied{Note: defect}
-	if does != nil {
-		if done, err = handle(does, tx, m, h); err != nil {
-			return err
+	done, err := in.handle(does, tx, m, h)
+	if err != nil {
+		return err
+	}
+	if err := in.settle(tx, m, h, done); err != nil {
+		return err
+	}
+	return in.tell(tx, halong.EventMessageStored, m, added.Repeated)
+}
+
+// handle gives a message to its handler, if it has one. A defect of the handler must not cost a message: what it
+// wrote until then is taken back, and the message only kept.
+func (in *Intake) handle(does handler, tx halong.Tx, m *storage.Message, h *hl7v2.Message) (done Applied, err error) {
+	if does == nil {
+		if code, _, _ := strings.Cut(m.Type, "^"); hl7v2.IsQuery(code) {
+			done.Answer = unanswered
+		}
+		return done, nil
+	}
+	var defect any
+	err = in.cfg.Messages.Attempt(tx, func() (err error) {
+		defer func() {
+			if defect = recover(); defect != nil {
+				err = errDefect
+			}
+		}()
+		done, err = does.Handle(tx, m, h)
+		return err
+	})
+	if note, ok := unprocessable(err); ok {
+		return Applied{Note: note}, nil
+	}
+	if defect == nil {
+		return done, err
+	}
+	in.cfg.Log.Error("message kept, not processed: a defect", slog.String("type", m.Type), slog.String("control", m.Key.Control), slog.String("panic", fmt.Sprintf("%T", defect)))
+	return Applied{Note: fmt.Sprintf("processing failed with a %T", defect)}, nil
+}
+
+// unprocessable tells whether an error means that a message's content cannot be processed, today or on any other
+// day, and gives a note without the error's own words, which may hold patient data.
+func unprocessable(err error) (note string, ok bool) {
+	if err == nil || errors.Is(err, errDefect) {
+		return "", false
+	}
+	switch kind := halong.KindOf(err); kind {
+	case halong.Invalid, halong.Unsupported, halong.NotExist, halong.Conflict, halong.Permission:
+		var e *halong.Error
+		if errors.As(err, &e) {
+			return e.Op + ": " + kind.String(), true
 		}
 	}
-	return in.conclude(tx, m, h, done, added.Repeated)
+	return "", false
+}
+
+// errDefect takes back what a handler wrote that panicked.
+var errDefect = errors.New("a handler panicked")
+
+// settle writes what processing found out about a message whose row was written before it.
+func (in *Intake) settle(tx halong.Tx, m *storage.Message, h *hl7v2.Message, done Applied) error {
+	m.Note = done.Remark
+	if done.Note != "" {
+		m.State, m.Note = storage.MessageKept, done.Note
+	}
+	if len(m.Note) > maxNote {
+		m.Note = strings.ToValidUTF8(m.Note[:maxNote], "")
+	}
+	if done.Answer != nil {
+		m.Answers = answerer{m, h}.accept(done.Answer)
+	}
+	if m.Note == "" && done.Answer == nil {
+		return nil
+	}
+	return in.cfg.Messages.UpdateMessage(tx, m)
+}
+
+// maxNote bounds a note in bytes.
+const maxNote = 500
+
+// tell emits the event of a message.
+func (in *Intake) tell(tx halong.Tx, t halong.EventType, m *storage.Message, repeated bool) error {
+	return in.emit(tx, t, m, messagePayload{
+		Message: m.Seq, Type: m.Type, Control: m.Key.Control, State: m.State.String(), Repeated: repeated, Note: m.Note,
+	})
 }
 
 // applyRefused writes the row and event of bytes that were not taken.
@@ -84,9 +138,17 @@ func (in *Intake) applyRefused(tx halong.Tx, m *storage.Message) error {
 	return in.emit(tx, halong.EventQuarantined, m, messagePayload{Message: m.Seq, State: m.State.String(), Note: m.Reason})
 }
 
-// Replay applies one record of kind RecordMessage to the index as it was
+// Handles tells whether records of a kind are this package's.
+func Handles(k storage.RecordKind) bool {
+	return k == storage.RecordMessage || k == storage.RecordReprocess
+}
+
+// Replay applies one record of a kind that Handles names to the index as it was
 // applied when it was written. The error is of kind Corrupt if the record cannot be read.
 func (in *Intake) Replay(tx halong.Tx, rec storage.Record) error {
+	if rec.Kind == storage.RecordReprocess {
+		return in.replayReprocess(tx, rec)
+	}
 	m, err := storage.ParseMessageRecord(rec.Payload)
 	if err != nil {
 		return err
@@ -101,7 +163,7 @@ func (in *Intake) Replay(tx halong.Tx, rec storage.Record) error {
 		return halong.E("intake.Replay", halong.Corrupt, "", err)
 	}
 	describe(m, parsed)
-	if err := in.apply(tx, m, parsed, ""); !errors.Is(err, errDuplicate) {
+	if err := in.apply(tx, m, parsed); !errors.Is(err, errDuplicate) {
 		return err
 	}
 	return nil

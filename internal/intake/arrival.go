@@ -17,11 +17,9 @@ type arrival struct {
 	in      *Intake
 	ctx     context.Context
 	rule    Rule
-	part    int // of a batch, from 0
 	msg     storage.Message
 	hl7     *hl7v2.Message
 	outcome Outcome
-	defect  string // why it is stored without being processed
 }
 
 var (
@@ -50,7 +48,7 @@ func (a *arrival) message(raw []byte) [][]byte {
 // take stores a message that was parsed.
 func (a *arrival) take(raw []byte) ([][]byte, error) {
 	a.identify(raw)
-	a.msg.Answers = a.accept()
+	a.msg.Answers = a.answers().accept(nil)
 	return a.store()
 }
 
@@ -63,6 +61,8 @@ func charset(name string) []hl7v2.Option {
 	return []hl7v2.Option{hl7v2.WithCharset(c)}
 }
 
+func (a *arrival) answers() answerer { return answerer{&a.msg, a.hl7} }
+
 // identify fills in what tells the message from others.
 func (a *arrival) identify(raw []byte) {
 	a.msg.Raw = raw
@@ -74,15 +74,10 @@ func (a *arrival) identify(raw []byte) {
 func (a *arrival) store() (answers [][]byte, err error) {
 	for range maxTries {
 		m, err := a.commit()
-		var defect errDefect
 		switch {
 		case err == nil:
 			a.msg, a.outcome = m, outcomeOf(&m)
 			return m.Answers, nil
-		case errors.As(err, &defect): // once more, without its handler
-			a.defect = defect.note
-			a.log(slog.LevelError, "message kept, not processed", slog.String("reason", defect.note))
-			continue
 		case !errors.Is(err, errDuplicate):
 			return nil, err
 		}
@@ -111,7 +106,7 @@ func (a *arrival) commit() (m storage.Message, err error) {
 			return err
 		}
 		m.Seq, m.Place = seq, m.RawPlace(payload)
-		return in.apply(tx, &m, a.hl7, a.defect)
+		return in.apply(tx, &m, a.hl7)
 	})
 	return m, err
 }
@@ -128,7 +123,7 @@ func outcomeOf(m *storage.Message) Outcome {
 func (a *arrival) failed(err error) [][]byte {
 	a.outcome = NotStored
 	a.log(slog.LevelError, "message not stored", slog.Any("error", err))
-	return a.reject(err)
+	return a.answers().reject(err)
 }
 
 // refuse keeps bytes that are no message in quarantine and says so. m is nil if
@@ -136,9 +131,9 @@ func (a *arrival) failed(err error) [][]byte {
 func (a *arrival) refuse(raw []byte, m *hl7v2.Message, reason error) [][]byte {
 	a.outcome = Refused
 	a.hl7 = m
-	a.msg.Answers = a.negative(halong.Invalid, reasonOf(reason))
+	a.msg.Answers = a.answers().negative(halong.Invalid, reasonOf(reason))
 	if err := a.quarantine(raw, reason.Error()); err != nil {
-		return a.reject(err)
+		return a.answers().reject(err)
 	}
 	return a.msg.Answers
 }
@@ -151,9 +146,9 @@ func (a *arrival) oversized(f mllp.Frame) [][]byte {
 		describe(&a.msg, m)
 	}
 	reason := sizeReason(f)
-	a.msg.Answers = a.negative(halong.Exhausted, hl7v2.AckError{Code: hl7v2.ApplicationInternalError, Text: reason})
+	a.msg.Answers = a.answers().negative(halong.Exhausted, hl7v2.AckError{Code: hl7v2.ApplicationInternalError, Text: reason})
 	if err := a.quarantine(f.Bytes, reason); err != nil {
-		return a.reject(err)
+		return a.answers().reject(err)
 	}
 	return a.msg.Answers
 }

@@ -45,6 +45,7 @@ type Config struct {
 	Events   storage.Events
 	Patients *patient.Service
 	Lab      *lab.Service
+	Blobs    Blobs // of the store: what kept messages are read from when they are processed later
 
 	Peer        func(netip.Addr) Rule        // nil: the default facility
 	Application string                       // MSH-3 of answers to messages that name no receiver; HALONG
@@ -57,6 +58,8 @@ type Config struct {
 type Intake struct {
 	cfg   Config
 	table map[string]handler // by MSH-9
+
+	version int // of processing
 }
 
 var _ mllp.Handler = (*Intake)(nil)
@@ -78,7 +81,7 @@ func New(c Config) *Intake {
 	if c.Observe == nil {
 		c.Observe = func(Outcome, time.Duration) {}
 	}
-	in := &Intake{cfg: c}
+	in := &Intake{cfg: c, version: processing}
 	in.table = in.handlers()
 	return in
 }
@@ -106,6 +109,7 @@ func (in *Intake) arrival(ctx context.Context, rule Rule, source halong.Source, 
 	a.msg.Charset = rule.Charset
 	a.msg.Received = at.UTC().Truncate(time.Microsecond)
 	a.msg.Source = source
+	a.msg.Reply = storage.Reply{Application: in.cfg.Application, Plain: rule.PlainAck}
 	return a
 }
 
@@ -151,7 +155,7 @@ func (a *arrival) block(b []byte) [][]byte {
 	var answers [][]byte
 	for i, raw := range batch.Messages {
 		one := *a
-		one.part = i
+		one.msg.Reply.Part = i
 		answers = append(answers, one.message(raw)...)
 		a.outcome = one.outcome
 	}

@@ -71,7 +71,7 @@ func (w *world) openIndex(log storage.Log) {
 	}
 	w.t.Cleanup(func() { w.db.Close() })
 	w.in = New(Config{
-		Updater: w, Journal: w.disk, Messages: w.db, Events: w.db, Patients: patient.New(w.db), Lab: lab.New(w.db),
+		Updater: w, Journal: w.disk, Messages: w.db, Events: w.db, Patients: patient.New(w.db), Lab: lab.New(w.db), Blobs: w.disk,
 		Log:     slog.New(slog.NewTextHandler(logTo{w.t}, nil)),
 		Now:     func() time.Time { w.now = w.now.Add(time.Second); return w.now },
 		Observe: func(o Outcome, _ time.Duration) { w.seen[o]++ },
@@ -84,7 +84,10 @@ type logTo struct{ testing.TB }
 func (l logTo) Write(b []byte) (int, error) { l.Log(string(b)); return len(b), nil }
 
 // reindex throws the index away and makes it again from the journal.
-func (w *world) reindex() {
+func (w *world) reindex() { w.reindexWith(func() {}) }
+
+// reindexWith does so after the intake was changed.
+func (w *world) reindexWith(change func()) {
 	w.t.Helper()
 	if err := w.db.Close(); err != nil {
 		w.t.Fatal(err)
@@ -93,6 +96,7 @@ func (w *world) reindex() {
 		w.t.Fatal(err)
 	}
 	w.openIndex(nil)
+	change()
 	err := w.disk.Replay(context.Background(), func(rec storage.Record) error {
 		return w.db.Update(context.Background(), func(tx halong.Tx) error { return w.in.Replay(tx, rec) })
 	})

@@ -42,8 +42,8 @@ func senderOf(k storage.MessageKey, d halong.Digest) string {
 // afterSender is greater than a sender with any seq after it.
 func afterSender(sender string) string { return sender + "\x20" }
 
-const insertMessage = `INSERT INTO message (seq, facility, sender, repeated, type, state, digest, received, source, segment, offset, length, charset, answers)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (facility, sender) DO NOTHING`
+const insertMessage = `INSERT INTO message (seq, facility, sender, repeated, type, state, digest, received, source, segment, offset, length, charset, answers, note, version)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (facility, sender) DO NOTHING`
 
 // AddMessage adds a row for a message that was taken, unless the same bytes came
 // from the same sender with the same control ID.
@@ -68,7 +68,7 @@ func (tx *Tx) addMessage(m *storage.Message) (added storage.MessageAdded, err er
 	}
 	insert := func(sender string, repeated bool) (int64, error) {
 		r, err := tx.Exec(insertMessage, int64(m.Seq), facility, sender, repeated, m.Type, int64(m.State), m.Digest[:], m.Received.UnixMicro(), source,
-			int64(m.Place.Segment), m.Place.Offset, m.Place.Length, m.Charset, storage.AppendAnswers(nil, m.Answers))
+			int64(m.Place.Segment), m.Place.Offset, m.Place.Length, m.Charset, storage.AppendAnswers(nil, m.Answers), m.Note, m.Version)
 		if err != nil {
 			return 0, err
 		}
@@ -142,11 +142,11 @@ func (db *DB) HasRefused(ctx context.Context, f halong.Facility, d halong.Digest
 }
 
 const selectMessage = `SELECT m.seq, f.name, m.sender, m.repeated, m.type, m.state, '', m.digest, m.received, s.protocol, s.peer, s.address,
-	m.segment, m.offset, m.length, m.charset, m.answers
+	m.segment, m.offset, m.length, m.charset, m.answers, m.note, m.version
 	FROM message m JOIN facility f ON f.id = m.facility JOIN source s ON s.id = m.source`
 
 const selectRefused = `SELECT m.seq, f.name, '', 0, '', 2, m.reason, m.digest, m.received, s.protocol, s.peer, s.address,
-	m.segment, m.offset, m.length, '', m.answers
+	m.segment, m.offset, m.length, '', m.answers, '', 0
 	FROM message_refused m JOIN facility f ON f.id = m.facility JOIN source s ON s.id = m.source`
 
 // Message gives a message, taken or refused, by its number.
@@ -205,7 +205,7 @@ func scanMessage(row scanner) (*storage.Message, error) {
 	var sender string
 	var digest, answers []byte
 	err := row.Scan(&seq, &m.Facility, &sender, &m.Repeated, &m.Type, &state, &m.Reason, &digest, &received,
-		&m.Source.Protocol, &m.Source.Peer, &m.Source.Address, &segment, &m.Place.Offset, &m.Place.Length, &m.Charset, &answers)
+		&m.Source.Protocol, &m.Source.Peer, &m.Source.Address, &segment, &m.Place.Offset, &m.Place.Length, &m.Charset, &answers, &m.Note, &m.Version)
 	if err != nil {
 		return nil, err
 	}

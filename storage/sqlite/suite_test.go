@@ -36,3 +36,7 @@ func openAt(t testing.TB, path string, log storage.Log, o sqlite.Options) *sqlit
 func TestIndex(t *testing.T) {
 	storagetest.Index(t, func(t testing.TB) storage.Index { return open(t, nil, sqlite.Options{}) })
 }
+
+func TestMessages(t *testing.T) {
+	storagetest.Messages(t, func(t testing.TB) storagetest.MessageIndex { return open(t, nil, sqlite.Options{}) })
+}
