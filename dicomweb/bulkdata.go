@@ -69,7 +69,7 @@ func (q *request) sendBulk(a accept, in *storage.Instance, obj Object, v *bulkVa
 	}
 	content := io.NewSectionReader(swapReader{raw, v.swapWord(obj.TransferSyntax()), int64(v.token.Length)}, 0, v.length)
 	t := newTag("bulkdata").add(v.tagParts()...).add(o.mediaType, strconv.FormatBool(o.multipart))
-	t.addDigest(in.Digest)
+	t.addDigest(in.Representation())
 	h := q.Response().Header()
 	h.Set("X-Content-Type-Options", "nosniff")
 	if !o.multipart {

@@ -46,7 +46,7 @@ func frameList(s string) ([]int, error) {
 
 // sendFrames answers the frames of the list, or all if it is nil.
 func (q *request) sendFrames(a accept, in *storage.Instance, list []int) (err error) {
-	obj, err := q.Archive.Open(q.ctx, in)
+	obj, err := q.Archive.Open(q.ctx, in.AsStored()) // no identity is in frames
 	if err != nil {
 		return err
 	}

@@ -110,7 +110,7 @@ func (q *request) sendObject(s *selection, in *storage.Instance, o offer) error 
 	h := q.Response().Header()
 	h.Set("Content-Type", mediaDICOM+"; transfer-syntax="+string(o.syntax))
 	h.Set("X-Content-Type-Options", "nosniff")
-	if o.syntax == in.Manifest.TransferSyntax {
+	if o.syntax == in.Manifest.TransferSyntax && in.Patient == nil { // a header that is made anew has another length
 		size := int64(len(fileHeader(in, o.syntax))) + in.Manifest.Size()
 		h.Set("Content-Length", strconv.FormatInt(size, 10))
 	}

@@ -46,13 +46,13 @@ func (q *request) selected(kind string) (*selection, error) {
 }
 
 func (s *selection) add(in *storage.Instance) {
-	s.tag.addDigest(in.Digest)
+	s.tag.addDigest(in.Representation())
 	s.syntaxes[in.Manifest.TransferSyntax] = true
 	if len(s.whole) < keepWhole {
 		s.whole = append(s.whole, in)
 		return
 	}
-	name := instanceName{in.Identity, in.Digest}
+	name := instanceName{in.Identity, in.Representation()}
 	before := s.whole[keepWhole-1].Identity
 	if n := len(s.names); n > 0 {
 		before = s.names[n-1].Identity
@@ -94,7 +94,7 @@ func (s *selection) find(n *instanceName) (*storage.Instance, error) {
 		if err != nil {
 			return nil, err
 		}
-		if in.Digest == n.digest {
+		if in.Representation() == n.digest {
 			return in, nil
 		}
 	}
