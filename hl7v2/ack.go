@@ -32,6 +32,8 @@ const (
 	UnsupportedEventCode     ErrorCode = 201
 	UnsupportedProcessingID  ErrorCode = 202
 	UnsupportedVersionID     ErrorCode = 203
+	UnknownKeyIdentifier     ErrorCode = 204
+	DuplicateKeyIdentifier   ErrorCode = 205
 	ApplicationInternalError ErrorCode = 207
 )
 
@@ -40,6 +42,7 @@ var errorTexts = map[ErrorCode]string{
 	DataTypeError: "Data type error", TableValueNotFound: "Table value not found",
 	UnsupportedMessageType: "Unsupported message type", UnsupportedEventCode: "Unsupported event code",
 	UnsupportedProcessingID: "Unsupported processing id", UnsupportedVersionID: "Unsupported version id",
+	UnknownKeyIdentifier: "Unknown key identifier", DuplicateKeyIdentifier: "Duplicate key identifier",
 	ApplicationInternalError: "Application internal error",
 }
 

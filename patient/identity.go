@@ -125,6 +125,19 @@ func position(in []*Patient, key int64) int {
 	return -1
 }
 
+// IsMerged tells whether a patient is merged, directly, into another. One who is not known is not.
+func (s *Service) IsMerged(tx halong.Tx, id, into Identity) (bool, error) {
+	p, err := s.store.LookupPatient(tx, id)
+	if err == nil && p.Survivor != 0 {
+		p, err = s.store.Patient(tx, p.Survivor)
+		return err == nil && identityOf(p) == into, err
+	}
+	if halong.KindOf(err) == halong.NotExist {
+		err = nil
+	}
+	return false, err
+}
+
 // Unmerge makes a patient that was merged one of its own again, with all that had been merged into it.
 func (s *Service) Unmerge(tx halong.Tx, id Identity, why Cause) (*Patient, error) {
 	p, err := s.store.LookupPatient(tx, id)

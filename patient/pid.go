@@ -60,6 +60,40 @@ func (p *Patient) know(id Identifier) (added bool) {
 	return true
 }
 
+// FromMRG reads the identifiers that MRG says were a patient's before (HL7 3.4.9): MRG-1, before 2.3 also MRG-4. Those that name no
+// assigning authority have the survivor's. The first is of the survivor's authority, if any is.
+func FromMRG(f halong.Facility, mrg hl7v2.Segment, authority string) *Patient {
+	p := &Patient{Facility: f}
+	for _, n := range []int{1, 4} {
+		for _, v := range mrg.Field(n).Repetitions() {
+			c := v.CX()
+			if c.Authority == "" {
+				c.Authority = authority
+			}
+			p.addIdentifier(c)
+		}
+	}
+	first := slices.IndexFunc(p.Identifiers, func(id Identifier) bool { return id.Authority == authority })
+	if first > 0 {
+		own := p.Identifiers[first]
+		p.Identifiers = slices.Insert(slices.Delete(p.Identifiers, first, first+1), 0, own)
+	}
+	return p
+}
+
+// SentAt reads the time of a message, MSH-7, so that texts compare as times: in UTC if an offset was given.
+func SentAt(v hl7v2.Value) string {
+	t, ok := hl7v2.ParseTime(strings.TrimSpace(v.Component(1).Text()))
+	if !ok {
+		return ""
+	}
+	mark := ""
+	if t.Zone {
+		mark = "Z"
+	}
+	return t.Time.UTC().Format("2006-01-02T15:04:05.000000") + mark
+}
+
 // name reads the legal name of PID-5, else the first one.
 func name(f hl7v2.Value) string {
 	if f.Null() {

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/halong-gateway/halong"
@@ -43,6 +44,12 @@ func Families() []Family {
 			Segments: []string{"MSH", "PID", "PV1", "ORC", "OBR", "OBX", "NTE", "SPM"},
 			Files:    "patient, reports and observations with their versions",
 			make:     func(in *Intake) handler { return results{in} },
+		},
+		{
+			Code: "ADT", Events: slices.Concat(adtRegister, adtUpdate, adtMerge, adtLink),
+			Segments: []string{"MSH", "EVN", "PID", "MRG"},
+			Files:    "patient: registration, update, merge, change of identifier, link and unlink, with their history",
+			make:     func(in *Intake) handler { return adt{in} },
 		},
 	}
 }

@@ -1,0 +1,267 @@
+package intake
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/hl7v2"
+	"github.com/halong-gateway/halong/patient"
+	"github.com/halong-gateway/halong/storage"
+)
+
+// Trigger events of ADT (HL7 chapter 3) by what they say of who a patient is.
+var (
+	// A visit, an admission, a discharge or a cancellation: PID says who it is about.
+	adtRegister = []string{
+		"A01", "A02", "A03", "A04", "A05", "A06", "A07", "A09", "A10", "A11", "A12", "A13", "A14", "A15", "A16", "A21", "A22",
+		"A25", "A26", "A27", "A28", "A38",
+	}
+	// PID says what is right from now on: A08 and A31.
+	adtUpdate = []string{"A08", "A31"}
+	// The patient of MRG is that of PID: A40, its older forms A18, A34, A36 and A39, and A47, which says that the identifier
+	// changed.
+	adtMerge = []string{"A18", "A34", "A36", "A39", "A40", "A47"}
+	// The two patients of two PID are one person: A24; or, A37, are not.
+	adtLink = []string{"A24", "A37"}
+)
+
+// maxGroups bounds how many merges one message may order.
+const maxGroups = 500
+
+// adt files ADT messages with the service patient.
+type adt struct{ in *Intake }
+
+// Handle registers, merges or links patients. Where that cannot be done the message is kept, with a note, and nothing of it is done. The sender
+// of a merge or link gets AE then, with an ERR that says where the fault is.
+func (a adt) Handle(tx halong.Tx, m *storage.Message, h *hl7v2.Message) (Applied, error) {
+	event := trigger(h)
+	w := adtWork{adt: a, tx: tx, m: m, why: patient.Cause{At: m.Received, Record: m.Seq, By: m.Source}, sent: patient.SentAt(h.At("MSH-7"))}
+	err := a.in.cfg.Messages.Attempt(tx, func() error {
+		switch {
+		case slices.Contains(adtMerge, event):
+			w.orders = true
+			return w.merge(h)
+		case slices.Contains(adtLink, event):
+			w.orders = true
+			return w.link(h, event == "A24")
+		}
+		return w.register(h, slices.Contains(adtUpdate, event))
+	})
+	if errors.Is(err, errUntrusted) {
+		return Applied{Note: errUntrusted.Error()}, nil
+	}
+	var r *refusal
+	if errors.As(err, &r) {
+		if !w.orders { // nobody waits for anything to be done
+			return Applied{Note: r.Text}, nil
+		}
+		return Applied{Note: r.Text, Answer: r.answer}, nil
+	}
+	return Applied{Remark: w.remark}, err
+}
+
+// trigger gives the trigger event: MSH-9.2, or EVN-1 where that is missing.
+func trigger(h *hl7v2.Message) string {
+	if _, event, ok := strings.Cut(messageType(h), "^"); ok {
+		return event
+	}
+	return strings.TrimSpace(h.At("EVN-1").Text())
+}
+
+// errUntrusted says that a message is about identifiers that are not to come in: the site's configuration says so, and the sender did nothing wrong.
+var errUntrusted = errors.New("no identifier of a trusted assigning authority")
+
+// refusal is why a message's order is not carried out, in the words of ERR.
+type refusal struct{ hl7v2.AckError }
+
+func (r *refusal) Error() string { return r.Text }
+
+func (r *refusal) answer(k *hl7v2.Ack) {
+	k.Code = hl7v2.AE
+	k.Errors = append(k.Errors, r.AckError)
+}
+
+func refuse(code hl7v2.ErrorCode, segment string, number, field int, text string) error {
+	return &refusal{hl7v2.AckError{Code: code, Segment: segment, Number: number, Field: field, Text: text}}
+}
+
+// adtWork is one ADT message being processed.
+type adtWork struct {
+	adt
+	tx     halong.Tx
+	m      *storage.Message
+	why    patient.Cause
+	sent   string
+	orders bool // the message orders something about identities, more than telling of a patient
+	remark string
+}
+
+// who reads the patient of a PID segment.
+func (w *adtWork) who(pid hl7v2.Segment, number int) (*patient.Patient, error) {
+	if !pid.Exists() {
+		return nil, refuse(hl7v2.SegmentSequenceError, "PID", number, 0, "PID is missing")
+	}
+	p := patient.FromPID(w.m.Facility, pid, w.sent)
+	if len(p.Identifiers) == 0 {
+		return nil, refuse(hl7v2.RequiredFieldMissing, "PID", number, 3, "PID-3 holds no identifier")
+	}
+	if p = w.in.cfg.Patients.Trusted(p); len(p.Identifiers) == 0 {
+		return nil, errUntrusted
+	}
+	return p, nil
+}
+
+// register makes the patient of PID known.
+func (w *adtWork) register(h *hl7v2.Message, update bool) error {
+	p, err := w.who(h.First("PID"), 1)
+	if err != nil {
+		return err
+	}
+	return w.registered(p, update)
+}
+
+func (w *adtWork) registered(p *patient.Patient, update bool) error {
+	done, err := w.in.cfg.Patients.Register(w.tx, patient.Told{Patient: p, Update: update}, w.why)
+	if err != nil || !done.Changed {
+		return err
+	}
+	return w.in.emit(w.tx, halong.EventPatientUpdated, w.m, patientPayload{Message: w.m.Seq})
+}
+
+// merge carries out every pair of PID and MRG.
+func (w *adtWork) merge(h *hl7v2.Message) error {
+	var survivor hl7v2.Segment
+	pids, mrgs := 0, 0
+	for s := range h.Segments() {
+		switch {
+		case s.Is("PID"):
+			survivor = s
+			pids++
+		case s.Is("MRG"):
+			if mrgs++; mrgs > maxGroups {
+				return refuse(hl7v2.SegmentSequenceError, "MRG", mrgs, 0, "more merges than one message may order")
+			}
+			if err := w.mergeOne(survivor, pids, s, mrgs); err != nil {
+				return err
+			}
+		}
+	}
+	if mrgs == 0 {
+		return refuse(hl7v2.SegmentSequenceError, "MRG", 1, 0, "MRG is missing")
+	}
+	return nil
+}
+
+func (w *adtWork) mergeOne(pid hl7v2.Segment, pids int, mrg hl7v2.Segment, number int) error {
+	to, err := w.who(pid, max(pids, 1))
+	if err != nil {
+		return err
+	}
+	id, _ := to.Identity()
+	from := patient.FromMRG(w.m.Facility, mrg, id.Authority)
+	if len(from.Identifiers) == 0 {
+		return refuse(hl7v2.RequiredFieldMissing, "MRG", number, 1, "MRG-1 holds no identifier")
+	}
+	if from = w.in.cfg.Patients.Trusted(from); len(from.Identifiers) == 0 {
+		return errUntrusted
+	}
+	if other, _ := from.Identity(); other == id { // before PID changes anything
+		return w.refused(patient.ErrSelf, "MRG", number, 1)
+	}
+	if err := w.registered(to, false); err != nil {
+		return err
+	}
+	changed, err := w.in.cfg.Patients.Merge(w.tx, to, from, w.why)
+	if err != nil {
+		return w.refused(err, "MRG", number, 1)
+	}
+	if !changed {
+		w.remark = "the patients were merged so before"
+		return nil
+	}
+	return w.in.emit(w.tx, halong.EventPatientMerged, w.m, patientPayload{Message: w.m.Seq})
+}
+
+// refused turns a conflict into an answer that names the place of the fault.
+func (w *adtWork) refused(err error, segment string, number, field int) error {
+	for _, e := range []struct {
+		is   error
+		code hl7v2.ErrorCode
+	}{
+		{patient.ErrSelf, hl7v2.DuplicateKeyIdentifier},
+		{patient.ErrCycle, hl7v2.DuplicateKeyIdentifier},
+		{patient.ErrMerged, hl7v2.DuplicateKeyIdentifier},
+		{patient.ErrNotLinked, hl7v2.UnknownKeyIdentifier},
+	} {
+		if errors.Is(err, e.is) {
+			return refuse(e.code, segment, number, field, e.is.Error())
+		}
+	}
+	return err
+}
+
+// link links or unlinks the patients of the first two PID. There is no trigger event that takes a merge back: unlinking two
+// patients of whom one was merged into the other does so.
+func (w *adtWork) link(h *hl7v2.Message, link bool) error {
+	var two [2]*patient.Patient
+	n := 0
+	for s := range h.Segments() {
+		if !s.Is("PID") || n == len(two) {
+			continue
+		}
+		p, err := w.who(s, n+1)
+		if err != nil {
+			return err
+		}
+		two[n] = p
+		n++
+	}
+	if n < len(two) {
+		return refuse(hl7v2.SegmentSequenceError, "PID", n+1, 0, "PID of the other patient is missing")
+	}
+	if link {
+		return w.linked(two)
+	}
+	return w.unlinked(two)
+}
+
+func (w *adtWork) linked(two [2]*patient.Patient) error {
+	a, _ := two[0].Identity()
+	if b, _ := two[1].Identity(); a == b {
+		return w.refused(patient.ErrSelf, "PID", 2, 3)
+	}
+	for _, p := range two {
+		if err := w.registered(p, false); err != nil {
+			return err
+		}
+	}
+	changed, err := w.in.cfg.Patients.Link(w.tx, two[0], two[1], w.why)
+	if err != nil || !changed {
+		return w.refused(err, "PID", 2, 3)
+	}
+	return w.in.emit(w.tx, halong.EventPatientLinked, w.m, patientPayload{Message: w.m.Seq})
+}
+
+func (w *adtWork) unlinked(two [2]*patient.Patient) error {
+	for i, p := range two {
+		id, _ := p.Identity()
+		other, _ := two[1-i].Identity()
+		merged, err := w.in.cfg.Patients.IsMerged(w.tx, id, other)
+		if err != nil {
+			return err
+		}
+		if !merged {
+			continue
+		}
+		if _, err := w.in.cfg.Patients.Unmerge(w.tx, id, w.why); err != nil {
+			return err
+		}
+		return w.in.emit(w.tx, halong.EventPatientUnmerged, w.m, patientPayload{Message: w.m.Seq})
+	}
+	if err := w.in.cfg.Patients.Unlink(w.tx, two[0], two[1], w.why); err != nil {
+		return w.refused(err, "PID", 2, 3)
+	}
+	return w.in.emit(w.tx, halong.EventPatientUnlinked, w.m, patientPayload{Message: w.m.Seq})
+}
