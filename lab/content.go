@@ -2,9 +2,11 @@ package lab
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"io"
 	"strings"
 
+	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/hl7v2"
 )
 
@@ -13,6 +15,11 @@ type Content struct {
 	value    hl7v2.Value // the data component
 	encoding string      // of table 0299: base64, hex, or text
 	escape   byte        // of the message; 0: none
+
+	measured bool
+	digest   halong.Digest
+	size     int64
+	err      error // they cannot be decoded
 }
 
 // The encodings of table 0299, in lower case.
@@ -112,4 +119,45 @@ func (c *Content) Reader() io.Reader {
 		return &hexReader{in: c.value.Raw(), escape: c.escape}
 	}
 	return strings.NewReader(c.value.Text())
+}
+
+// Size bounds the size of the decoded data, in bytes.
+func (c *Content) Size() int64 {
+	n := int64(len(c.value.Raw()))
+	switch c.encoding {
+	case encodedBase64:
+		return n/4*3 + 3
+	case encodedHex:
+		return n / 2
+	}
+	return 2 * n
+}
+
+// Measured tells digest and size of the decoded data, for those who decode them before the report is filed; err, that they
+// cannot be decoded.
+func (c *Content) Measured(d halong.Digest, size int64, err error) {
+	c.measured, c.digest, c.size, c.err = true, d, size, err
+}
+
+// measure decodes the data to find their digest.
+func (c *Content) measure() {
+	if c.measured {
+		return
+	}
+	h := sha256.New()
+	n, err := io.Copy(h, c.Reader())
+	c.Measured(halong.Digest(h.Sum(nil)), n, err)
+}
+
+// media tells the media type: what the data begin as goes before what the sender says.
+func (c *Content) media(a *Attachment) string {
+	head := make([]byte, magicLength)
+	n, _ := io.ReadFull(c.Reader(), head) // short data, or an error that measure tells
+	if t := sniff(head[:n]); t != "" {
+		return t
+	}
+	if t := mediaType(a.Type, a.Subtype); t != octets || c.encoding != encodedText {
+		return t
+	}
+	return "text/plain"
 }

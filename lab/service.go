@@ -20,6 +20,8 @@ type Filing struct {
 	Patient  int64 // the store's key; 0: the message named no patient
 	New      bool  // the patient was not known before: no earlier version is looked for
 	Received time.Time
+	Contents map[*Attachment]*Content // data of the message's attachments
+	Ordinal  int                      // how many of them were filed before
 }
 
 // File adds one patient's reports of a message, each as the first or a further version, linked by its
@@ -33,7 +35,11 @@ func (s *Service) File(tx halong.Tx, f Filing, reports []*Report) ([]Head, error
 			ID: id, First: id, Number: 1, Patient: f.Patient, Facility: f.Facility,
 			Received: f.Received, Status: r.Status, Sent: r.Sent, Link: r.link(),
 		}
-		if err := s.place(tx, &h, f, r.corrects(), known); err != nil {
+		err := s.place(tx, &h, f, r.corrects(), known)
+		if err != nil {
+			return nil, err
+		}
+		if f.Ordinal, err = s.documents(tx, &h, f, r); err != nil {
 			return nil, err
 		}
 		content := appendReport(make([]byte, 0, 512+256*len(r.Observations)), r)
