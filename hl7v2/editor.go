@@ -1,0 +1,157 @@
+package hl7v2
+
+import (
+	"bytes"
+	"slices"
+)
+
+// Editor changes a message segment by segment. A change costs the segment that it is in, not the message, so that many
+// changes of a large message take linear time. The message itself stays as it is.
+type Editor struct {
+	of   *Message
+	segs [][]byte // as in the message's text; those that were not changed are part of it
+}
+
+// NewEditor begins to change a message.
+func NewEditor(m *Message) *Editor {
+	e := &Editor{of: m, segs: make([][]byte, len(m.segs))}
+	for i, s := range m.segs {
+		e.segs[i] = m.text[s.start:s.end:s.end]
+	}
+	return e
+}
+
+// Len gives the number of segments.
+func (e *Editor) Len() int { return len(e.segs) }
+
+// Segment gives the i-th segment, from 0, as it is now; the zero Segment if there is none. Its Offset and Index say nothing.
+func (e *Editor) Segment(i int) Segment {
+	if i < 0 || i >= len(e.segs) {
+		return Segment{m: e.of}
+	}
+	return e.view(i).Segment(0)
+}
+
+// view makes a message of one segment.
+func (e *Editor) view(i int) *Message {
+	s := e.segs[i]
+	return &Message{raw: s, text: s, delims: e.of.delims, charset: e.of.charset, recoded: e.of.recoded, segs: []span{{0, len(s)}}}
+}
+
+// Set puts text (UTF-8) at a place of the i-th segment, with escape sequences and in the message's character set; missing delimiters
+// are added. Segment and Number of the path do not count. Without a component in it the whole repetition is replaced. The error is
+// a *SyntaxError, or tells that the character set lacks a character.
+func (e *Editor) Set(i int, p Path, text string) error {
+	b := []byte(text)
+	if !e.of.recoded {
+		var err error
+		if b, err = e.of.charset.encode(nil, b); err != nil {
+			return err
+		}
+	}
+	return e.SetRaw(i, p, e.of.delims.appendText(nil, b))
+}
+
+// SetRaw is Set for bytes that are encoded as the message's text is, delimiters of deeper levels included. They must hold no line end.
+func (e *Editor) SetRaw(i int, p Path, b []byte) error {
+	if i < 0 || i >= len(e.segs) {
+		return &SyntaxError{Segment: p.Segment, Number: p.Number, Field: p.Field, Reason: "no such segment"}
+	}
+	m := e.view(i)
+	header := m.Segment(0).isHeader()
+	if p.Field < 1 || header && p.Field < 3 || bytes.ContainsAny(b, "\r\n") {
+		return &SyntaxError{Segment: p.Segment, Number: p.Number, Field: p.Field, Reason: "no place for that value"}
+	}
+	field := p.Field
+	if header {
+		field-- // MSH-1 is the separator itself
+	}
+	w := splice{m: m, end: len(m.text)}
+	w.descend(m.delims.Field, field+1)
+	w.descend(m.delims.Repetition, max(p.Repetition, 1))
+	w.descend(m.delims.Component, p.Component)
+	w.descend(m.delims.Subcomponent, p.Subcomponent)
+	e.segs[i] = slices.Concat(m.text[:w.start], w.missing, b, m.text[w.end:])
+	return nil
+}
+
+// Insert puts a new segment of that name before the i-th; at Len at the end. Nothing stands before the first.
+func (e *Editor) Insert(i int, name string) error {
+	if len(name) != 3 || !isName([]byte(name)) || i < 1 || i > len(e.segs) {
+		return &SyntaxError{Segment: name, Reason: "not a segment name, or no place for it"}
+	}
+	e.segs = slices.Insert(e.segs, i, []byte(name))
+	return nil
+}
+
+// Delete removes the i-th segment; the first cannot be.
+func (e *Editor) Delete(i int) error {
+	if i < 1 || i >= len(e.segs) {
+		return &SyntaxError{Reason: "no such segment, or the first"}
+	}
+	e.segs = slices.Delete(e.segs, i, i+1)
+	return nil
+}
+
+// Encode writes the message, each segment ended by CR, in a character set; nil is its own, in which what was not changed is written as
+// it was. Another one is named in MSH-18. The error tells that the character set lacks a character.
+func (e *Editor) Encode(c *Charset) ([]byte, error) {
+	if c == nil || c == e.of.charset {
+		return e.join(e.of.recoded, e.of.charset, func(b []byte) []byte { return b })
+	}
+	name := Path{Segment: "MSH", Field: 18, Repetition: 1}
+	x := &Editor{of: e.of, segs: slices.Clone(e.segs)}
+	if err := x.SetRaw(0, name, []byte(c.Name)); err != nil {
+		return nil, err
+	}
+	return x.join(c.enc != nil, c, e.of.characters)
+}
+
+func (e *Editor) join(encode bool, c *Charset, read func([]byte) []byte) ([]byte, error) {
+	size := len(e.segs)
+	for _, s := range e.segs {
+		size += len(s)
+	}
+	out := make([]byte, 0, size)
+	for _, s := range e.segs {
+		s = read(s)
+		if !encode {
+			out = append(append(out, s...), '\r')
+			continue
+		}
+		var err error
+		if out, err = c.encode(out, s); err != nil {
+			return nil, err
+		}
+		out = append(out, '\r')
+	}
+	return out, nil
+}
+
+// characters gives bytes of the message's text as UTF-8, and with them the characters beyond ASCII that are written as \X..\, which
+// would mean others in another character set.
+func (m *Message) characters(b []byte) []byte {
+	esc := m.delims.Escape
+	start := []byte{esc, 'X'}
+	if esc == 0 || !bytes.Contains(b, start) {
+		return m.toUTF8(b)
+	}
+	var out []byte
+	for {
+		i := bytes.Index(b, start)
+		if i < 0 {
+			break
+		}
+		n := bytes.IndexByte(b[i+1:], esc)
+		if n < 0 {
+			break
+		}
+		out = append(out, m.toUTF8(b[:i])...)
+		seq := b[i : i+n+2]
+		if v, ok := m.unescape(nil, seq[1:len(seq)-1]); ok && !isASCII(v) {
+			seq = m.toUTF8(v)
+		}
+		out, b = append(out, seq...), b[i+n+2:]
+	}
+	return append(out, m.toUTF8(b)...)
+}
