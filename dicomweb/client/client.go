@@ -8,8 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/halong-gateway/halong/dicomweb/multipart"
@@ -24,11 +22,16 @@ type Client struct {
 	Stall time.Duration
 	// Answer is how long the server may think once it has the body; default 5 minutes.
 	Answer time.Duration
+	// Retries is how often a request that may be repeated is sent again; 0 means twice, a negative number never.
+	Retries int
+
+	paused func(time.Duration) time.Duration // shortens pauses in tests; nil: leaves them
 }
 
-// Part is one part of a request.
+// Part is one part of a request or of an answer.
 type Part struct {
 	ContentType string // application/dicom
+	Location    string // Content-Location of an answer's: where the part can be had alone
 	Body        io.Reader
 }
 
@@ -70,7 +73,7 @@ func (c *Client) Store(ctx context.Context, next func() (Part, error)) (*Answer,
 	dog.arm(c.stall())
 	defer dog.stop()
 	body := &body{PipeReader: pr, dog: dog, stall: c.stall(), answer: c.answer()}
-	rq, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(c.URL, "/")+"/studies", body)
+	rq, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base()+"/studies", body)
 	if err != nil {
 		return nil, err
 	}
@@ -122,30 +125,16 @@ func write(w io.Writer, boundary string, next func() (Part, error)) error {
 type onlyWriter struct{ io.Writer }
 
 func (c *Client) do(rq *http.Request) (*Answer, error) {
-	h := c.Client
-	if h == nil {
-		h = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	}
-	resp, err := h.Do(rq)
+	resp, err := c.http().Do(rq)
 	if err != nil {
-		var u *url.Error
-		if errors.As(err, &u) {
-			err = u.Err // the URL is in the configuration, and need not be in every log line
-		}
-		return nil, err
+		return nil, undisclosed(rq.Context(), err)
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(resp.Body, MaxAnswer))
 	if err != nil {
 		return nil, fmt.Errorf("reading the answer: %w", err)
 	}
-	a := &Answer{Status: resp.StatusCode, ContentType: resp.Header.Get("Content-Type"), Body: b}
-	if n, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && n > 0 {
-		a.RetryAfter = time.Duration(min(n, 24*3600)) * time.Second
-	} else if at, err := http.ParseTime(resp.Header.Get("Retry-After")); err == nil {
-		a.RetryAfter = max(0, min(time.Until(at), 24*time.Hour))
-	}
-	return a, nil
+	return &Answer{Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header), ContentType: resp.Header.Get("Content-Type"), Body: b}, nil
 }
 
 func (c *Client) stall() time.Duration {

@@ -1,0 +1,125 @@
+package client
+
+import (
+	"context"
+	"iter"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/halong-gateway/halong/dicom/dataset"
+)
+
+// Level is what a search gives.
+type Level uint8
+
+// Levels of searches (PS3.18 10.6).
+const (
+	Studies Level = iota
+	Series
+	Instances
+)
+
+// paths are the last parts of the resources that are searched.
+var paths = [...]string{"/studies", "/series", "/instances"}
+
+// Param is an attribute that must match: a keyword, a tag of eight hexadecimal digits or a path of them joined by dots, and
+// the value as PS3.18 8.3.4.1 writes it. Text is UTF-8.
+type Param struct{ Name, Value string }
+
+// Query is a search (PS3.18 8.3.4, 10.6).
+type Query struct {
+	Level   Level
+	In      Resource // only of this study or series; empty: of all
+	Match   []Param
+	Include []string // further attributes wanted, or "all"
+	Fuzzy   bool     // fuzzymatching=true
+	Offset  int      // results passed over
+	Limit   int      // most results wanted; 0: all of them
+	Page    int      // results asked for at a time; 0: 200
+}
+
+// Search gives the results one after the other, asking for page after page. A server may give fewer at a time than it is asked for: the search goes on until
+// nothing more is there. After an error nothing follows.
+func (c *Client) Search(ctx context.Context, q Query) iter.Seq2[*dataset.Set, error] {
+	return func(yield func(*dataset.Set, error) bool) {
+		asked := q
+		for given := 0; q.Limit <= 0 || given < q.Limit; {
+			asked.Page = q.page()
+			if q.Limit > 0 {
+				asked.Page = min(asked.Page, q.Limit-given)
+			}
+			n, more, err := c.searchPage(ctx, asked, yield)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if !more {
+				return
+			}
+			given += n
+			asked.Offset += n
+		}
+	}
+}
+
+// searchPage gives one page; more tells whether another may follow.
+func (c *Client) searchPage(ctx context.Context, q Query, yield func(*dataset.Set, error) bool) (n int, more bool, err error) {
+	path := paths[min(int(q.Level), len(paths)-1)]
+	resp, err := c.send(ctx, request{
+		op: "Search", method: http.MethodGet, url: c.base() + q.In.path() + path + "?" + q.parameters(),
+		header: http.Header{"Accept": {"application/dicom+json"}},
+	})
+	if err != nil {
+		return 0, false, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusNoContent {
+		return 0, false, nil
+	}
+	for set, err := range objects(resp.Body) {
+		if err != nil {
+			return n, false, err
+		}
+		if n >= q.Page { // the server has no limit: the rest is what the next page would have been
+			return n, true, nil
+		}
+		n++
+		if !yield(set, nil) {
+			return n, false, nil
+		}
+	}
+	return n, n > 0 && (n >= q.Page || strings.HasPrefix(resp.Header.Get("Warning"), "299")), nil
+}
+
+// parameters gives the query string, every value percent-encoded.
+func (q *Query) parameters() string {
+	var b strings.Builder
+	add := func(name, value string) {
+		if b.Len() > 0 {
+			b.WriteByte('&')
+		}
+		// A plus sign for a space is understood by forms alone.
+		b.WriteString(name + "=" + strings.ReplaceAll(url.QueryEscape(value), "+", "%20"))
+	}
+	for _, p := range q.Match {
+		add(url.QueryEscape(p.Name), p.Value)
+	}
+	for _, f := range q.Include {
+		add("includefield", f)
+	}
+	if q.Fuzzy {
+		add("fuzzymatching", "true")
+	}
+	add("limit", strconv.Itoa(q.page()))
+	add("offset", strconv.Itoa(max(0, q.Offset)))
+	return b.String()
+}
+
+func (q *Query) page() int {
+	if q.Page <= 0 {
+		return 200
+	}
+	return q.Page
+}
