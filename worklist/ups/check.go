@@ -35,8 +35,8 @@ func settle(op string, uid dicom.UID, s *dataset.Set, list []rule) error {
 			}
 			*e = dataset.Element{Tag: r.tag, VR: vr}
 		}
-		if e.VR.IsText() || vr == dicom.SQ {
-			e.VR = vr
+		if e.VR != vr && isString(e.VR) && isString(vr) {
+			s.PutString(r.tag, vr, s.Strings(r.tag)...) // with the padding of its VR
 		}
 		for _, item := range e.Items {
 			if err := settle(op, uid, item, r.items); err != nil {
@@ -45,6 +45,16 @@ func settle(op string, uid dicom.UID, s *dataset.Set, list []rule) error {
 		}
 	}
 	return nil
+}
+
+// isString tells whether values of the VR are characters (PS3.5 6.2).
+func isString(v dicom.VR) bool {
+	switch v {
+	case dicom.AE, dicom.AS, dicom.CS, dicom.DA, dicom.DS, dicom.DT, dicom.IS, dicom.LO, dicom.LT, dicom.PN, dicom.SH, dicom.ST, dicom.TM, dicom.UC,
+		dicom.UI, dicom.UR, dicom.UT:
+		return true
+	}
+	return false
 }
 
 // checkCreate holds attributes against the column N-CREATE of the table, and gives the workitem's: with those of type 2 that lack
@@ -56,7 +66,7 @@ func checkCreate(op string, uid dicom.UID, s *dataset.Set, label string) (out *d
 	if v := out.String(tag.ProcedureStepState); v != "" && v != Scheduled.String() {
 		return nil, false, refuse(op, uid, Refusal{Status: NotScheduled, Reason: "a workitem is created SCHEDULED", Tag: tag.ProcedureStepState})
 	}
-	identify(uid).into(out, &err, op)
+	err = identify(op, uid, out)
 	for i := range rules {
 		r := &rules[i]
 		e := out.Get(r.tag)
@@ -82,20 +92,18 @@ func checkCreate(op string, uid dicom.UID, s *dataset.Set, label string) (out *d
 	return out, filled, checkValues(op, uid, out)
 }
 
-// identity is the pair of UIDs that every workitem bears.
-type identity struct{ uid dicom.UID }
-
-func identify(uid dicom.UID) identity { return identity{uid} }
-
-// into puts the UIDs where they are not, and refuses others.
-func (id identity) into(s *dataset.Set, err *error, op string) {
-	for t, u := range map[dicom.Tag]dicom.UID{tag.SOPClassUID: SOPClass, tag.SOPInstanceUID: id.uid} {
-		if have := s.UID(t); have != "" && have != u {
-			*err = refuse(op, id.uid, Refusal{Status: InvalidValue, Reason: "it is not that of the workitem", Tag: t})
-			return
+// identify puts the UIDs in that every workitem bears, and refuses others.
+func identify(op string, uid dicom.UID, s *dataset.Set) error {
+	for _, x := range []struct {
+		tag dicom.Tag
+		uid dicom.UID
+	}{{tag.SOPClassUID, SOPClass}, {tag.SOPInstanceUID, uid}} {
+		if have := s.UID(x.tag); have != "" && have != x.uid {
+			return refuse(op, uid, Refusal{Status: InvalidValue, Reason: "it is not that of the workitem", Tag: x.tag})
 		}
-		s.PutString(t, dicom.UI, string(u))
+		s.PutString(x.tag, dicom.UI, string(x.uid))
 	}
+	return nil
 }
 
 // checkSet holds changes against the column N-SET of the table, and gives the attributes after them.

@@ -6,18 +6,76 @@ import (
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/dicom"
 	"github.com/halong-gateway/halong/dicom/dataset"
+	"github.com/halong-gateway/halong/dicom/tag"
 )
 
 // Put makes the workitem that an order stands for: it creates it, or replaces its attributes while it is SCHEDULED. What
-// N-CREATE demands and attrs lacks is filled in (PS3.4 table CC.2.5-3, the values that the SCP may give). One that is in
-// progress, completed or canceled is left as it is, which is no error. The error is of kind Invalid when the attributes break the
-// standard, and Exhausted when there are too many workitems.
+// N-CREATE demands and attrs lacks is filled in (PS3.4 table CC.2.5-3): priority MEDIUM, readiness READY, the start at the
+// time given, a label from the Scheduled Workitem Code. One that is in progress, completed or canceled is left as it is, which
+// is no error. The error is of kind Invalid when the attributes break the standard, and Exhausted when there are too many
+// workitems.
+//
+// Nothing is written to the journal: the order's own record makes the workitem again, so who replays that calls Put again,
+// with the same time.
 func (s *Service) Put(tx halong.Tx, f halong.Facility, uid dicom.UID, attrs *dataset.Set, at time.Time) error {
-	return halong.E("ups.Put", halong.Unsupported, string(uid), nil)
+	const op = "ups.Put"
+	at = at.UTC().Truncate(time.Microsecond)
+	have, err := s.Store.ItemTx(tx, f, uid)
+	if err != nil || have != nil && have.State != Scheduled {
+		return err
+	}
+	checked, _, err := checkCreate(op, uid, complete(attrs, at), s.Label)
+	if err != nil {
+		return err
+	}
+	it := &Item{Facility: f, UID: uid}
+	if have == nil {
+		if err := s.room(op, tx, f); err != nil {
+			return err
+		}
+	} else {
+		it = have
+	}
+	return s.apply(tx, it.with(Scheduled, checked, at).record())
+}
+
+// complete fills in what N-CREATE wants a value for.
+func complete(attrs *dataset.Set, at time.Time) *dataset.Set {
+	out := clone(attrs)
+	label := "Procedure"
+	if e := out.Get(tag.ScheduledWorkitemCodeSequence); e != nil && len(e.Items) > 0 {
+		if v := e.Items[0].String(tag.CodeMeaning); v != "" {
+			label = v
+		}
+	}
+	for _, d := range []struct {
+		tag   dicom.Tag
+		vr    dicom.VR
+		value string
+	}{
+		{tag.ScheduledProcedureStepPriority, dicom.CS, "MEDIUM"},
+		{tag.InputReadinessState, dicom.CS, "READY"},
+		{tag.ProcedureStepState, dicom.CS, Scheduled.String()},
+		{tag.ScheduledProcedureStepStartDateTime, dicom.DT, dateTime(at)},
+		{tag.ProcedureStepLabel, dicom.LO, label},
+	} {
+		if !hasValue(out.Get(d.tag)) {
+			out.PutString(d.tag, d.vr, d.value)
+		}
+	}
+	return out
 }
 
 // Withdraw cancels a workitem that is SCHEDULED, with the reason as its Reason For Cancellation (0074,1238). It does nothing to
-// one in another state, or to one that is not there.
+// one in another state, or to one that is not there. Like Put it leaves no record of its own.
 func (s *Service) Withdraw(tx halong.Tx, f halong.Facility, uid dicom.UID, reason string, at time.Time) error {
-	return halong.E("ups.Withdraw", halong.Unsupported, string(uid), nil)
+	it, err := s.Store.ItemTx(tx, f, uid)
+	if err != nil || it == nil || it.State != Scheduled {
+		return err
+	}
+	info := &dataset.Set{}
+	if reason != "" {
+		info.PutString(tag.ReasonForCancellation, dicom.LT, reason)
+	}
+	return s.cancel(tx, it, info, at.UTC().Truncate(time.Microsecond), s.apply)
 }

@@ -1,0 +1,180 @@
+package ups
+
+import (
+	"context"
+	"slices"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/dicom"
+	"github.com/halong-gateway/halong/dicom/query"
+)
+
+// Subscribe makes an AE get reports of a workitem, or, by the well-known UIDs Worklist and FilteredWorklist, of all
+// workitems of the facility, there and to come, those that match the keys with the latter (N-ACTION Subscribe, PS3.4 CC.2.3).
+// With a deletion lock workitems stay after they are final until the AE unsubscribes, and the current state of each is reported; without
+// one that is so for a single workitem only. The error is of kind NotExist when there is no such workitem, Exhausted when too many AEs
+// are subscribed.
+func (s *Service) Subscribe(ctx context.Context, f halong.Facility, uid dicom.UID, ae dicom.AETitle, lock bool, keys []query.Key) error {
+	const op = "ups.Subscribe"
+	at, known := s.now(), false
+	err := s.update(ctx, func(tx halong.Tx) error {
+		if !global(uid) {
+			if _, err := s.item(op, tx, f, uid); err != nil {
+				return err
+			}
+		}
+		aes, err := s.Store.Subscribers(tx, f, true)
+		if err != nil {
+			return err
+		}
+		if known = slices.Contains(aes, ae); len(aes) >= s.AEs && !known {
+			return halong.E(op, halong.Exhausted, string(f), errTooManyAEs)
+		}
+		return s.commit(tx, &record{Op: opSubscribe, Facility: f, At: at.UnixMicro(), UID: uid, AE: ae, Lock: lock, Keys: recordKeys(keys)})
+	})
+	if err == nil && !known {
+		s.hub.greeted(subscriber{f, ae}) // who subscribes now need not be told that the service was started
+	}
+	return err
+}
+
+func global(uid dicom.UID) bool { return uid == Worklist || uid == FilteredWorklist }
+
+// Unsubscribe ends a subscription of an AE with its deletion lock (N-ACTION Unsubscribe). That from the Worklist ends all
+// subscriptions of the AE, that from the Filtered Worklist those which came from it. The error is of kind NotExist when there was none.
+func (s *Service) Unsubscribe(ctx context.Context, f halong.Facility, uid dicom.UID, ae dicom.AETitle) error {
+	return s.end(ctx, "ups.Unsubscribe", opUnsubscribe, f, uid, ae)
+}
+
+// Suspend makes new workitems no longer come under an AE's subscription to the Worklist or the Filtered Worklist; those that are there
+// stay subscribed (N-ACTION Suspend Global Subscription). The error is of kind NotExist when there is no such subscription.
+func (s *Service) Suspend(ctx context.Context, f halong.Facility, uid dicom.UID, ae dicom.AETitle) error {
+	return s.end(ctx, "ups.Suspend", opSuspend, f, uid, ae)
+}
+
+// end applies a record that takes something away, if it is there.
+func (s *Service) end(ctx context.Context, op, what string, f halong.Facility, uid dicom.UID, ae dicom.AETitle) error {
+	at := s.now()
+	return s.update(ctx, func(tx halong.Tx) error {
+		if !global(uid) {
+			if _, err := s.item(op, tx, f, uid); err != nil {
+				return err
+			}
+		}
+		ok, err := s.subscribed(tx, f, uid, ae, what)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return refuse(op, uid, Refusal{Status: NoSuchWorkitem, Reason: "there is no such subscription"})
+		}
+		return s.commit(tx, &record{Op: what, Facility: f, At: at.UnixMicro(), UID: uid, AE: ae})
+	})
+}
+
+// subscribed tells whether there is what is to be taken away.
+func (s *Service) subscribed(tx halong.Tx, f halong.Facility, uid dicom.UID, ae dicom.AETitle, what string) (bool, error) {
+	if !global(uid) {
+		subs, err := s.Store.Subscriptions(tx, f, uid)
+		return slices.ContainsFunc(subs, func(x Subscription) bool { return x.AE == ae }), err
+	}
+	if uid == Worklist && what == opUnsubscribe { // ends those to single workitems too
+		aes, err := s.Store.Subscribers(tx, f, false)
+		return slices.Contains(aes, ae), err
+	}
+	globals, err := s.Store.Globals(tx, f)
+	return slices.ContainsFunc(globals, func(g Global) bool { return g.AE == ae && g.By == byOf(uid) }), err
+}
+
+func byOf(uid dicom.UID) By {
+	if uid == FilteredWorklist {
+		return ByFilter
+	}
+	return ByGlobal
+}
+
+// applySubscribe makes a subscription.
+func (s *Service) applySubscribe(tx halong.Tx, r *record) error {
+	if !global(r.UID) {
+		it, err := s.Store.ItemTx(tx, r.Facility, r.UID)
+		if err != nil || it == nil || it.State == Deleted {
+			return err
+		}
+		if err := s.Store.Subscribe(tx, r.Facility, r.UID, Subscription{r.AE, r.Lock, ByItem}); err != nil {
+			return err
+		}
+		return s.initial(tx, it, r)
+	}
+	g := Global{AE: r.AE, By: byOf(r.UID), Lock: r.Lock, Keys: queryKeys(r.Keys)}
+	if err := s.Store.SaveGlobal(tx, r.Facility, g); err != nil {
+		return err
+	}
+	return s.Store.EachItem(tx, r.Facility, func(it *Item) error {
+		if !g.covers(it) {
+			return nil
+		}
+		subs, err := s.Store.Subscriptions(tx, r.Facility, it.UID)
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(subs, func(x Subscription) bool { return x.AE == r.AE })
+		if i < 0 || subs[i].By != ByItem { // what was said of one workitem goes before what is said of all
+			if err := s.Store.Subscribe(tx, r.Facility, it.UID, Subscription{r.AE, r.Lock, g.By}); err != nil {
+				return err
+			}
+		}
+		if r.Lock {
+			return s.initial(tx, it, r)
+		}
+		return nil
+	})
+}
+
+// initial reports the current state of a workitem to who has subscribed (PS3.4 CC.2.4.3).
+func (s *Service) initial(tx halong.Tx, it *Item, r *record) error {
+	return s.queue(tx, stateOf(it).report(it, r.at(), -1), []dicom.AETitle{r.AE})
+}
+
+// applyUnsubscribe ends subscriptions. Who has none left is told nothing more.
+func (s *Service) applyUnsubscribe(tx halong.Tx, r *record) error {
+	if err := s.endSubscriptions(tx, r); err != nil {
+		return err
+	}
+	aes, err := s.Store.Subscribers(tx, r.Facility, false)
+	if err != nil || slices.Contains(aes, r.AE) {
+		return err
+	}
+	return s.Store.Delivered(tx, r.Facility, r.AE, nil)
+}
+
+func (s *Service) endSubscriptions(tx halong.Tx, r *record) error {
+	if !global(r.UID) {
+		_, err := s.Store.Unsubscribe(tx, r.Facility, r.UID, r.AE)
+		return err
+	}
+	if _, err := s.Store.RemoveGlobal(tx, r.Facility, r.AE, byOf(r.UID)); err != nil {
+		return err
+	}
+	if r.UID == Worklist {
+		if _, err := s.Store.RemoveGlobal(tx, r.Facility, r.AE, ByFilter); err != nil {
+			return err
+		}
+	}
+	_, err := s.Store.UnsubscribeAll(tx, r.Facility, r.AE, r.UID == FilteredWorklist)
+	return err
+}
+
+// applySuspend suspends a global subscription.
+func (s *Service) applySuspend(tx halong.Tx, r *record) error {
+	globals, err := s.Store.Globals(tx, r.Facility)
+	if err != nil {
+		return err
+	}
+	for _, g := range globals {
+		if g.AE == r.AE && g.By == byOf(r.UID) {
+			g.Suspended = true
+			return s.Store.SaveGlobal(tx, r.Facility, g)
+		}
+	}
+	return nil
+}
