@@ -1,6 +1,9 @@
 package hl7v2
 
 import (
+	"maps"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,17 +20,22 @@ func TestAck(t *testing.T) {
 		ack  Ack
 		want string
 	}{
-		"2.1":         {"MSH|^~\\&|A|B|C|D|||ORU^R01|1|P|2.1", Ack{Code: AA}, "MSH|^~\\&|C|D|A|B|20261121011530+0000||ACK|ID|P|2.1\rMSA|AA|1\r"},
-		"2.3":         {"MSH|^~\\&|A|B|C|D|||ORU^R01|1|P|2.3", Ack{Code: AA}, "MSH|^~\\&|C|D|A|B|20261121011530+0000||ACK^R01|ID|P|2.3\rMSA|AA|1\r"},
-		"2.3.1":       {"MSH|^~\\&|A|B|C|D|||ORU^R01|1|P|2.3.1", Ack{Code: AA}, "MSH|^~\\&|C|D|A|B|20261121011530+0000||ACK^R01^ACK|ID|P|2.3.1\rMSA|AA|1\r"},
-		"2.8, echoes": {"MSH|^~\\&|A^1^ISO|B|C|D|||ORU^R01|1|T^A|2.8^VNM^x|||AL|NE|VNM|8859/1~UNICODE UTF-8", Ack{Code: CA}, "MSH|^~\\&|C|D|A^1^ISO|B|20261121011530+0000||ACK^R01^ACK|ID|T^A|2.8^VNM^x||||||8859/1~UNICODE UTF-8\rMSA|CA|1\r"},
-		"error 2.4":   {"MSH|^~\\&|A|B|C|D|||ORU^R01|1|P|2.4", Ack{Code: AE, Errors: []AckError{bad, {Code: DataTypeError}}}, "MSH|^~\\&|C|D|A|B|20261121011530+0000||ACK^R01^ACK|ID|P|2.4\rMSA|AE|1|no \\F\\ identifier\rERR|PID^1^3^101&Required field missing&HL70357~^^^102&Data type error&HL70357\r"},
-		"error 2.5":   {"MSH|^~\\&|A|B|C|D|||ORU^R01|1|P|2.5", Ack{Code: AE, Errors: []AckError{bad, {Code: DataTypeError, Severity: "W"}}}, "MSH|^~\\&|C|D|A|B|20261121011530+0000||ACK^R01^ACK|ID|P|2.5\rMSA|AE|1\rERR||PID^1^3|101^Required field missing^HL70357|E||||no \\F\\ identifier\rERR|||102^Data type error^HL70357|W\r"},
-		"application": {"MSH|^~\\&|A|B|C|D|||ORU^R01|1|P|2.5|||NE|AL", Ack{Code: AA, NoReply: true}, "MSH|^~\\&|C|D|A|B|20261121011530+0000||ACK^R01^ACK|ID|P|2.5|||NE|NE\rMSA|AA|1\r"},
-		"paired":      {"MSH|^~\\&|A|B|C|D|||ORM^O01|1|P|2.5", Ack{Code: AA, Type: [3]string{"ORR", "O02", "ORR_O02"}}, "MSH|^~\\&|C|D|A|B|20261121011530+0000||ORR^O02^ORR_O02|ID|P|2.5\rMSA|AA|1\r"},
-		"delimiters":  {"MSH#*!/+#A#B#C*x#D###ORU*R01#1/H/#P#2.3", Ack{Code: AE, Errors: []AckError{bad}}, "MSH#*!/+#C*x#D#A#B#20261121011530/T/0000##ACK*R01#ID#P#2.3\rMSA#AE#1/H/#no | identifier\rERR#PID*1*3*101+Required field missing+HL70357\r"},
-		"no receiver": {"MSH|^~\\&|A|B||||||1", Ack{Code: AA, Application: "HALONG", Facility: "BV1"}, "MSH|^~\\&|HALONG|BV1|A|B|20261121011530+0000||ACK|ID|P|2.5.1\rMSA|AA|1\r"},
-		"no message":  {"", Ack{Code: AE, Application: "HALONG", Errors: []AckError{{Code: SegmentSequenceError}}}, "MSH|^~\\&|HALONG||||20261121011530+0000||ACK|ID|P|2.5.1\rMSA|AE\rERR|||100^Segment sequence error^HL70357|E\r"},
+		"2.1":            {"MSH|^~\\&|A|B|C|D|||ORU^R01|1|P|2.1", Ack{Code: AA}, "MSH|^~\\&|C|D|A|B|20261121011530+0000||ACK|ID|P|2.1\rMSA|AA|1\r"},
+		"2.3":            {"MSH|^~\\&|A|B|C|D|||ORU^R01|1|P|2.3", Ack{Code: AA}, "MSH|^~\\&|C|D|A|B|20261121011530+0000||ACK^R01|ID|P|2.3\rMSA|AA|1\r"},
+		"2.3.1":          {"MSH|^~\\&|A|B|C|D|||ORU^R01|1|P|2.3.1", Ack{Code: AA}, "MSH|^~\\&|C|D|A|B|20261121011530+0000||ACK^R01^ACK|ID|P|2.3.1\rMSA|AA|1\r"},
+		"2.8, echoes":    {"MSH|^~\\&|A^1^ISO|B|C|D|||ORU^R01|1|T^A|2.8^VNM^x|||AL|NE|VNM|8859/1~UNICODE UTF-8", Ack{Code: CA}, "MSH|^~\\&|C|D|A^1^ISO|B|20261121011530+0000||ACK^R01^ACK|ID|T^A|2.8^VNM^x||||||8859/1~UNICODE UTF-8\rMSA|CA|1\r"},
+		"error 2.4":      {"MSH|^~\\&|A|B|C|D|||ORU^R01|1|P|2.4", Ack{Code: AE, Errors: []AckError{bad, {Code: DataTypeError}}}, "MSH|^~\\&|C|D|A|B|20261121011530+0000||ACK^R01^ACK|ID|P|2.4\rMSA|AE|1|no \\F\\ identifier\rERR|PID^1^3^101&Required field missing&HL70357~^^^102&Data type error&HL70357\r"},
+		"error 2.5":      {"MSH|^~\\&|A|B|C|D|||ORU^R01|1|P|2.5", Ack{Code: AE, Errors: []AckError{bad, {Code: DataTypeError, Severity: "W"}}}, "MSH|^~\\&|C|D|A|B|20261121011530+0000||ACK^R01^ACK|ID|P|2.5\rMSA|AE|1\rERR||PID^1^3|101^Required field missing^HL70357|E||||no \\F\\ identifier\rERR|||102^Data type error^HL70357|W\r"},
+		"application":    {"MSH|^~\\&|A|B|C|D|||ORU^R01|1|P|2.5|||NE|AL", Ack{Code: AA, NoReply: true}, "MSH|^~\\&|C|D|A|B|20261121011530+0000||ACK^R01^ACK|ID|P|2.5|||NE|NE\rMSA|AA|1\r"},
+		"paired":         {"MSH|^~\\&|A|B|C|D|||ORM^O01|1|P|2.5", Ack{Code: AA, Type: [3]string{"ORR", "O02", "ORR_O02"}}, "MSH|^~\\&|C|D|A|B|20261121011530+0000||ORR^O02^ORR_O02|ID|P|2.5\rMSA|AA|1\r"},
+		"paired by type": {"MSH|^~\\&|A|B|C|D|||OML^O33|1|P|2.5.1", Ack{Code: AE}, "MSH|^~\\&|C|D|A|B|20261121011530+0000||ORL^O34^ORL_O34|ID|P|2.5.1\rMSA|AE|1\r"},
+		"paired, 2.3":    {"MSH|^~\\&|A|B|C|D|||ORM^O01|1|P|2.3", Ack{Code: AA}, "MSH|^~\\&|C|D|A|B|20261121011530+0000||ORR^O02|ID|P|2.3\rMSA|AA|1\r"},
+		"paired, accept": {"MSH|^~\\&|A|B|C|D|||ORM^O01|1|P|2.5|||AL|AL", Ack{Code: CA}, "MSH|^~\\&|C|D|A|B|20261121011530+0000||ACK^O01^ACK|ID|P|2.5\rMSA|CA|1\r"},
+		"plain":          {"MSH|^~\\&|A|B|C|D|||OMI^O23|1|P|2.5", Ack{Code: AA, Plain: true, Body: new(Builder).Set("PID-3", "1")}, "MSH|^~\\&|C|D|A|B|20261121011530+0000||ACK^O23^ACK|ID|P|2.5\rMSA|AA|1\r"},
+		"with segments":  {"MSH|^~\\&|A|B|C|D|||QBP^Q22|1|P|2.5||||||8859/1", Ack{Code: AA, Body: new(Builder).Set("QAK-2", "OK").Set("PID-5", "Müller|x")}, "MSH|^~\\&|C|D|A|B|20261121011530+0000||RSP^K22^RSP_K21|ID|P|2.5||||||8859/1\rMSA|AA|1\rQAK||OK\rPID|||||M\xfcller\\F\\x\r"},
+		"delimiters":     {"MSH#*!/+#A#B#C*x#D###ORU*R01#1/H/#P#2.3", Ack{Code: AE, Errors: []AckError{bad}}, "MSH#*!/+#C*x#D#A#B#20261121011530/T/0000##ACK*R01#ID#P#2.3\rMSA#AE#1/H/#no | identifier\rERR#PID*1*3*101+Required field missing+HL70357\r"},
+		"no receiver":    {"MSH|^~\\&|A|B||||||1", Ack{Code: AA, Application: "HALONG", Facility: "BV1"}, "MSH|^~\\&|HALONG|BV1|A|B|20261121011530+0000||ACK|ID|P|2.5.1\rMSA|AA|1\r"},
+		"no message":     {"", Ack{Code: AE, Application: "HALONG", Errors: []AckError{{Code: SegmentSequenceError}}}, "MSH|^~\\&|HALONG||||20261121011530+0000||ACK|ID|P|2.5.1\rMSA|AE\rERR|||100^Segment sequence error^HL70357|E\r"},
 	} {
 		var m *Message
 		if c.in != "" {
@@ -118,5 +126,27 @@ func TestTime(t *testing.T) {
 		if ok != (want != "") || got.ISO() != want {
 			t.Errorf("%q: %q %v", in, got.ISO(), ok)
 		}
+	}
+}
+
+// TestPairedTypes: an answer has a message structure and no answer of its own.
+func TestPairedTypes(t *testing.T) {
+	for request, answer := range paired {
+		code, event, _ := strings.Cut(request, "^")
+		got, ok := PairedType(code, event)
+		if !ok || got[0]+"^"+got[1] != answer || got[2] == "" {
+			t.Errorf("%s: %v", request, got)
+		}
+		if _, ok := PairedType(got[0], got[1]); ok {
+			t.Errorf("%s is answered", answer)
+		}
+	}
+	for of := range structures {
+		if !slices.Contains(slices.Collect(maps.Values(paired)), of) {
+			t.Errorf("%s is nobody's answer", of)
+		}
+	}
+	if _, ok := PairedType("ORU", "R01"); ok {
+		t.Error("ORU^R01 is answered by a type of its own")
 	}
 }

@@ -54,6 +54,12 @@ func (e *Editor) Set(i int, p Path, text string) error {
 
 // SetRaw is Set for bytes that are encoded as the message's text is, delimiters of deeper levels included. They must hold no line end.
 func (e *Editor) SetRaw(i int, p Path, b []byte) error {
+	p.Repetition = max(p.Repetition, 1)
+	return e.setRaw(i, p, b)
+}
+
+// setRaw replaces a whole field when the path has no repetition.
+func (e *Editor) setRaw(i int, p Path, b []byte) error {
 	if i < 0 || i >= len(e.segs) {
 		return &SyntaxError{Segment: p.Segment, Number: p.Number, Field: p.Field, Reason: "no such segment"}
 	}
@@ -68,11 +74,16 @@ func (e *Editor) SetRaw(i int, p Path, b []byte) error {
 	}
 	w := splice{m: m, end: len(m.text)}
 	w.descend(m.delims.Field, field+1)
-	w.descend(m.delims.Repetition, max(p.Repetition, 1))
+	w.descend(m.delims.Repetition, p.Repetition)
 	w.descend(m.delims.Component, p.Component)
 	w.descend(m.delims.Subcomponent, p.Subcomponent)
 	e.segs[i] = slices.Concat(m.text[:w.start], w.missing, b, m.text[w.end:])
 	return nil
+}
+
+// SetField puts bytes, encoded as the message's text is, in the place of a whole field of the i-th segment, all repetitions of it.
+func (e *Editor) SetField(i, field int, b []byte) error {
+	return e.setRaw(i, Path{Field: field}, b)
 }
 
 // Insert puts a new segment of that name before the i-th; at Len at the end. Nothing stands before the first.

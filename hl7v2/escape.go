@@ -3,12 +3,15 @@ package hl7v2
 import (
 	"bytes"
 	"encoding/hex"
+	"slices"
 	"strconv"
+	"unicode"
+	"unicode/utf8"
 )
 
 // decode turns bytes of the message into UTF-8 text without escape sequences
 // (HL7 2.7). Sequences that stand for no character are dropped (highlighting), those that are
-// not known are kept as they are.
+// not known or local (\Z..\) are kept as they are.
 func (m *Message) decode(b []byte) string {
 	esc := m.delims.Escape
 	if esc == 0 || bytes.IndexByte(b, esc) < 0 {
@@ -17,7 +20,7 @@ func (m *Message) decode(b []byte) string {
 		}
 		return string(m.toUTF8(b))
 	}
-	out := make([]byte, 0, len(b))
+	d := decoder{m: m, out: make([]byte, 0, len(b))}
 	for {
 		i := bytes.IndexByte(b, esc)
 		if i < 0 {
@@ -28,19 +31,77 @@ func (m *Message) decode(b []byte) string {
 			break
 		}
 		seq := b[i+1 : i+1+n]
-		next, ok := m.unescape(append(out, b[:i]...), seq)
-		if !ok { // not an escape sequence: its end may be the start of one
-			out = append(out, b[:i+1+n]...)
-			b = b[i+1+n:]
-			continue
+		d.out = append(d.out, b[:i]...)
+		switch set, width, ok := m.switched(seq); {
+		case ok:
+			d.flush()
+			d.set, d.width = set, width
+		case n > 0 && seq[0] == 'Z':
+			d.out = append(d.out, b[i:i+n+2]...)
+		default:
+			if d.out, ok = m.unescape(d.out, seq); !ok { // not an escape sequence: its end may be the start of one
+				d.out = append(d.out, b[i:i+1+n]...)
+				b = b[i+1+n:]
+				continue
+			}
 		}
-		out, b = next, b[i+n+2:]
+		b = b[i+n+2:]
 	}
-	out = append(out, b...)
-	if isASCII(out) {
-		return string(out)
+	d.out = append(d.out, b...)
+	return d.end()
+}
+
+// decoder collects bytes of one character set after the other.
+type decoder struct {
+	m     *Message
+	text  []byte   // in UTF-8, what came before the last switch
+	out   []byte   // in the character set at hand
+	set   *Charset // switched to; nil: the message's own
+	width int      // 2: JIS X 0208 in 7-bit pairs
+}
+
+// flush makes UTF-8 of what was collected.
+func (d *decoder) flush() {
+	switch {
+	case d.set == nil:
+		d.text = append(d.text, d.m.toUTF8(d.out)...)
+	case d.width == 2:
+		d.text = append(d.text, decodeWith(d.set.enc, slices.Concat([]byte("\x1b$B"), d.out, []byte("\x1b(B")))...)
+	default:
+		d.text = d.set.decode(d.text, d.out)
 	}
-	return string(m.toUTF8(out))
+	d.out = d.out[:0]
+}
+
+func (d *decoder) end() string {
+	if d.set == nil && len(d.text) == 0 && isASCII(d.out) {
+		return string(d.out)
+	}
+	d.flush()
+	return string(d.text)
+}
+
+// switches are the character sets of \Cxxyy\ and \Mxxyy\ sequences (HL7 2.7.2), by their hexadecimal digits.
+var switches = map[string]struct {
+	name  string
+	width int
+}{
+	"C2842": {"", 1}, "C2D41": {"8859/1", 1}, "C2D42": {"8859/2", 1}, "C2D43": {"8859/3", 1}, "C2D44": {"8859/4", 1},
+	"C2D4C": {"8859/5", 1}, "C2D47": {"8859/6", 1}, "C2D46": {"8859/7", 1}, "C2D48": {"8859/8", 1}, "C2D4D": {"8859/9", 1},
+	"C284A": {"", 1}, "C2949": {"SHIFT_JIS", 1}, "M2442": {"ISO IR87", 2},
+}
+
+// switched reads a sequence that switches the character set; set is nil for back to the message's own.
+func (m *Message) switched(seq []byte) (set *Charset, width int, ok bool) {
+	if len(seq) != 5 || m.recoded {
+		return nil, 0, false
+	}
+	s, ok := switches[string(bytes.ToUpper(seq))]
+	if !ok || s.name == "" {
+		return nil, s.width, ok
+	}
+	set, ok = LookupCharset(s.name)
+	return set, s.width, ok
 }
 
 func (m *Message) toUTF8(b []byte) []byte {
@@ -113,8 +174,34 @@ func (m *Message) unhex(out, digits []byte) ([]byte, bool) {
 		return out, true
 	case m.recoded:
 		return m.charset.decode(out, b), true
+	case m.charset == Lenient && len(b)%2 == 0 && !isText(b):
+		return m.utf16(out, b), true
 	}
 	return append(out, b...), true
+}
+
+// isText tells whether bytes are UTF-8 without control characters other than tab and line ends.
+func isText(b []byte) bool {
+	for _, c := range b {
+		if c < 0x20 && c != '\t' && c != '\r' && c != '\n' {
+			return false
+		}
+	}
+	return utf8.Valid(b)
+}
+
+// utf16 adds bytes that are no text in UTF-8: as UTF-16 if all of them are letters of European scripts then, since some
+// senders write those as they write \X00E9\, else as they are, since a character may be spread over several sequences.
+func (m *Message) utf16(out, b []byte) []byte {
+	text := make([]byte, 0, 2*len(b))
+	for i := 0; i < len(b); i += 2 {
+		r := rune(b[i])<<8 | rune(b[i+1])
+		if !unicode.In(r, unicode.Latin, unicode.Greek, unicode.Cyrillic, unicode.Mn) {
+			return append(out, b...)
+		}
+		text = utf8.AppendRune(text, r)
+	}
+	return append(out, text...)
 }
 
 // appendRune adds a character below U+0100 in the message's character set.
@@ -147,7 +234,11 @@ func format(out, cmd []byte) ([]byte, bool) {
 		}
 		return append(out, bytes.Repeat([]byte{'\n'}, n)...), true
 	case "sk":
-		return append(out, ' '), true
+		n, err := strconv.Atoi(string(bytes.TrimSpace(cmd[2:])))
+		if err != nil || n < 1 || n > 100 {
+			n = 1
+		}
+		return append(out, bytes.Repeat([]byte{' '}, n)...), true
 	case "in", "ti", "fi", "nf":
 		return out, true
 	}

@@ -2,8 +2,11 @@ package hl7v2
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // FuzzMessage parses anything: never a panic, the bytes are given back, every
@@ -91,4 +94,78 @@ func fuzzSet(t *testing.T, m *Message, path, text string) {
 	if got := m.Get(path); got != text {
 		t.Fatalf("%s was set to %q and is %q in %q", path, text, got, m.Bytes())
 	}
+}
+
+// FuzzBuilder copies messages into a builder: every value is the same afterwards.
+func FuzzBuilder(f *testing.F) {
+	f.Add([]byte(sample))
+	f.Add([]byte("MSH|^~\\&|a\rPID|\\X00E0\\\\.br\\\\Zx\\|a~b^c&d^~\rOBX|||\"\"|"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		m, err := Parse(raw)
+		if err != nil || m.Len() < 2 || len(raw) > 4<<10 {
+			return
+		}
+		b := NewBuilder(Header{Type: [3]string{"ADT", "A08"}, ControlID: "1"})
+		for i := 1; i < m.Len(); i++ {
+			b.Copy(m.Segment(i))
+		}
+		again, err := b.Message(Standard, Lenient)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := 1; i < m.Len(); i++ {
+			if m.Segment(i).isHeader() || again.Segment(i).Name() != m.Segment(i).Name() {
+				return // a second MSH is no segment with fields like others
+			}
+			for n, v := range m.Segment(i).Fields(nil)[1:] {
+				same(t, v, again.Segment(i).Field(n+1))
+			}
+		}
+	})
+}
+
+// same compares the deepest parts, by what they say. Escape sequences that say nothing (highlighting) and line ends
+// are written otherwise.
+func same(t *testing.T, v, w Value) {
+	t.Helper()
+	if v.level < levelSubcomponent && v.Count() > 1 {
+		for i := 1; i <= v.Count(); i++ {
+			switch v.level {
+			case levelField:
+				same(t, v.Repetition(i), w.Repetition(i))
+			case levelRepetition:
+				same(t, v.Component(i), w.Component(i))
+			default:
+				same(t, v.Sub(i), w.Sub(i))
+			}
+		}
+		return
+	}
+	lines := strings.NewReplacer("\r\n", "\n", "\r", "\n")
+	if want, got := lines.Replace(v.Sub(1).Text()), lines.Replace(w.Sub(1).Text()); want != got {
+		t.Fatalf("%q became %q", v.Raw(), w.Raw())
+	}
+}
+
+// FuzzCharset: what a set of our own decodes and can write again is the same afterwards.
+func FuzzCharset(f *testing.F) {
+	f.Add([]byte("NGUYEÃN"), "Nguyễn Văn Đức")
+	f.Add([]byte{0x41, 0xb3, 0xe2, 0xec, 0xff, 0x80}, "aï")
+	f.Fuzz(func(t *testing.T, raw []byte, text string) {
+		for _, name := range []string{"CP1258", "TCVN3", "VNI"} {
+			c, _ := LookupCharset(name)
+			for _, s := range []string{c.Decode(raw), text} {
+				if !utf8.ValidString(s) {
+					continue
+				}
+				b, err := c.Encode(s)
+				if err != nil {
+					continue
+				}
+				if got := c.Decode(b); got != norm.NFC.String(s) {
+					t.Fatalf("%s: %q came back as %q", name, s, got)
+				}
+			}
+		}
+	})
 }

@@ -72,19 +72,31 @@ const maxShared = 64 << 10 // bytes
 
 func (m *Message) share() {
 	m.utf8 = ""
-	if len(m.text) <= maxShared && (m.recoded || m.charset.enc == nil) && utf8.Valid(m.text) {
+	if len(m.text) <= maxShared && (m.recoded || m.charset == Lenient) && utf8.Valid(m.text) {
 		m.utf8 = string(m.text)
 	}
 }
 
 // declaredCharset reads MSH-18, whose first repetition is the default of the
-// whole message (HL7 2.14.9.18).
+// whole message; further ones are switched to within values (HL7 2.14.9.18, 2.7.2). Japanese senders leave the first one empty
+// or ASCII and name a set that brings escape sequences of its own (ISO 2022): then that is the message's.
 func (m *Message) declaredCharset() *Charset {
 	m.charset = Lenient
-	name := m.Segment(0).Field(18).Repetition(1).Component(1).Text()
-	c, ok := LookupCharset(name)
+	field := m.Segment(0).Field(18)
+	if field.Empty() {
+		return Lenient
+	}
+	name := func(n int) string { return field.Repetition(n).Component(1).Text() }
+	c, ok := LookupCharset(name(1))
+	if c == Lenient {
+		for n := 2; n <= min(field.Count(), 8); n++ {
+			if other, _ := LookupCharset(name(n)); other.Name == "ISO IR87" {
+				return other
+			}
+		}
+	}
 	if !ok {
-		m.warn = append(m.warn, &SyntaxError{Segment: "MSH", Number: 1, Field: 18, Offset: m.shift, Reason: "unknown character set"})
+		m.warn = append(m.warn, &SyntaxError{Segment: "MSH", Number: 1, Field: 18, Offset: field.Offset(), Reason: "unknown character set"})
 	}
 	return c
 }

@@ -272,6 +272,11 @@ func (v Value) Empty() bool { return v.end == v.start }
 // what you have" (HL7 2.5.3).
 func (v Value) Null() bool { return v.end-v.start == 2 && string(v.Raw()) == `""` }
 
+// Truncated tells whether the sender cut the value off: it ends with the truncation character (HL7 2.5.5.2, since 2.7).
+func (v Value) Truncated() bool {
+	return !v.Empty() && v.m.delims.Truncation != 0 && v.m.text[v.end-1] == v.m.delims.Truncation
+}
+
 // Text gives the value in UTF-8, escape sequences replaced. Delimiters of
 // deeper levels stay as they are.
 func (v Value) Text() string {
