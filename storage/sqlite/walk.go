@@ -59,7 +59,7 @@ func (s *search) eachStudy(skip int) iter.Seq2[[]*studyRow, error] {
 			yield(nil, err)
 			return
 		}
-		if s.want > 0 && p.exact {
+		if s.want > 0 { // rows beyond what is wanted would be read in vain; where some do not match, the next pages are larger
 			p.first = min(s.want, lastPage)
 		}
 		for st, err := range s.studyRows(p, skip) {
