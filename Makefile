@@ -14,7 +14,7 @@ RACE ?= ./dicom/ul/... ./dicom/dimse/... ./hl7v2/mllp/... ./storage ./storage/di
 
 export CGO_ENABLED = 0
 
-.PHONY: help build demo run deps interop conformance pages test vet layers unit race fuzz lint bench bench-move big nightly clean
+.PHONY: help build demo run deps interop conformance pages test vet layers unit race fuzz lint bench bench-move bench-growth big nightly clean
 
 help:
 	@echo "make demo     start a gateway on loopback with an invented patient in it"
@@ -25,6 +25,7 @@ help:
 	@echo "make lint     go vet, staticcheck, gofumpt"
 	@echo "make bench    compare with other servers (needs $(SHARED)/bench and Debian's orthanc)"
 	@echo "make bench-move  C-MOVE against Debian's orthanc, C-FIND against QIDO-RS at 100,000 studies"
+	@echo "make bench-growth  what requests cost at 2,000 and at 40,000 instances"
 	@echo "make big      ten objects of 1 GB at once, in bounded memory"
 	@echo "make pages    write the pages that tests make: docs/interop.md, hard-cases.md, conformance-dicom.md"
 	@echo "make nightly  the long tests: kill -9 $(KILLS) times, every fuzz target 10 minutes"
@@ -73,6 +74,9 @@ bench: build
 
 bench-move:
 	HALONG_BENCH=1 $(GO) test -count=1 -timeout 30m -v -run 'TestMoveThroughput|TestFindSpeed' ./conformance
+
+bench-growth:
+	HALONG_BENCH=1 $(GO) test -count=1 -timeout 30m -v -run 'TestGrowth$$' ./conformance
 
 big:
 	HALONG_BIG=1000 $(GO) test -count=1 -timeout 30m -v -run TestLargeObjects ./conformance
