@@ -2,75 +2,142 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"github.com/halong-gateway/halong"
 )
 
 // Deposit is blobs that belong to other rows than those of objects: documents of laboratory reports. They are written
-// before the transaction that adds those rows, and are held until Close.
+// before the transaction that adds those rows, and no blob is removed until Close.
 type Deposit struct {
 	archive *Archive
-	blobs   []deposited
+	parts   []*DepositPart
 }
 
-type deposited struct {
-	info  BlobInfo
+// DepositPart is one blob of a deposit.
+type DepositPart struct {
+	Open func() io.Reader // gives its bytes; may be called again
+	Size int64            // about how many, in bytes
+
+	Info BlobInfo // what was written, unless Err is set
+	Err  error    // of the reader: there is no blob then
+
 	place Place
 }
 
-// NewDeposit begins a deposit. While it is open no blob is removed.
-func (a *Archive) NewDeposit() *Deposit {
-	a.collecting.RLock()
-	return &Deposit{archive: a}
+// Deposit writes the parts, unless equal blobs are stored, one at a time.
+func (a *Archive) Deposit(ctx context.Context, parts []*DepositPart) (*Deposit, error) {
+	d := &Deposit{a, parts}
+	for try := range maxTries {
+		for _, p := range parts {
+			if p.Err != nil {
+				continue
+			}
+			if err := a.deposit(ctx, p, try > 0); err != nil {
+				return nil, err
+			}
+		}
+		// Not while bytes are written: whoever has the memory that they wait for may wait for a collection.
+		a.collecting.RLock()
+		there, err := d.there(ctx)
+		if there {
+			return d, nil
+		}
+		a.collecting.RUnlock()
+		if err != nil {
+			return nil, err
+		}
+	}
+	return nil, halong.E("storage.Deposit", halong.Transient, "", errors.New("equal blobs kept being removed"))
 }
 
 // Close ends the deposit. Blobs that no committed row refers to are collected in time.
 func (d *Deposit) Close() { d.archive.collecting.RUnlock() }
 
-// Add writes one blob, unless an equal one is stored. An error of r is returned as it is.
-func (d *Deposit) Add(ctx context.Context, r io.Reader, size int64) (BlobInfo, error) {
-	w, err := d.archive.blobs.Create(ctx, BlobHint{Size: size, Lookup: d.archive.similar(ctx)})
+// deposit writes one part; a blob that is stored already is written again only if it is to be.
+func (a *Archive) deposit(ctx context.Context, p *DepositPart, again bool) (err error) {
+	hint := BlobHint{Size: p.Size}
+	if !again {
+		hint.Lookup = a.similar(ctx)
+	}
+	w, err := a.blobs.Create(ctx, hint)
 	if err != nil {
-		return BlobInfo{}, err
+		return err
 	}
-	info, err := d.add(ctx, w, r)
-	if cerr := w.Close(); err == nil {
-		err = cerr
+	defer func() { err = errors.Join(err, w.Close()) }()
+	r := &depositReader{r: p.Open()}
+	if _, err := io.Copy(w, r); err != nil {
+		if p.Err = r.err; p.Err != nil {
+			return nil
+		}
+		return err
 	}
-	return info, err
+	if p.Info, err = w.Finish(); err != nil {
+		return err
+	}
+	row, live, err := a.index.Blob(ctx, p.Info.Digest)
+	if err != nil {
+		return err
+	}
+	if p.place = row.Place; !live || again {
+		p.place, err = w.Place()
+	}
+	return err
 }
 
-func (d *Deposit) add(ctx context.Context, w BlobWriter, r io.Reader) (BlobInfo, error) {
-	if _, err := io.Copy(w, r); err != nil {
-		return BlobInfo{}, err
-	}
-	info, err := w.Finish()
-	if err != nil {
-		return info, err
-	}
-	row, live, err := d.archive.index.Blob(ctx, info.Digest)
-	if err != nil {
-		return info, err
-	}
-	p := row.Place
-	if !live {
-		if p, err = w.Place(); err != nil {
-			return info, err
+// there tells whether all parts are where they were put or found: until now nobody held them.
+func (d *Deposit) there(ctx context.Context) (bool, error) {
+	for _, p := range d.parts {
+		if p.Err != nil {
+			continue
+		}
+		if _, live, err := d.archive.index.Blob(ctx, p.Info.Digest); live || err != nil {
+			if err != nil {
+				return false, err
+			}
+			continue
+		}
+		r, err := d.archive.blobs.Open(p.Info.Digest, p.place)
+		if halong.KindOf(err) == halong.Corrupt {
+			return false, nil
+		}
+		if err == nil {
+			err = r.Close()
+		}
+		if err != nil {
+			return false, err
 		}
 	}
-	d.blobs = append(d.blobs, deposited{info, p})
-	return info, nil
+	return true, nil
 }
 
-// Claim makes rows for the blobs in the transaction. It is for rows added by the same transaction to refer to them.
+// Claim makes rows for the blobs in the transaction, for rows of the same transaction to refer to.
 func (d *Deposit) Claim(tx halong.Tx) error {
-	for i := range d.blobs {
-		if _, _, err := d.archive.index.AddBlob(tx, d.blobs[i].info, &d.blobs[i].place); err != nil {
+	for _, p := range d.parts {
+		if p.Err != nil {
+			continue
+		}
+		if _, _, err := d.archive.index.AddBlob(tx, p.Info, &p.place); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// depositReader remembers a reader's error.
+type depositReader struct {
+	r   io.Reader
+	err error
+}
+
+// Read implements io.Reader.
+func (d *depositReader) Read(p []byte) (int, error) {
+	n, err := d.r.Read(p)
+	if err != nil && err != io.EOF {
+		d.err = err
+	}
+	return n, err
 }
 
 // OpenBlob opens a stored blob; ok is false if no live one has the digest.

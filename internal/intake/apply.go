@@ -31,8 +31,7 @@ const processing = 1
 
 // apply writes all rows and events of a message that was taken, and completes its answers. It uses the
 // record's own time and nothing random, so that replay writes the same.
-func (in *Intake) apply(tx halong.Tx, m *storage.Message, h *hl7v2.Message) error {
-	does := in.handler(h)
+func (in *Intake) apply(tx halong.Tx, m *storage.Message, h *hl7v2.Message, does handler) error {
 	m.Version, m.State = in.version, storage.MessageKept
 	if does != nil {
 		m.State = storage.MessageProcessed
@@ -163,7 +162,7 @@ func (in *Intake) Replay(tx halong.Tx, rec storage.Record) error {
 		return halong.E("intake.Replay", halong.Corrupt, "", err)
 	}
 	describe(m, parsed)
-	if err := in.apply(tx, m, parsed); !errors.Is(err, errDuplicate) {
+	if err := in.apply(tx, m, parsed, in.handler(parsed)); !errors.Is(err, errDuplicate) {
 		return err
 	}
 	return nil

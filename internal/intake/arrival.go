@@ -19,6 +19,7 @@ type arrival struct {
 	rule    Rule
 	msg     storage.Message
 	hl7     *hl7v2.Message
+	does    handler // nil: its type is not processed
 	outcome Outcome
 }
 
@@ -49,7 +50,33 @@ func (a *arrival) message(raw []byte) [][]byte {
 func (a *arrival) take(raw []byte) ([][]byte, error) {
 	a.identify(raw)
 	a.msg.Answers = a.answers().accept(nil)
+	release, err := a.prepare()
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	return a.store()
+}
+
+// prepare finds the message's handler and lets it do what comes before the transaction. With a
+// defect nothing is prepared: it will show again where it costs no message.
+func (a *arrival) prepare() (release func(), err error) {
+	a.does = a.in.handler(a.hl7)
+	release = func() {}
+	p, ok := a.does.(preparer)
+	if !ok {
+		return release, nil
+	}
+	defer func() {
+		if recover() != nil {
+			release, err = func() {}, nil
+		}
+	}()
+	ready, release, err := p.Prepare(a.ctx, a.hl7)
+	if err == nil {
+		a.does = ready
+	}
+	return release, err
 }
 
 // charset makes the parse option for a peer's own character set.
@@ -106,7 +133,7 @@ func (a *arrival) commit() (m storage.Message, err error) {
 			return err
 		}
 		m.Seq, m.Place = seq, m.RawPlace(payload)
-		return in.apply(tx, &m, a.hl7)
+		return in.apply(tx, &m, a.hl7, a.does)
 	})
 	return m, err
 }

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"context"
 	"slices"
 	"strings"
 
@@ -16,6 +17,13 @@ type handler interface {
 	// Handle files a message. Content that cannot be processed never costs the message: it is kept, with a note.
 	// An error fails the transaction: the message is not stored, and its sender is told to try again.
 	Handle(tx halong.Tx, m *storage.Message, h *hl7v2.Message) (Applied, error)
+}
+
+// preparer is a handler that does a part of its work before the transaction: what takes long, or writes
+// to the blob store. A defect in it is one of Handle, which does that part itself when it was not done.
+type preparer interface {
+	// Prepare gives the handler to go on with, and what to call when the transaction is over.
+	Prepare(ctx context.Context, h *hl7v2.Message) (ready handler, release func(), err error)
 }
 
 // Applied is what a handler made of a message.
@@ -41,9 +49,21 @@ func Families() []Family {
 	return []Family{
 		{
 			Code: "ORU", Events: []string{"R01", "R03", "R30", "R31", "R32", "R40"}, Bare: true,
-			Segments: []string{"MSH", "PID", "PV1", "ORC", "OBR", "OBX", "NTE", "SPM"},
-			Files:    "patient, reports and observations with their versions",
-			make:     func(in *Intake) handler { return results{in} },
+			Segments: []string{"MSH", "PID", "PV1", "ORC", "OBR", "OBX", "NTE", "SPM", "SAC"},
+			Files:    "patient, reports and observations with their versions, documents",
+			make:     func(in *Intake) handler { return results{in: in} },
+		},
+		{
+			Code: "OUL", Events: []string{"R21", "R22", "R23", "R24"},
+			Segments: []string{"MSH", "PID", "PV1", "SPM", "SAC", "ORC", "OBR", "OBX", "NTE"},
+			Files:    "patient, specimens, reports and observations with their versions, documents",
+			make:     func(in *Intake) handler { return results{in: in} },
+		},
+		{
+			Code: "MDM", Events: []string{"T01", "T02", "T03", "T04", "T05", "T06", "T07", "T08", "T09", "T10", "T11"},
+			Segments: []string{"MSH", "PID", "PV1", "ORC", "OBR", "TXA", "OBX", "NTE"},
+			Files:    "patient, a report for each document (TXA) with its versions",
+			make:     func(in *Intake) handler { return results{in: in} },
 		},
 		{
 			Code: "ADT", Events: slices.Concat(adtRegister, adtUpdate, adtMerge, adtLink),

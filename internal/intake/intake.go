@@ -45,6 +45,7 @@ type Config struct {
 	Events   storage.Events
 	Patients *patient.Service
 	Lab      *lab.Service
+	Depot    Depot // nil: documents of reports are made from their messages when they are asked for
 	Blobs    Blobs // of the store: what kept messages are read from when they are processed later
 
 	Peer        func(netip.Addr) Rule        // nil: the default facility

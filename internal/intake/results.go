@@ -1,6 +1,9 @@
 package intake
 
 import (
+	"context"
+	"io"
+
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/hl7v2"
 	"github.com/halong-gateway/halong/lab"
@@ -8,8 +11,18 @@ import (
 	"github.com/halong-gateway/halong/storage"
 )
 
-// results files ORU messages (HL7 7.3) with the services patient and lab.
-type results struct{ in *Intake }
+// results files ORU, OUL and MDM messages (HL7 7.3, 9.5) with the services patient and lab.
+type results struct {
+	in      *Intake
+	groups  []lab.Group // of a message that was prepared
+	ready   bool
+	deposit *storage.Deposit // its documents; nil: none
+}
+
+// Depot writes the documents of reports; *storage.Archive is one.
+type Depot interface {
+	Deposit(ctx context.Context, parts []*storage.DepositPart) (*storage.Deposit, error)
+}
 
 // Bounds of a message that is processed, and so of the memory and time that takes; larger ones are only kept.
 const (
@@ -17,41 +30,81 @@ const (
 	maxReports  = 2_000
 )
 
+// Prepare reads the message, and writes its documents to the blob store, before the transaction. What it
+// leaves undone (a replay does not prepare) Handle does.
+func (r results) Prepare(ctx context.Context, h *hl7v2.Message) (handler, func(), error) {
+	nothing := func() {}
+	if h.Len() > maxSegments {
+		return r, nothing, nil
+	}
+	r.groups, r.ready = lab.Read(h), true
+	var parts []*storage.DepositPart
+	var contents []*lab.Content
+	for i := range r.groups {
+		for _, c := range r.groups[i].All() {
+			parts = append(parts, &storage.DepositPart{Open: func() io.Reader { return c.Reader() }, Size: c.Size()})
+			contents = append(contents, c)
+		}
+	}
+	if len(parts) == 0 || r.in.cfg.Depot == nil {
+		return r, nothing, nil
+	}
+	d, err := r.in.cfg.Depot.Deposit(ctx, parts)
+	if err != nil {
+		return nil, nothing, err
+	}
+	for i, c := range contents {
+		c.Measured(parts[i].Info.Digest, parts[i].Info.Size, parts[i].Err)
+	}
+	r.deposit = d
+	return r, d.Close, nil
+}
+
 // Handle writes the patients and reports of a message.
 func (r results) Handle(tx halong.Tx, m *storage.Message, h *hl7v2.Message) (Applied, error) {
 	if h.Len() > maxSegments {
 		return Applied{Note: "more segments than are processed"}, nil
 	}
-	groups := lab.Read(h)
+	if !r.ready {
+		r.groups = lab.Read(h)
+	}
 	reports := 0
-	for _, g := range groups {
+	for _, g := range r.groups {
 		reports += len(g.Reports)
 	}
-	if reports > maxReports {
+	switch {
+	case reports > maxReports:
 		return Applied{Note: "more reports than are processed"}, nil
+	case reports == 0:
+		return Applied{Remark: "no results: no OBR, OBX or TXA"}, nil
 	}
-	n := 0
-	for _, g := range groups {
-		if err := r.file(tx, m, g, &n); err != nil {
+	if r.deposit != nil {
+		if err := r.deposit.Claim(tx); err != nil {
+			return Applied{}, err
+		}
+	}
+	var f lab.Filing
+	for i := range r.groups {
+		if err := r.file(tx, m, &r.groups[i], &f); err != nil {
 			return Applied{}, err
 		}
 	}
 	return Applied{}, nil
 }
 
-// file writes one patient and the reports on them; n counts the message's reports.
-func (r results) file(tx halong.Tx, m *storage.Message, g lab.Group, n *int) error {
+// file writes one patient and the reports on them; f counts the message's reports and documents.
+func (r results) file(tx halong.Tx, m *storage.Message, g *lab.Group, f *lab.Filing) error {
 	who, err := r.patient(tx, m, g)
 	if err != nil {
 		return err
 	}
-	heads, err := r.in.cfg.Lab.File(tx, lab.Filing{
-		Message: m.Seq, From: *n, Facility: m.Facility, Patient: who.Key, New: who.New, Received: m.Received,
-	}, g.Reports)
+	f.Message, f.Facility, f.Received, f.Patient, f.New, f.Contents = m.Seq, m.Facility, m.Received, who.Key, who.New, g.Contents
+	heads, err := r.in.cfg.Lab.File(tx, *f, g.Reports)
 	if err != nil {
 		return err
 	}
-	*n += len(heads)
+	f.From += len(heads)
+	f.Ordinal += len(g.Contents)
 	for i := range heads {
 		h := &heads[i]
 		err = r.in.emit(tx, halong.EventReportStored, m, reportPayload{
@@ -66,7 +119,7 @@ func (r results) file(tx halong.Tx, m *storage.Message, g lab.Group, n *int) err
 }
 
 // patient makes the patient of a group known; the zero value if it names none.
-func (r results) patient(tx halong.Tx, m *storage.Message, g lab.Group) (patient.Recorded, error) {
+func (r results) patient(tx halong.Tx, m *storage.Message, g *lab.Group) (patient.Recorded, error) {
 	p := patient.FromPID(m.Facility, g.Patient, g.Reports[0].Sent)
 	if len(p.Identifiers) == 0 {
 		return patient.Recorded{}, nil
