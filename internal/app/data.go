@@ -15,6 +15,7 @@ import (
 	"github.com/halong-gateway/halong/storage"
 	"github.com/halong-gateway/halong/storage/disk"
 	"github.com/halong-gateway/halong/storage/sqlite"
+	"github.com/halong-gateway/halong/worklist/ups"
 )
 
 // Where things lie below the data folder.
@@ -30,6 +31,7 @@ type Data struct {
 	Store   *disk.Store
 
 	intake  *intake.Intake
+	ups     *ups.Service
 	parts   Parts
 	applied int     // journal records applied when it was opened
 	lost    []error // journal records that could not be
@@ -111,6 +113,7 @@ func (d *Data) openFile(ctx context.Context, c *config.Config, path string) (err
 	}
 	d.Index, err = sqlite.Open(ctx, path, journal, sqlite.Options{
 		Failed: func(err error) { d.log.Error("index: background work failed", "error", err) },
+		Policy: c.PatientPolicy(),
 	})
 	if err != nil {
 		return err
@@ -119,10 +122,15 @@ func (d *Data) openFile(ctx context.Context, c *config.Config, path string) (err
 	if err != nil {
 		return err
 	}
+	rejections, err := c.RejectionRules()
+	if err != nil {
+		return err
+	}
 	d.Archive = storage.NewArchive(storage.Config{
 		Index: d.Index, Blobs: d.Store, Journal: d.Store, Policy: storage.VersionPolicy(c.Storage.Versions),
-		Grace: d.parts.Grace, Coerce: coercion,
+		Grace: d.parts.Grace, Coerce: coercion, Rejections: rejections,
 	})
+	d.ups = d.newUPS(c)
 	d.intake = intake.New(d.intakeConfig(c, d.log))
 	return nil
 }

@@ -19,9 +19,13 @@ func (a *App) housekeep(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
+		if _, err := a.data.PurgeDue(ctx, a.config.PurgeAfter); err != nil && ctx.Err() == nil {
+			a.log.Error("purging failed", "error", err)
+		}
 		if _, err := a.data.Reclaim(ctx); err != nil && ctx.Err() == nil {
 			a.log.Error("housekeeping failed", "error", err)
 		}
+		a.purgeWorkitems(ctx)
 	}
 }
 

@@ -154,6 +154,8 @@ func (d *Data) apply(tx halong.Tx, rec storage.Record, locate storage.Locator, g
 		return d.replayForwarding(tx, f)
 	case storage.Handles(rec.Kind):
 		return d.Archive.Replay(tx, rec, locate, gone)
+	case rec.Kind == storage.RecordWorkitem:
+		return d.ups.Replay(tx, rec.Payload)
 	case intake.Handles(rec.Kind):
 		return d.intake.Replay(tx, rec)
 	}
