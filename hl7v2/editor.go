@@ -32,6 +32,11 @@ func (e *Editor) Segment(i int) Segment {
 	return e.view(i).Segment(0)
 }
 
+// Is tells whether the i-th segment, from 0, has that name.
+func (e *Editor) Is(i int, name string) bool {
+	return i >= 0 && i < len(e.segs) && len(e.segs[i]) >= 3 && string(e.segs[i][:3]) == name
+}
+
 // view makes a message of one segment.
 func (e *Editor) view(i int) *Message {
 	s := e.segs[i]
@@ -81,9 +86,88 @@ func (e *Editor) setRaw(i int, p Path, b []byte) error {
 	return nil
 }
 
-// SetField puts bytes, encoded as the message's text is, in the place of a whole field of the i-th segment, all repetitions of it.
-func (e *Editor) SetField(i, field int, b []byte) error {
-	return e.setRaw(i, Path{Field: field}, b)
+// SetEncoded puts an encoded value (UTF-8, with the standard delimiters and escape sequences, which are written as the message's own) at
+// a place of the i-th segment. With Repetition 0 it takes the place of the whole field, all repetitions of it. It must hold no line end.
+func (e *Editor) SetEncoded(i int, p Path, encoded string) error {
+	b := transcribe([]byte(encoded), Standard, e.of.delims)
+	if !e.of.recoded {
+		var err error
+		if b, err = e.of.charset.encode(nil, b); err != nil {
+			return err
+		}
+	}
+	return e.setRaw(i, p, b)
+}
+
+// Encoded gives the value in UTF-8 with the standard delimiters, parts and escape sequences as they stand.
+func (v Value) Encoded() string {
+	if v.Empty() {
+		return ""
+	}
+	return string(transcribe(v.m.toUTF8(v.Raw()), v.m.delims, Standard))
+}
+
+// transcribe replaces delimiters by those of another set. A character that is a delimiter in the other set alone is escaped.
+func transcribe(b []byte, from, to Delimiters) []byte {
+	from.Truncation, to.Truncation = 0, 0
+	if from == to {
+		return b
+	}
+	t := transcriber{from: from, to: to, out: make([]byte, 0, len(b))}
+	for len(b) > 0 {
+		if b[0] == from.Escape && from.Escape != 0 {
+			if n := t.sequence(b); n > 0 {
+				b = b[n:]
+				continue
+			}
+		}
+		t.character(b[0])
+		b = b[1:]
+	}
+	return t.out
+}
+
+type transcriber struct {
+	from, to Delimiters
+	out      []byte
+}
+
+// character writes a delimiter as the other set's, and everything else as text.
+func (t *transcriber) character(c byte) {
+	for _, p := range [...][2]byte{
+		{t.from.Field, t.to.Field}, {t.from.Component, t.to.Component}, {t.from.Repetition, t.to.Repetition}, {t.from.Subcomponent, t.to.Subcomponent},
+	} {
+		if c == p[0] && p[0] != 0 && p[1] != 0 {
+			t.out = append(t.out, p[1])
+			return
+		}
+	}
+	t.out = t.to.AppendEscaped(t.out, []byte{c})
+}
+
+// sequence writes the escape sequence that b begins with, and gives its length; 0 if it begins with none. One that stands for
+// a delimiter stands for that character, which may be none in the other set.
+func (t *transcriber) sequence(b []byte) int {
+	n := bytes.IndexByte(b[1:], t.from.Escape)
+	if n < 1 {
+		return 0
+	}
+	seq := b[1 : 1+n]
+	if n == 1 {
+		for _, d := range [...][2]byte{
+			{'F', t.from.Field}, {'S', t.from.Component}, {'R', t.from.Repetition}, {'T', t.from.Subcomponent}, {'E', t.from.Escape},
+		} {
+			if seq[0] == d[0] && d[1] != 0 {
+				t.out = t.to.AppendEscaped(t.out, []byte{d[1]})
+				return n + 2
+			}
+		}
+	}
+	if t.to.Escape == 0 {
+		return 0
+	}
+	t.out = append(append(append(t.out, t.to.Escape), seq...), t.to.Escape)
+	return n + 2
 }
 
 // Insert puts a new segment of that name before the i-th; at Len at the end. Nothing stands before the first.

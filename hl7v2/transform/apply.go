@@ -90,7 +90,7 @@ func (a *applier) change(at place) error {
 	case Map:
 		return a.lookup(at, v)
 	}
-	before := v.Text()
+	before := x.Where.read(v)
 	after := x.Pattern.ReplaceAllString(before, x.With)
 	if after == before {
 		return nil
@@ -100,8 +100,8 @@ func (a *applier) change(at place) error {
 
 // lookup puts what a table has for a value in its place. Empty values are not looked up.
 func (a *applier) lookup(at place, v hl7v2.Value) error {
-	t := a.action.Table
-	key := v.Text()
+	x, t := a.action, a.action.Table
+	key := x.Where.read(v)
 	if key == "" {
 		return nil
 	}
@@ -115,33 +115,17 @@ func (a *applier) lookup(at place, v hl7v2.Value) error {
 	default:
 		to = t.Default
 	}
-	return a.put(at, a.action.Where, to)
+	return a.put(at, x.Where, to)
 }
 
-// put writes text at a place.
-func (a *applier) put(at place, w Where, text string) error {
+// put writes a value at a place: text where a component is named, else encoded.
+func (a *applier) put(at place, w Where, value string) error {
 	return a.write(at, w, func() error {
-		if w.level() == 0 {
-			if err := a.clear(at); err != nil {
-				return err
-			}
+		if w.level() >= 2 {
+			return a.e.Set(at.segment, at.path, value)
 		}
-		return a.e.Set(at.segment, at.path, text)
+		return a.e.SetEncoded(at.segment, w.field(at), value)
 	})
-}
-
-// clear leaves one empty repetition of a field.
-func (a *applier) clear(at place) error {
-	n := a.e.Segment(at.segment).Field(at.path.Field).Count()
-	if n < 2 {
-		return nil
-	}
-	return a.replaceField(at, nil)
-}
-
-// replaceField puts bytes in the place of a whole field with all its repetitions.
-func (a *applier) replaceField(at place, b []byte) error {
-	return a.e.SetField(at.segment, at.path.Field, b)
 }
 
 // write does a change and tells of it.
@@ -184,13 +168,8 @@ func (a *applier) copy() error {
 			}
 			source = from[n] // the same segment: both are all of one name
 		}
-		b := slices.Clone(x.Where.value(a.e, source).Raw())
-		err := a.write(at, x.To, func() error {
-			if x.To.level() == 0 {
-				return a.replaceField(at, b)
-			}
-			return a.e.SetRaw(at.segment, at.path, b)
-		})
+		value := x.Where.value(a.e, source).Encoded()
+		err := a.write(at, x.To, func() error { return a.e.SetEncoded(at.segment, x.To.field(at), value) })
 		if err != nil {
 			return err
 		}
@@ -215,7 +194,7 @@ func (a *applier) add() error {
 	x := a.action
 	at := a.e.Len()
 	for i := range a.e.Len() {
-		if x.After != "" && a.e.Segment(i).Is(x.After) {
+		if x.After != "" && a.e.Is(i, x.After) {
 			at = i + 1
 		}
 	}

@@ -35,7 +35,7 @@ func (m *Match) holds(e *hl7v2.Editor) bool {
 	any := false
 	for at := range m.Where.places(e) {
 		any = true
-		if m.Pattern.MatchString(m.Where.value(e, at).Text()) {
+		if m.Pattern.MatchString(m.Where.read(m.Where.value(e, at))) {
 			return true
 		}
 	}
@@ -154,6 +154,8 @@ func (a *Action) checkCopy() error {
 		return fmt.Errorf("%s may hold subcomponents, for which %s has no room: name a subcomponent", from, to)
 	case from.repetitions:
 		return fmt.Errorf("%s: copy takes one repetition, or without brackets the whole field", from)
+	case from.level() == 0 && to.level() == 1:
+		return fmt.Errorf("%s may repeat, for which %s has no room: name a repetition", from, to)
 	case from.segments && !(to.segments && to.path.Segment == from.path.Segment):
 		return fmt.Errorf("%s: every segment can be copied within itself only", from)
 	}

@@ -61,7 +61,7 @@ func (w Where) level() int {
 		return 3
 	case w.path.Component > 0:
 		return 2
-	case w.repeated:
+	case w.repeated, w.repetitions:
 		return 1
 	}
 	return 0
@@ -78,8 +78,7 @@ func (w Where) places(e *hl7v2.Editor) iter.Seq[place] {
 	return func(yield func(place) bool) {
 		n := 0
 		for i := range e.Len() {
-			s := e.Segment(i)
-			if !s.Is(w.path.Segment) {
+			if !e.Is(i, w.path.Segment) {
 				continue
 			}
 			if n++; !w.segments && n != w.path.Number {
@@ -87,7 +86,7 @@ func (w Where) places(e *hl7v2.Editor) iter.Seq[place] {
 			}
 			p := w.path
 			p.Number = n
-			if !w.each(i, s, p, yield) {
+			if !w.each(e, i, p, yield) {
 				return
 			}
 		}
@@ -95,17 +94,34 @@ func (w Where) places(e *hl7v2.Editor) iter.Seq[place] {
 }
 
 // each gives the places in one segment.
-func (w Where) each(i int, s hl7v2.Segment, p hl7v2.Path, yield func(place) bool) bool {
+func (w Where) each(e *hl7v2.Editor, i int, p hl7v2.Path, yield func(place) bool) bool {
 	if !w.repetitions {
 		return yield(place{i, p})
 	}
-	for r := range max(s.Field(p.Field).Count(), 1) {
+	for r := range max(e.Segment(i).Field(p.Field).Count(), 1) {
 		p.Repetition = r + 1
 		if !yield(place{i, p}) {
 			return false
 		}
 	}
 	return true
+}
+
+// field is a place's path for a value that is encoded: without a repetition, unless one is meant.
+func (w Where) field(at place) hl7v2.Path {
+	p := at.path
+	if w.level() == 0 {
+		p.Repetition = 0
+	}
+	return p
+}
+
+// read gives a value as rules see it: the text of a component, else what is encoded.
+func (w Where) read(v hl7v2.Value) string {
+	if w.level() >= 2 {
+		return v.Text()
+	}
+	return v.Encoded()
 }
 
 // value reads a place.
