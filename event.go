@@ -13,6 +13,8 @@ const (
 	EventInstanceStored     EventType = "instance.stored"  // first version of a SOP Instance
 	EventInstanceVersion    EventType = "instance.version" // same SOP Instance UID, other bytes: kept as a version
 	EventInstanceDeleted    EventType = "instance.deleted" // one version of one instance
+	EventInstanceHidden     EventType = "instance.hidden"  // stored, and hidden at once: it was rejected or deleted before
+	EventRemovalPurged      EventType = "removal.purged"   // what a deletion or rejection hid was given up
 	EventQuarantined        EventType = "object.quarantined"
 	EventMessageStored      EventType = "message.stored"
 	EventMessageReprocessed EventType = "message.reprocessed" // one that was only kept before was processed

@@ -53,9 +53,13 @@ func ref(o *object) storage.Ref { return storage.Ref{Study: o.study, Series: o.s
 
 func drop(t testing.TB, d *app.Data, o *object) {
 	t.Helper()
-	n, err := d.Archive.Delete(context.Background(), halong.Everything(), ref(o), "test", halong.Source{Protocol: "command"})
-	if err != nil || n != 1 {
-		t.Fatalf("delete: %d, %v", n, err)
+	by := halong.Source{Protocol: "command"}
+	made, err := d.Archive.Delete(context.Background(), storage.Deletion{Scope: halong.Everything(), Ref: ref(o), Reason: "test", By: by})
+	if err != nil || len(made) != 1 || made[0].Hidden != 1 {
+		t.Fatalf("delete: %+v, %v", made, err)
+	}
+	if _, err := d.Archive.Purge(context.Background(), halong.Everything(), made[0].ID, by); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -80,14 +80,20 @@ func deleteSome(t *testing.T, d *app.Data) {
 		}
 		all = append(all, in.Identity)
 	}
-	for _, ref := range []storage.Ref{
+	for i, ref := range []storage.Ref{
 		{Study: all[0].Study},
 		{Study: all[len(all)/2].Study, Series: all[len(all)/2].Series},
 		{Study: all[len(all)-1].Study, Series: all[len(all)-1].Series, SOP: all[len(all)-1].SOP},
 	} {
-		n, err := d.Archive.Delete(context.Background(), halong.Everything(), ref, "test", halong.Source{Protocol: "command"})
-		if err != nil || n == 0 {
-			t.Fatalf("delete %+v: %d, %v", ref, n, err)
+		by := halong.Source{Protocol: "command"}
+		made, err := d.Archive.Delete(context.Background(), storage.Deletion{Scope: halong.Everything(), Ref: ref, Reason: "test", By: by})
+		if err != nil || len(made) != 1 {
+			t.Fatalf("delete %+v: %+v, %v", ref, made, err)
+		}
+		if i == 0 { // the others stay hidden
+			if _, err := d.Archive.Purge(context.Background(), halong.Everything(), made[0].ID, by); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 }

@@ -37,6 +37,11 @@ type Config struct {
 	Limits  multipart.Limits // of one STOW-RS request
 	MaxBody int64            // bytes of one STOW-RS request; default no limit
 
+	// Deletions serves DELETE; nil: there is none.
+	Deletions   Deletions
+	Rights      func(echo.Context) (deletes, purges bool) // what the caller may do; default: nothing
+	NeedsReason bool                                      // nothing is deleted without a code or a text
+
 	RetryAfter time.Duration     // told with 503; default 5 s
 	Observe    func(Observation) // called once for each request, after its answer
 }
@@ -69,6 +74,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Peer == nil {
 		c.Peer = func(echo.Context) string { return "" }
+	}
+	if c.Rights == nil {
+		c.Rights = func(echo.Context) (bool, bool) { return false, false }
 	}
 	if c.Observe == nil {
 		c.Observe = func(Observation) {}

@@ -258,7 +258,7 @@ func TestReadyDuringIngestAndDelete(t *testing.T) {
 				}
 				has(true)
 				if i%3 == 0 {
-					if _, err := h.archive.Delete(context.Background(), halong.Everything(), storage.Ref{Study: "1.2.3", Series: "1.2.3.4", SOP: dicom.UID(sop)}, "test", halong.Source{}); err != nil {
+					if _, err := h.archive.Delete(context.Background(), storage.Deletion{Scope: halong.Everything(), Ref: storage.Ref{Study: "1.2.3", Series: "1.2.3.4", SOP: dicom.UID(sop)}, Reason: "test"}); err != nil {
 						t.Error(err)
 					}
 					has(false)

@@ -56,13 +56,14 @@ func (s *service) prepared(operation string, prepare, h func(*request) error) ec
 		if err == nil {
 			return nil
 		}
+		p := q.gone(asProblem(err))
 		seen.Err = err
 		if c.Response().Committed {
 			// The status is gone out already: break the connection off, so that
 			// the client does not take what it has for the whole.
 			panic(http.ErrAbortHandler)
 		}
-		return s.send(c, asProblem(err))
+		return s.send(c, p)
 	}
 }
 

@@ -43,6 +43,7 @@ func transactions(cfg *Config) []Transaction {
 		capabilityTransactions(),
 		uriTransactions(),
 		studyTransactions(cfg),
+		deleteTransactions(cfg),
 	)
 }
 

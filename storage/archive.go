@@ -41,6 +41,7 @@ type Receipt struct {
 	Coerced    bool
 	Changed    []dicom.Tag
 	Quarantine uint64 // entry number when Outcome is Quarantined; 0 if the same bytes lay there already
+	Hidden     bool   // it was deleted or rejected before: it is kept, and nobody sees it
 }
 
 // Config is what an Archive is made of.
@@ -48,10 +49,12 @@ type Config struct {
 	Index   Index
 	Blobs   Blobs
 	Journal Journal
-	Limits  dataset.Limits   // of data sets that arrive; Value, if 0, is 8 MiB, which every arriving object may take beside the budget
-	Policy  VersionPolicy    // empty: ServeFirst
-	Coerce  Coercion         // of every object that arrives; nil: none
-	Now     func() time.Time // nil: time.Now
+	Limits  dataset.Limits // of data sets that arrive; Value, if 0, is 8 MiB, which every arriving object may take beside the budget
+	Policy  VersionPolicy  // empty: ServeFirst
+	Coerce  Coercion       // of every object that arrives; nil: none
+	// Rejections are the rules for rejection notes, by the code of their title; nil: DefaultRejections.
+	Rejections map[string]RejectionRule
+	Now        func() time.Time // nil: time.Now
 	// Concurrent is how many objects may be arriving at once; further ones wait
 	// before their first byte is read. 0: 128.
 	Concurrent int
@@ -70,6 +73,8 @@ type Archive struct {
 	grace   time.Duration
 	slots   chan struct{}
 
+	rejections map[string]RejectionRule
+
 	coercion Coercion
 	large    chan struct{} // held while a large head is coerced
 
@@ -80,7 +85,7 @@ type Archive struct {
 
 // NewArchive makes an archive of its parts.
 func NewArchive(c Config) *Archive {
-	a := &Archive{index: c.Index, blobs: c.Blobs, journal: c.Journal, limits: c.Limits, policy: c.Policy, now: c.Now, grace: c.Grace, coercion: c.Coerce, large: make(chan struct{}, 1)}
+	a := &Archive{index: c.Index, blobs: c.Blobs, journal: c.Journal, limits: c.Limits, policy: c.Policy, now: c.Now, grace: c.Grace, coercion: c.Coerce, rejections: c.Rejections, large: make(chan struct{}, 1)}
 	if a.limits.Value == 0 {
 		a.limits.Value = 8 << 20
 	}
@@ -89,6 +94,9 @@ func NewArchive(c Config) *Archive {
 	}
 	if a.now == nil {
 		a.now = time.Now
+	}
+	if a.rejections == nil {
+		a.rejections = DefaultRejections()
 	}
 	if a.grace == 0 {
 		a.grace = time.Hour

@@ -235,12 +235,12 @@ func (arr *arrival) newInstance(digest halong.Digest, seq uint64) *NewInstance {
 
 // fileReceived adds the rows of a received object in whose place another is served. Studies and
 // series are described by that one alone.
-func (a *Archive) fileReceived(tx halong.Tx, n *NewInstance, served *arrival) error {
+func (a *Archive) fileReceived(tx halong.Tx, n *NewInstance, served *arrival, replayed bool) error {
 	n.Kept = true
 	n.StudyAttributes, n.SeriesAttributes = served.study, served.series
 	added, err := a.index.AddInstance(tx, n, ServeFirst)
-	if err == nil && added.Outcome == Duplicate {
-		err = errDuplicate
+	if err == nil {
+		err = refused(added, replayed)
 	}
 	return err
 }

@@ -113,9 +113,9 @@ func TestCoercion(t *testing.T) {
 			if err != nil || report.Instances != 2 || len(report.Damaged) > 0 {
 				t.Errorf("%+v %v", report, err)
 			}
-			n, err := a.Delete(t.Context(), halong.Everything(), storage.Ref{Study: "1.2.3"}, "test", halong.Source{})
-			if n != 2 || err != nil || len(versions(t, a)) > 0 {
-				t.Errorf("%d deleted, %v", n, err)
+			made, err := a.Delete(t.Context(), storage.Deletion{Scope: halong.Everything(), Ref: storage.Ref{Study: "1.2.3"}, Reason: "test"})
+			if err != nil || len(made) != 1 || made[0].Hidden != 2 || len(versions(t, a)) > 0 {
+				t.Errorf("%+v deleted, %v", made, err)
 			}
 		})
 	}
@@ -321,7 +321,14 @@ func TestCoercionOfLargeHead(t *testing.T) {
 	if !bytes.Equal(received(t, a, all[0]), file) {
 		t.Error("other bytes than were received")
 	}
-	if _, err := a.Delete(t.Context(), halong.Everything(), storage.Ref{Study: "1.2.3"}, "test", halong.Source{}); err != nil {
+	made, err := a.Delete(t.Context(), storage.Deletion{Scope: halong.Everything(), Ref: storage.Ref{Study: "1.2.3"}, Reason: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rows, err := index.Unreferenced(t.Context(), time.Now().Add(time.Hour), 10); err != nil || len(rows) != 0 {
+		t.Errorf("%d blobs lost their references by a deletion that can be taken back, %v", len(rows), err)
+	}
+	if _, err := a.Purge(t.Context(), halong.Everything(), made[0].ID, halong.Source{}); err != nil {
 		t.Fatal(err)
 	}
 	rows, err := index.Unreferenced(t.Context(), time.Now().Add(time.Hour), 10)

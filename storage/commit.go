@@ -32,7 +32,7 @@ func (a *Archive) commit(ctx context.Context, arr *arrival) (Receipt, error) {
 			rcpt.Digest, rcpt.Coerced, rcpt.Changed = c.rec.Manifest.Digest(), true, c.changed
 		}
 		added, err := a.addInstance(tx, arr, digest)
-		rcpt.Outcome, rcpt.Version = added.Outcome, added.Version
+		rcpt.Outcome, rcpt.Version, rcpt.Hidden = added.Outcome, added.Version, added.Hidden
 		return err
 	})
 	if err != nil {
@@ -137,7 +137,11 @@ func (a *Archive) addInstance(tx halong.Tx, arr *arrival, digest halong.Digest) 
 	if err != nil {
 		return Added{}, err
 	}
-	return a.fileInstance(tx, arr, digest, seq, payload, false)
+	added, err := a.fileInstance(tx, arr, digest, seq, payload, false)
+	if err == nil && arr.rejection != nil && !added.Hidden {
+		err = a.reject(tx, arr)
+	}
+	return added, err
 }
 
 // fileInstance adds the rows of an object whose record lies at payload. A replayed record was
@@ -150,7 +154,7 @@ func (a *Archive) fileInstance(tx halong.Tx, arr *arrival, digest halong.Digest,
 	}
 	received := halong.Digest{}
 	if arr.coerced != nil {
-		if err := a.fileReceived(tx, n, arr.coerced); err != nil {
+		if err := a.fileReceived(tx, n, arr.coerced, replayed); err != nil {
 			return Added{Outcome: Duplicate}, err
 		}
 		received = digest
@@ -171,10 +175,21 @@ func (a *Archive) fileInstance(tx halong.Tx, arr *arrival, digest halong.Digest,
 	if added.Outcome == Version && a.policy == QuarantineVersions && !replayed {
 		return added, errVersion
 	}
-	if added.Outcome == Duplicate {
-		return added, errDuplicate
+	if err := refused(added, replayed); err != nil {
+		return added, err
 	}
 	return added, a.emitInstance(tx, &n.Instance, received, added)
+}
+
+// refused tells why nothing was added.
+func refused(added Added, replayed bool) error {
+	switch {
+	case added.Refused && !replayed:
+		return halong.E("storage.Store", halong.Permission, "", errRejected)
+	case added.Refused, added.Outcome == Duplicate:
+		return errDuplicate
+	}
+	return nil
 }
 
 func (a *Archive) addQuarantine(tx halong.Tx, arr *arrival) (uint64, error) {

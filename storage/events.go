@@ -15,14 +15,20 @@ type instancePayload struct {
 	Class   string `json:"class,omitempty"`
 	Digest  string `json:"digest"`
 	Version int    `json:"version,omitempty"`
+	Code    string `json:"code,omitempty"`
 	Reason  string `json:"reason,omitempty"`
+	// Removal is the one that hid the instance, or was taken back; see docs/delete.md.
+	Removal uint64 `json:"removal,omitempty"`
 	// Received is the digest of the version as received, of which this one was made by coercion.
 	Received string `json:"received,omitempty"`
 }
 
 func (a *Archive) emitInstance(tx halong.Tx, in *Instance, received halong.Digest, added Added) error {
 	t := halong.EventInstanceStored
-	if added.Outcome == Version {
+	switch {
+	case added.Hidden:
+		t = halong.EventInstanceHidden
+	case added.Outcome == Version:
 		t = halong.EventInstanceVersion
 	}
 	p := instancePayload{

@@ -40,6 +40,8 @@ type Added struct {
 	ID      int64
 	Version int
 	Served  bool
+	Hidden  bool // a removal in force hides it: see RemovalIndex
+	Refused bool // a removal in force refuses it; nothing was added
 }
 
 // Level is a level of the query/retrieve information model (PS3.4 C.6).
@@ -232,5 +234,6 @@ type Index interface {
 	InstanceIndex
 	BlobIndex
 	QuarantineIndex
+	RemovalIndex
 	Events
 }

@@ -90,6 +90,9 @@ func (a *Archive) Bury(ctx context.Context, l *Lost) (lost []error, err error) {
 			told := false
 			for _, o := range l.objects[seq] {
 				there, err := a.index.HasInstance(ctx, o.identity, o.digest)
+				if err == nil && !there {
+					there, err = a.index.IsHidden(ctx, o.identity, o.digest)
+				}
 				if err != nil {
 					return lost, err
 				}

@@ -27,7 +27,7 @@ func (a *Archive) Replay(tx halong.Tx, rec Record, locate Locator, lost *Lost) e
 		if err := json.Unmarshal(rec.Payload, &d); err != nil {
 			return halong.E("storage.Replay", halong.Corrupt, "", err)
 		}
-		err := a.decide(tx, &d)
+		_, err := a.decide(tx, rec.Seq, &d)
 		if halong.KindOf(err) == halong.NotExist {
 			return nil // what it removed was lost before
 		}

@@ -29,6 +29,8 @@ type arrival struct {
 	coerced  *arrival    // what is served in its place; nil: it itself
 	derived  *arrival    // the same, to be closed also if the object was refused after all
 	changed  []dicom.Tag // of a coerced one: which top-level attributes
+
+	rejection *rejection // of a rejection note: what it rejects
 }
 
 // Store takes one object in: reads it once, and answers when its bytes and its
@@ -43,6 +45,9 @@ func (a *Archive) Store(ctx context.Context, in Inbound) (Receipt, error) {
 	arr, err := a.receive(ctx, in)
 	if err == nil {
 		err = a.coerce(ctx, &in, arr)
+	}
+	if err == nil {
+		err = a.readNote(ctx, arr)
 	}
 	if err != nil {
 		return Receipt{}, errors.Join(err, arr.close())

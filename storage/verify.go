@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"iter"
 
 	"github.com/halong-gateway/halong"
 )
@@ -29,17 +30,12 @@ type Report struct {
 // does not match. progress, if not nil, is called now and then with the number of objects done.
 func (a *Archive) Verify(ctx context.Context, progress func(done int64)) (Report, error) {
 	v := verifier{archive: a, good: map[halong.Digest]bool{}, progress: progress}
-	for in, err := range a.index.Instances(ctx, halong.Everything(), Ref{AllVersions: true}) {
-		if err != nil {
-			return v.report, err
-		}
-		v.report.Instances++
-		err := v.object(&in.Manifest, in.Head)
-		if err == nil && in.Manifest.Digest() != in.Digest {
-			err = halong.E("storage.Verify", halong.Corrupt, in.Digest.String(), errors.New("the manifest is not the one of the instance digest"))
-		}
-		if err != nil {
-			v.report.Damaged = append(v.report.Damaged, Damage{Identity: in.Identity, Version: in.Version, Err: err})
+	for _, all := range []iter.Seq2[*Instance, error]{a.index.Instances(ctx, halong.Everything(), Ref{AllVersions: true}), a.index.HiddenInstances(ctx)} {
+		for in, err := range all {
+			if err != nil {
+				return v.report, err
+			}
+			v.instance(in)
 		}
 	}
 	for e, err := range a.index.Quarantine(ctx, halong.Everything()) {
@@ -59,6 +55,18 @@ type verifier struct {
 	good     map[halong.Digest]bool // shared blobs already hashed, and whether they matched
 	report   Report
 	progress func(int64)
+}
+
+// instance looks at one version.
+func (v *verifier) instance(in *Instance) {
+	v.report.Instances++
+	err := v.object(&in.Manifest, in.Head)
+	if err == nil && in.Manifest.Digest() != in.Digest {
+		err = halong.E("storage.Verify", halong.Corrupt, in.Digest.String(), errors.New("the manifest is not the one of the instance digest"))
+	}
+	if err != nil {
+		v.report.Damaged = append(v.report.Damaged, Damage{Identity: in.Identity, Version: in.Version, Err: err})
+	}
 }
 
 // object hashes the head and every bulk value not hashed before.

@@ -5,12 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os/user"
 	"time"
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/internal/app"
-	"github.com/halong-gateway/halong/storage"
 )
 
 type verifyCmd struct{ dataFlags }
@@ -138,32 +136,4 @@ func (q *quarantineListCmd) print(e *env, l quarantined) error {
 	}
 	e.printf("%d\t%s\t%s\t%s %s\t%d bytes\t%q\t%s\n", l.Entry, l.Received, l.Facility, l.Source.Protocol, cmp.Or(l.Source.Peer, l.Source.Address), l.Bytes, l.Instance+l.Control, l.Reason)
 	return nil
-}
-
-type deleteCmd struct {
-	dataFlags
-	refFlags
-	Reason string `required:"" help:"Why. It is kept with the decision; no patient data."`
-}
-
-// Run deletes.
-func (x *deleteCmd) Run(e *env) error {
-	ref, err := x.ref()
-	if err != nil {
-		return err
-	}
-	if ref == (storage.Ref{Facility: ref.Facility}) {
-		return usage{errors.New("delete needs --study, --series or --instance")}
-	}
-	d, _, err := e.openExisting(&x.dataFlags)
-	if err != nil {
-		return err
-	}
-	by := halong.Source{Protocol: "command"}
-	if u, err := user.Current(); err == nil {
-		by.Peer = u.Username
-	}
-	n, err := d.Archive.Delete(e.ctx, halong.Everything(), ref, x.Reason, by)
-	e.printf("%d versions deleted\n", n)
-	return errors.Join(err, d.Close())
 }

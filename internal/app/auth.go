@@ -27,7 +27,11 @@ func newGate(c *config.Config) (*gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &gate{c, tokens, access.Grant("anonymous", "", nil, c.Facility)}, nil
+	open := access.Grant("anonymous", "", nil, c.Facility)
+	if local := access.Loopback(c.HTTP.Listen); local { // whoever is on this machine could as well run halong delete
+		open.Rights = access.Rights{Delete: true, Purge: true}
+	}
+	return &gate{c, tokens, open}, nil
 }
 
 // isOpen tells whether everybody is let in.
@@ -111,5 +115,9 @@ func scope(c echo.Context) (halong.Scope, halong.Facility, error) {
 	if config.ValidFacility(f) != nil || !p.Scope.Sees(f) {
 		return halong.Scope{}, "", halong.E("app.scope", halong.Permission, "", nil)
 	}
-	return halong.Scope{Own: f}, f, nil
+	own := p.Facility // what is only seen is not written to
+	if p.Scope.All {
+		own = f
+	}
+	return halong.Scope{Own: f}, own, nil
 }

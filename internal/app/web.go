@@ -68,12 +68,14 @@ func (a *App) routes(web dicomweb.Config) *echo.Echo {
 	g.Match(read, "/healthz", a.healthy)
 	g.Match(read, "/readyz", a.readiness)
 	g.Match(read, "/metrics", echo.WrapHandler(a.metrics.handler()), a.gate.middleware)
+	a.withDeletions(&web)
 	dicomweb.Register(g.Group("/dicom-web", a.gate.middleware), web)
 	g.Match(read, "/events", a.events, a.gate.middleware)
 	dicomweb.RegisterURI(g.Group("/wado", a.gate.middleware), web)
 	intake.RegisterAPI(g.Group("/api", a.gate.middleware), intake.APIConfig{Results: a.data.Index, Blobs: a.data.Store, Scope: scope})
 	intake.RegisterReprocess(g.Group("/api", a.gate.middleware), a.data.intake, scope)
 	a.registerForward(g.Group("/api/forward", a.gate.middleware))
+	a.registerDeleted(g.Group("/api/deleted", a.gate.middleware))
 	return e
 }
 

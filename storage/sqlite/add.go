@@ -49,6 +49,15 @@ func (tx *Tx) add(n *storage.NewInstance, policy storage.VersionPolicy) (storage
 	if err != nil {
 		return storage.Added{}, err
 	}
+	about, err := tx.removedStudy(facility, n.Study)
+	if err != nil {
+		return storage.Added{}, err
+	}
+	if about != 0 {
+		if added, done, err := tx.arrives(about, n, policy); done || err != nil {
+			return added, err
+		}
+	}
 	st, se, versions, err := tx.find(facility, n.Identity)
 	if err != nil {
 		return storage.Added{}, err
@@ -84,7 +93,9 @@ func (tx *Tx) add(n *storage.NewInstance, policy storage.VersionPolicy) (storage
 			return storage.Added{}, err
 		}
 	}
-	added.ID, err = tx.insert(se.id, n, &added)
+	if added.ID, err = tx.insert(se.id, n, &added); err == nil && about != 0 {
+		err = tx.cameBack(about, n)
+	}
 	return added, err
 }
 
@@ -159,7 +170,7 @@ func (tx *Tx) insert(series int64, n *storage.NewInstance, a *storage.Added) (in
 	return r.LastInsertId()
 }
 
-// HasInstance tells whether a version with the digest is stored, served or not.
+// HasInstance tells whether a version with the digest is stored, served or not, or is hidden and will stay so.
 func (db *DB) HasInstance(ctx context.Context, id storage.Identity, d halong.Digest) (bool, error) {
 	facility, ok := db.facilities.get(id.Facility)
 	if !ok {
@@ -169,5 +180,8 @@ func (db *DB) HasInstance(ctx context.Context, id storage.Identity, d halong.Dig
 	err := db.reader.QueryRow(ctx, `SELECT count(*) FROM study s CROSS JOIN series e CROSS JOIN instance i
 		WHERE s.uid = ? AND s.facility = ? AND e.uid = ? AND e.study = s.id AND i.series = e.id AND i.sop = ? AND i.digest = ?`,
 		string(id.Study), facility, string(id.Series), string(id.SOP), d[:]).Scan(&n)
-	return n > 0, fail("sqlite.HasInstance", string(id.SOP), err)
+	if n > 0 || err != nil {
+		return n > 0, fail("sqlite.HasInstance", string(id.SOP), err)
+	}
+	return db.staysHidden(ctx, id, d)
 }

@@ -31,21 +31,16 @@ func (db *DB) DeleteInstance(t halong.Tx, id storage.Identity, d halong.Digest) 
 			return fail(op, string(id.SOP), tx.remove(facility, id, st, se, v, rest))
 		}
 	}
-	return halong.E(op, halong.NotExist, string(id.SOP), nil)
+	gone, err := tx.removeHidden(facility, id, d)
+	if !gone && err == nil {
+		err = halong.E(op, halong.NotExist, string(id.SOP), nil)
+	}
+	return fail(op, string(id.SOP), err)
 }
 
 // remove removes version v; rest are the others, oldest first.
 func (tx *Tx) remove(facility int64, id storage.Identity, st *knownStudy, se *knownSeries, v version, rest []version) error {
-	var manifest []byte
-	var segment int64
-	if err := tx.QueryRow(`DELETE FROM instance WHERE id = ? RETURNING manifest, head_segment`, v.id).Scan(&manifest, &segment); err != nil {
-		return err
-	}
-	m, err := storage.ParseManifest(manifest)
-	if err != nil {
-		return err
-	}
-	if err := tx.release(parts(&m, segment == 0)); err != nil {
+	if err := tx.discard(v.id); err != nil {
 		return err
 	}
 	if len(rest) > 0 {

@@ -56,6 +56,7 @@ func (c *Config) Tokens() (access.Tokens, error) {
 		if err != nil {
 			return nil, wrong(fmt.Sprintf("http.tokens[%d]", i), "%w", err)
 		}
+		p.Rights = access.Rights{Delete: t.Delete, Purge: t.Purge}
 		out = append(out, access.Token{Sum: sum, Principal: p})
 	}
 	return out, nil
@@ -67,7 +68,9 @@ func (c *Config) ClientPrincipal(names []string) (access.Principal, bool) {
 	for _, n := range names {
 		for _, cl := range c.HTTP.TLS.Clients {
 			if cl.Name == n {
-				return access.Grant(n, cl.Facility, cl.Facilities, c.Facility), true
+				p := access.Grant(n, cl.Facility, cl.Facilities, c.Facility)
+				p.Rights = access.Rights{Delete: cl.Delete, Purge: cl.Purge}
+				return p, true
 			}
 		}
 	}

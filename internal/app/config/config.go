@@ -69,6 +69,8 @@ type Client struct {
 	Name       string            `yaml:"name"`
 	Facility   halong.Facility   `yaml:"facility"`
 	Facilities []halong.Facility `yaml:"facilities"`
+	Delete     bool              `yaml:"delete"` // may delete and restore objects of its facility
+	Purge      bool              `yaml:"purge"`  // may purge at once what was deleted
 }
 
 // Token is a bearer token, known by its SHA-256 alone. In YAML it is 64
@@ -78,6 +80,8 @@ type Token struct {
 	Name       string            `yaml:"name"`
 	Facility   halong.Facility   `yaml:"facility"`
 	Facilities []halong.Facility `yaml:"facilities"`
+	Delete     bool              `yaml:"delete"`
+	Purge      bool              `yaml:"purge"`
 }
 
 // Storage says where and how objects are kept.
@@ -86,6 +90,10 @@ type Storage struct {
 	Blobs    string `yaml:"blobs"`    // disk
 	Versions string `yaml:"versions"` // first | last | quarantine: which of several versions of a SOP Instance is served
 	Budget   Size   `yaml:"budget"`   // memory for objects being received
+
+	PurgeAfter  Duration    `yaml:"purge_after"`  // how long what was deleted can be restored; 0: for ever
+	NeedsReason bool        `yaml:"needs_reason"` // DELETE without a code or a text is refused
+	Rejections  []Rejection `yaml:"rejections"`   // what is done for rejection notes and deletions with one code
 }
 
 // Off is the listening address that stands for none.
@@ -106,7 +114,7 @@ func Default() *Config {
 		},
 		HL7:     HL7{Listen: "127.0.0.1:2575", Idle: Duration(10 * time.Minute)},
 		HTTP:    HTTP{Listen: "127.0.0.1:8080", Base: "/"},
-		Storage: Storage{Index: "sqlite", Blobs: "disk", Versions: "first", Budget: 64 << 20},
+		Storage: Storage{Index: "sqlite", Blobs: "disk", Versions: "first", Budget: 64 << 20, PurgeAfter: Duration(30 * 24 * time.Hour)},
 
 		DICOMweb: defaultDICOMweb(),
 	}
