@@ -1,8 +1,12 @@
 package conformance
 
 import (
+	"bufio"
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -12,44 +16,155 @@ import (
 	"testing"
 	"time"
 
-	"github.com/halong-gateway/halong/internal/sample"
+	"github.com/halong-gateway/halong/dicom/tag"
 )
 
-// TestOHIFOpensAStudy opens studies in OHIF, in headless Chromium, and looks at
-// the picture on the screen.
-func TestOHIFOpensAStudy(t *testing.T) {
-	needTool(t, "node")
-	needTool(t, "npm")
-	needTool(t, "chromium")
-	cache := ohifCache(t)
-	interop(t, peerOHIF, "QIDO-RS, WADO-RS", asSCP, "OHIF in headless Chromium opens a CT, a radiograph and an ultrasound loop")
+// gridOHIF is how many cells a picture is divided into, across and down.
+const gridOHIF = 24
+
+// viewOHIF is a study to be opened in OHIF.
+type viewOHIF struct {
+	Name  string `json:"name"`
+	Study string `json:"study"`
+	Frame int    `json:"frame,omitempty"` // counted from 1
+	PDF   bool   `json:"pdf,omitempty"`
+
+	file []byte  // as it is stored
+	want picture // what must be on the screen; nil: whatever is not blank
+	as   string  // name of a view before it that must look the same
+	sky  bool    // the picture of the sea under an ochre sky
+	// others are the other frames, which the picture must be less like.
+	others []picture
+}
+
+// seenOHIF is what view.mjs prints of a view.
+type seenOHIF struct {
+	Name                     string
+	Seconds                  float64
+	Requests, Failed, Errors []string
+	Picture                  *struct {
+		Columns, Rows, Frames, Levels int
+		Cells                         picture
+	}
+	Document *struct {
+		SHA256      string
+		White, Dark float64 // how much of it is paper and ink
+	}
+}
+
+// TestOHIFOpensStudies opens studies in OHIF, in one headless Chromium, and compares the picture on the screen with the pixels that were
+// encoded: native and compressed ones, which OHIF decodes by itself, frames of loops, and a document.
+func TestOHIFOpensStudies(t *testing.T) {
+	for _, tool := range []string{"node", "npm", "chromium", "dcmcjpeg", "dcmcjpls", "dcmcrle"} {
+		needTool(t, tool)
+	}
+	interop(t, peerOHIF, "QIDO-RS, WADO-RS", asSCP, "in headless Chromium: CT, radiograph, frames of ultrasound loops, a PDF; JPEG, JPEG Lossless, JPEG-LS, RLE, JPEG 2000 and HTJ2K; the picture is that of the encoded pixels")
+	cache := npmCache(t, "ohif", "ohif/setup.sh")
+	views := viewsOHIF(t)
 	config := filepath.Join(t.TempDir(), "halong.yaml")
 	if err := os.WriteFile(config, []byte("http:\n  origins: ['*']\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p := start(t, t.TempDir(), "--config", config)
-	patient := sample.New(sample.Options{Seed: "ohif", Time: time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC)})
-	for _, o := range patient.Objects() {
-		contentType, body := stowBody(t, o.Part10())
+	for i, v := range views {
+		contentType, body := stowBody(t, v.file)
 		resp, err := http.Post(p.HTTP+"/dicom-web/studies", contentType, body)
 		if err != nil {
 			t.Fatal(err)
 		}
 		_ = resp.Body.Close() // not read
 		if resp.StatusCode != http.StatusOK {
-			t.Fatalf("%s: status %d", o.What, resp.StatusCode)
+			t.Fatalf("%s: status %d", v.Name, resp.StatusCode)
 		}
+		views[i].Study = string(uidIn(t, v.file, tag.StudyInstanceUID))
 	}
-	pages := serveOHIF(t, cache, p.HTTP+"/dicom-web")
-	for _, o := range []sample.Object{patient.CT()[0], patient.CR(), patient.US()} {
-		t.Run(o.What, func(t *testing.T) { openInOHIF(t, cache, pages, p.HTTP+"/dicom-web", string(o.Study)) })
+	seen := openInOHIF(t, cache, p.HTTP+"/dicom-web", views)
+	for _, v := range views {
+		t.Run(v.Name, func(t *testing.T) { v.check(t, seen) })
 	}
 }
 
-// ohifCache is the folder with OHIF's pages and the browser driver.
-func ohifCache(t *testing.T) string {
+// check compares what was seen of a view with what is wanted.
+func (v *viewOHIF) check(t *testing.T, all map[string]*seenOHIF) {
+	s := all[v.Name]
+	if s == nil {
+		t.Fatal("the browser did not come to it")
+	}
+	for _, f := range s.Failed {
+		t.Errorf("request failed: %s", f)
+	}
+	if v.PDF {
+		sum := sha256.Sum256(documentIn(t, v.file))
+		if s.Document == nil || s.Document.SHA256 != hex.EncodeToString(sum[:]) || s.Document.White < 0.1 || s.Document.Dark == 0 {
+			t.Errorf("the document is not shown: %+v; requests %v, errors %v", s.Document, s.Requests, s.Errors)
+		}
+		return
+	}
+	if s.Picture == nil || s.Picture.Levels < 8 {
+		t.Fatalf("no picture: %+v; requests %v; errors %v", s.Picture, s.Requests, s.Errors)
+	}
+	got, want := s.Picture.Cells, v.want
+	if v.as != "" && all[v.as] != nil && all[v.as].Picture != nil {
+		want = all[v.as].Picture.Cells
+	}
+	off := 0.0
+	if want != nil {
+		if off = got.mean(want); off > 4 {
+			t.Errorf("the picture is another: %.1f grey levels off on average", off)
+		}
+		if far := got.worst(want); far > 40 {
+			t.Errorf("a place of the picture is %.1f grey levels off", far)
+		}
+		for _, o := range v.others {
+			if got.mean(o) < 1.5*got.mean(want) {
+				t.Errorf("the picture is as much like another frame (%.2f) as like this (%.2f)", got.mean(o), got.mean(want))
+			}
+		}
+	}
+	if top := got[gridOHIF/2]; v.sky && !(top[0] > top[1]+20 && top[1] > top[2]+40) {
+		t.Errorf("the sky is %v", top)
+	}
+	t.Logf("%.1f s, %d requests, %d frames of %dx%d, %d levels, %.2f off", s.Seconds, len(s.Requests), s.Picture.Frames, s.Picture.Columns, s.Picture.Rows, s.Picture.Levels, off)
+}
+
+// openInOHIF opens the views one after the other.
+func openInOHIF(t *testing.T, cache, dicomweb string, views []viewOHIF) map[string]*seenOHIF {
 	t.Helper()
-	return npmCache(t, "ohif", "ohif/setup.sh")
+	order, err := json.Marshal(map[string]any{
+		"ohif": serveOHIF(t, cache, dicomweb), "dicomweb": dicomweb, "grid": gridOHIF, "views": views, "screenshots": os.Getenv("HALONG_SCREENSHOTS"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	script, err := filepath.Abs("ohif/view.mjs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("node", script, string(order))
+	cmd.Dir = cache
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]*seenOHIF{}
+	lines := bufio.NewScanner(out)
+	for lines.Buffer(nil, 8<<20); lines.Scan(); {
+		var s seenOHIF
+		if err := json.Unmarshal(lines.Bytes(), &s); err != nil {
+			t.Errorf("%v in %.500s", err, lines.Text())
+			continue
+		}
+		seen[s.Name] = &s
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("%v\n%s", err, stderr.String())
+	}
+	return seen
 }
 
 // serveOHIF serves OHIF's pages, set to talk to the gateway.
@@ -59,7 +174,7 @@ func serveOHIF(t *testing.T, cache, dicomweb string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config = bytes.ReplaceAll(config, []byte("'DICOMWEB'"), []byte("'"+dicomweb+"'"))
+	config = bytes.ReplaceAll(config, []byte("'DICOMWEB'"), fmt.Appendf(nil, "'%s'", dicomweb))
 	dist := filepath.Join(cache, "package", "dist")
 	files := http.FileServer(http.Dir(dist))
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -80,51 +195,4 @@ func serveOHIF(t *testing.T, cache, dicomweb string) string {
 	go server.Serve(l)
 	t.Cleanup(func() { _ = server.Close() })
 	return "http://" + l.Addr().String()
-}
-
-// seen is what view.mjs prints.
-type seen struct {
-	Requests, Failed, Errors []string
-	Picture                  *struct {
-		Width, Height, Levels int
-		Bright                float64
-	}
-}
-
-func openInOHIF(t *testing.T, cache, pages, dicomweb, study string) {
-	script, err := filepath.Abs("ohif/view.mjs")
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("node", script, pages, dicomweb, study, filepath.Join(t.TempDir(), "screen.png"))
-	if dir := os.Getenv("HALONG_SCREENSHOTS"); dir != "" {
-		cmd.Args[len(cmd.Args)-1] = filepath.Join(dir, study+".png")
-	}
-	cmd.Dir = cache
-	var stderr strings.Builder
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, stderr.String())
-	}
-	var s seen
-	if err := json.Unmarshal(out, &s); err != nil {
-		t.Fatalf("%v in %s", err, out)
-	}
-	for _, f := range s.Failed {
-		t.Errorf("request failed: %s", f)
-	}
-	if s.Picture == nil || s.Picture.Levels < 8 || s.Picture.Bright <= 0.02 {
-		t.Errorf("no picture: %+v; requests %v; errors %v", s.Picture, s.Requests, s.Errors)
-	}
-	frames := 0
-	for _, r := range s.Requests {
-		if strings.HasPrefix(r, "GET 200") && strings.Contains(r, "/frames/") {
-			frames++
-		}
-	}
-	if frames == 0 {
-		t.Errorf("no frame was fetched: %v", s.Requests)
-	}
-	t.Logf("%d requests, %d frames, picture %+v", len(s.Requests), frames, s.Picture)
 }
