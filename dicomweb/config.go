@@ -7,6 +7,7 @@ import (
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/dicomweb/multipart"
+	"github.com/halong-gateway/halong/worklist/ups"
 )
 
 // Config says what to serve and how. Archive and Scope must be set; zero values
@@ -41,6 +42,9 @@ type Config struct {
 	Deletions   Deletions
 	Rights      func(echo.Context) (deletes, purges bool) // what the caller may do; default: nothing
 	NeedsReason bool                                      // nothing is deleted without a code or a text
+
+	// Workitems serves the Worklist Service (UPS-RS); nil: there is none.
+	Workitems *ups.Service
 
 	RetryAfter time.Duration     // told with 503; default 5 s
 	Observe    func(Observation) // called once for each request, after its answer

@@ -44,6 +44,7 @@ func transactions(cfg *Config) []Transaction {
 		uriTransactions(),
 		studyTransactions(cfg),
 		deleteTransactions(cfg),
+		workitemTransactions(cfg),
 	)
 }
 

@@ -47,7 +47,7 @@ func (a *App) addHTTP() error {
 			return h.Serve(l)
 		},
 		shutdown: func(ctx context.Context) error {
-			err := h.Shutdown(ctx)
+			err := errors.Join(a.data.ups.Stop(ctx), h.Shutdown(ctx)) // event channels are no requests to it any more
 			if err != nil {
 				err = errors.Join(err, h.Close())
 			}
@@ -69,6 +69,7 @@ func (a *App) routes(web dicomweb.Config) *echo.Echo {
 	g.Match(read, "/readyz", a.readiness)
 	g.Match(read, "/metrics", echo.WrapHandler(a.metrics.handler()), a.gate.middleware)
 	a.withDeletions(&web)
+	web.Workitems = a.data.ups
 	dicomweb.Register(g.Group("/dicom-web", a.gate.middleware), web)
 	g.Match(read, "/events", a.events, a.gate.middleware)
 	dicomweb.RegisterURI(g.Group("/wado", a.gate.middleware), web)
