@@ -48,6 +48,11 @@ func (s *search) plan() (*plan, error) {
 			p.exact = false
 		}
 	}
+	for _, k := range s.keys[storage.LevelSeries] { // a series of a modality is only in studies that have it
+		if len(k.Path) == 1 && k.Path[0] == tag.Modality && k.Kind() == query.Single && !s.merged {
+			p.and(`instr(s.modalities, ?) > 0`, `\`+k.Values[0]+`\`)
+		}
+	}
 	s.facilities(p)
 	switch {
 	case p.index != "":
@@ -56,8 +61,8 @@ func (s *search) plan() (*plan, error) {
 		p.and("s.id IN (SELECT study FROM series INDEXED BY series_uid WHERE uid IN (SELECT value FROM json_each(?)))", list(s.series))
 	case s.sops != nil:
 		p.index = "NOT INDEXED"
-		p.and(`s.id IN (SELECT e.study FROM series e INDEXED BY series_order CROSS JOIN instance i INDEXED BY instance_sop
-			WHERE i.series = e.id AND i.sop IN (SELECT value FROM json_each(?)))`, list(s.sops))
+		p.and(`s.id IN (SELECT e.study FROM instance i INDEXED BY instance_uid CROSS JOIN series e ON e.id = i.series
+			WHERE i.sop IN (SELECT value FROM json_each(?)))`, list(s.sops))
 	default:
 		return p, s.planPrefix(p)
 	}
