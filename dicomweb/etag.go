@@ -60,11 +60,37 @@ func (q *request) fresh(t entityTag) bool {
 	h.Set("ETag", t.String())
 	h.Set("Cache-Control", "private, no-cache")
 	h.Add("Vary", "Accept")
+	if q.unlike(t.String()) {
+		return true
+	}
 	if !matches(q.Request().Header.Values("If-None-Match"), t.String()) {
 		return false
 	}
 	q.Response().WriteHeader(http.StatusNotModified)
 	return true
+}
+
+// unlike answers 412 when the client wants the answer only in a state that it names and that is not this one (RFC 9110 13.1.1).
+func (q *request) unlike(tag string) bool {
+	wanted := q.Request().Header.Values("If-Match")
+	if len(wanted) == 0 || matchesStrongly(wanted, tag) {
+		return false
+	}
+	q.Response().Header().Del("ETag")
+	q.Response().WriteHeader(http.StatusPreconditionFailed)
+	return true
+}
+
+// matchesStrongly compares a list of entity tags (RFC 9110 8.8.3.2).
+func matchesStrongly(lists []string, tag string) bool {
+	for _, list := range lists {
+		for t := range strings.SplitSeq(list, ",") {
+			if t = strings.TrimSpace(t); t == tag || t == "*" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // matches compares a list of entity tags weakly (RFC 9110 8.8.3.2).

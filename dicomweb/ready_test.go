@@ -277,7 +277,7 @@ func TestReadyDuringIngestAndDelete(t *testing.T) {
 	if len(h.shelf.Keys()) == 0 {
 		t.Fatal("nothing was kept ready")
 	}
-	if _, err := h.archive.Delete(context.Background(), halong.Everything(), storage.Ref{Study: "1.2.3"}, "test", halong.Source{}); err != nil {
+	if _, err := h.archive.Delete(context.Background(), storage.Deletion{Scope: halong.Everything(), Ref: storage.Ref{Study: "1.2.3"}, Reason: "test"}); err != nil {
 		t.Fatal(err)
 	}
 	h.quiet()
@@ -299,7 +299,7 @@ func TestReadySweep(t *testing.T) {
 	if len(h.shelf.Keys()) != 2 {
 		t.Fatal(h.shelf.Keys())
 	}
-	if _, err := h.archive.Delete(context.Background(), halong.Everything(), storage.Ref{Study: "1.2.3", Series: "1.2.3.4"}, "test", halong.Source{}); err != nil {
+	if _, err := h.archive.Delete(context.Background(), storage.Deletion{Scope: halong.Everything(), Ref: storage.Ref{Study: "1.2.3", Series: "1.2.3.4"}, Reason: "test"}); err != nil {
 		t.Fatal(err)
 	}
 	h.close()

@@ -1,6 +1,7 @@
 package dicomweb
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -145,13 +146,14 @@ func (q *request) start(status int) (body bool) {
 // can still be answered with an error.
 type lazyBody struct {
 	q       *request
+	status  int // 0: 200
 	started bool
 }
 
 func (b *lazyBody) begin() {
 	if !b.started {
 		b.started = true
-		b.q.start(http.StatusOK)
+		b.q.start(cmp.Or(b.status, http.StatusOK))
 	}
 }
 

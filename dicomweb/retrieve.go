@@ -29,59 +29,40 @@ func retrieve(q *request) error {
 	if syntax, ok := a.acceptsZip(); ok {
 		return q.sendZip(s, syntax)
 	}
-	chosen, err := s.choose(a)
+	c, err := s.choose(a)
 	if err != nil {
 		return err
 	}
-	if first := s.whole[0]; !chosen[first.Manifest.TransferSyntax].multipart {
-		return q.sendObject(s, first, chosen[first.Manifest.TransferSyntax])
+	if o, ok := c.offers[shapeOf(s.whole[0])]; ok && !o.multipart {
+		return q.sendObject(s, s.whole[0], o)
 	}
-	return q.sendObjects(s, chosen)
-}
-
-// choose decides for each transfer syntax that occurs how its instances are
-// answered. If one of them cannot be, nothing is: 406, never a silent omission.
-func (s *selection) choose(a accept) (map[dicom.UID]offer, error) {
-	chosen := map[dicom.UID]offer{}
-	for ts := range s.syntaxes {
-		offers := objectOffers(ts, s.len() == 1 && s.q.Param("instance") != "")
-		o, ok := a.choose(offers)
-		if !ok {
-			return nil, notAcceptable(offers)
-		}
-		chosen[ts] = o
-	}
-	return chosen, nil
-}
-
-// tagFor completes the entity tag with the chosen representations.
-func (s *selection) tagFor(chosen map[dicom.UID]offer) entityTag {
-	for _, in := range s.whole {
-		o := chosen[in.Manifest.TransferSyntax]
-		s.tag.add(string(o.syntax), strconv.FormatBool(o.multipart))
-	}
-	return s.tag.add(strconv.Itoa(len(chosen)), s.q.base)
+	return q.sendObjects(s, c)
 }
 
 // sendObjects answers multipart/related; type="application/dicom".
-func (q *request) sendObjects(s *selection, chosen map[dicom.UID]offer) error {
-	tag := s.tagFor(chosen)
+func (q *request) sendObjects(s *selection, c *choice) error {
+	tag := s.tagFor(c)
 	if q.fresh(tag) {
 		return nil
 	}
 	q.Response().Header().Set("Content-Type", multipart.ContentType(mediaDICOM, tag.boundary()))
+	c.warn(q)
 	if q.Request().Method == http.MethodHead {
-		q.start(http.StatusOK)
+		q.start(c.status())
 		return nil
 	}
-	out, done := q.gather(&lazyBody{q: q})
+	out, done := q.gather(&lazyBody{q: q, status: c.status()})
 	defer done()
 	w := multipart.NewWriter(out, tag.boundary())
 	for in, err := range s.all() {
 		if err != nil {
 			return err
 		}
-		if err := q.writePart(w, in, chosen[in.Manifest.TransferSyntax].syntax); err != nil {
+		o, ok := c.offers[shapeOf(in)]
+		if !ok {
+			continue
+		}
+		if err := q.writePart(w, in, o.syntax); err != nil {
 			return err
 		}
 	}
@@ -104,7 +85,7 @@ func (q *request) writePart(w *multipart.Writer, in *storage.Instance, ts dicom.
 
 // sendObject answers application/dicom with one instance.
 func (q *request) sendObject(s *selection, in *storage.Instance, o offer) error {
-	if q.fresh(s.tagFor(map[dicom.UID]offer{in.Manifest.TransferSyntax: o})) {
+	if q.fresh(s.tagFor(&choice{offers: map[shape]offer{shapeOf(in): o}})) {
 		return nil
 	}
 	h := q.Response().Header()

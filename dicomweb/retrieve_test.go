@@ -161,7 +161,7 @@ func TestRetrieveStatus(t *testing.T) {
 		{"instance of another series", study1 + "/series/9/instances/1.2.3.5", "", 404},
 		{"malformed UID", "/studies/a%2Fb", "", 400},
 		{"UID too long", "/studies/" + strings.Repeat("1", 65), "", 400},
-		{"W18 one of two cannot be re-encoded", study1, `multipart/related; type="application/dicom"`, 406},
+		{"W18 one of two cannot be re-encoded: the other one", study1, `multipart/related; type="application/dicom"`, 206},
 		{"W18 not even alone", second, `application/dicom`, 406},
 		{"both as stored", study1, `multipart/related; type="application/dicom"; transfer-syntax=*`, 200},
 		{"single part for a study", study1, `application/dicom; transfer-syntax=*`, 406},

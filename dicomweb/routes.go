@@ -56,7 +56,7 @@ var (
 var (
 	searchQuery   = []string{"{attribute}", "includefield", "fuzzymatching", "emptyvaluematching", "multiplevaluematching", "limit", "offset", "accept", "charset"}
 	contentQuery  = []string{"accept", "charset"}
-	cacheHeaders  = []string{"If-None-Match"}
+	cacheHeaders  = []string{"If-Match", "If-None-Match"}
 	rangeHeaders  = []string{"If-None-Match", "Range", "If-Range"}
 	codingHeaders = []string{"If-None-Match", "Accept-Encoding"}
 )
@@ -83,11 +83,11 @@ func studyTransactions(*Config) (list []Transaction) {
 	retrieved := func(id, path, operation string, accept, query, headers []string, h func(*request) error, statuses ...int) {
 		list = append(list, Transaction{
 			ID: id, Name: "Retrieve", Section: "10.4", Service: "Studies", Method: http.MethodGet, Path: path, Accept: accept, Query: query, Headers: headers,
-			Statuses: append([]int{http.StatusOK, http.StatusNotModified, http.StatusNotFound, http.StatusNotAcceptable}, statuses...), operation: operation, handler: h,
+			Statuses: append([]int{http.StatusOK, http.StatusNotModified, http.StatusNotFound, http.StatusGone, http.StatusPreconditionFailed, http.StatusNotAcceptable}, statuses...), operation: operation, handler: h,
 		})
 	}
 	for _, x := range []struct{ what, path string }{{"Study", studyPath}, {"Series", seriesPath}, {"Instance", instancePath}} {
-		retrieved("Retrieve"+x.what, x.path, "retrieve", objectTypes, contentQuery, cacheHeaders, retrieve)
+		retrieved("Retrieve"+x.what, x.path, "retrieve", objectTypes, contentQuery, cacheHeaders, retrieve, http.StatusPartialContent)
 		retrieved("Retrieve"+x.what+"Metadata", x.path+"/metadata", "metadata", modelTypes, contentQuery, codingHeaders, metadata, http.StatusRequestEntityTooLarge)
 	}
 	retrieved("RetrieveFrames", instancePath+"/frames/:frames", "frames", pixelTypes, contentQuery, cacheHeaders, frames)

@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"github.com/halong-gateway/halong"
-	"github.com/halong-gateway/halong/dicom"
 	"github.com/halong-gateway/halong/storage"
 )
 
@@ -21,8 +20,8 @@ type selection struct {
 	whole []*storage.Instance
 	names []instanceName // those after whole
 	tag   entityTag
-	// syntaxes are the transfer syntaxes that occur.
-	syntaxes map[dicom.UID]bool
+	// shapes are those that occur, and how often.
+	shapes map[shape]int
 }
 
 type instanceName struct {
@@ -32,7 +31,7 @@ type instanceName struct {
 
 // selected looks up what the path names; 404 if that is nothing.
 func (q *request) selected(kind string) (*selection, error) {
-	s := &selection{q: q, tag: newTag(kind), syntaxes: map[dicom.UID]bool{}}
+	s := &selection{q: q, tag: newTag(kind), shapes: map[shape]int{}}
 	for in, err := range q.Archive.Instances(q.ctx, q.scope, q.ref()) {
 		if err != nil {
 			return nil, err
@@ -47,7 +46,7 @@ func (q *request) selected(kind string) (*selection, error) {
 
 func (s *selection) add(in *storage.Instance) {
 	s.tag.addDigest(in.Representation())
-	s.syntaxes[in.Manifest.TransferSyntax] = true
+	s.shapes[shapeOf(in)]++
 	if len(s.whole) < keepWhole {
 		s.whole = append(s.whole, in)
 		return

@@ -26,21 +26,22 @@ func (a accept) acceptsZip() (syntax string, ok bool) {
 // sendZip answers a ZIP file of PS3.10 files, streamed and not compressed again. Files are named as PS3.10 8.2 wants, so that they
 // can go on a medium as they are: a folder for each series.
 func (q *request) sendZip(s *selection, syntax string) error {
-	chosen, err := s.choose(accept{{mediaType: mediaDICOM, multipart: true, syntax: zipSyntax(syntax), q: 1}})
+	c, err := s.choose(accept{{mediaType: mediaDICOM, multipart: true, syntax: zipSyntax(syntax), q: 1}})
 	if err != nil {
 		return err
 	}
-	if q.fresh(s.tagFor(chosen).add(mediaZip)) {
+	if q.fresh(s.tagFor(c).add(mediaZip)) {
 		return nil
 	}
 	h := q.Response().Header()
 	h.Set("Content-Type", mediaZip)
 	h.Set("Content-Disposition", `attachment; filename="`+zipName(q)+`"`)
+	c.warn(q)
 	if q.Request().Method == http.MethodHead {
-		q.start(http.StatusOK)
+		q.start(c.status())
 		return nil
 	}
-	out, done := q.gather(&lazyBody{q: q})
+	out, done := q.gather(&lazyBody{q: q, status: c.status()})
 	defer done()
 	z := zip.NewWriter(out)
 	names := zipNames{series: map[dicom.UID]int{}}
@@ -48,9 +49,13 @@ func (q *request) sendZip(s *selection, syntax string) error {
 		if err != nil {
 			return err
 		}
+		o, ok := c.offers[shapeOf(in)]
+		if !ok {
+			continue
+		}
 		w, err := z.CreateHeader(&zip.FileHeader{Name: names.next(in.Identity), Method: zip.Store, Modified: in.Received})
 		if err == nil {
-			err = q.writeObject(w, in, chosen[in.Manifest.TransferSyntax].syntax)
+			err = q.writeObject(w, in, o.syntax)
 		}
 		if err != nil {
 			return err
