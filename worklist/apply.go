@@ -13,8 +13,8 @@ type Origin struct {
 	Record   uint64 // in the journal
 	Place    int    // of the request within it, from 0
 	At       time.Time
-	Patient  int64    // key; 0: none was named
-	Who      Identity // of that patient as it is now
+	Patient  int64 // key; 0: none was named
+	Serve    Serve // as whom that patient is served; nil: as sent
 }
 
 // Outcome tells what became of a request.
@@ -50,10 +50,9 @@ func (s *Service) Apply(tx halong.Tx, r *Request, from Origin) (Outcome, error) 
 	before := o.Status
 	out := Outcome{Order: o, Control: "OK"}
 	if r.Detailed && !to.ends() {
-		s.revise(o, r, from)
+		o.revise(r, from, false)
 	}
 	out.Remark = o.enter(to, by.CancelStarted)
-	o.fill(from.At)
 	switch {
 	case out.Remark != "":
 		out.Control = "UC"
@@ -148,11 +147,10 @@ func (s *Service) add(tx halong.Tx, r *Request, from Origin, to Status) (Outcome
 		Application: r.Order.Application, Site: r.Order.Site, Version: r.Order.Version,
 	}
 	o.Message, o.Control, o.Type = from.Record, r.Order.Control, r.Order.Type
-	s.revise(o, r, from)
+	o.revise(r, from, true)
 	for i := range o.Steps {
 		o.Steps[i].Status = to
 	}
-	o.fill(from.At)
 	return Outcome{Order: o, New: true, Control: "OK"}, s.put(tx, o, from.At)
 }
 

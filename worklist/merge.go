@@ -12,7 +12,7 @@ import (
 )
 
 // revise takes over what a message says of an order: what it leaves out stays, as HL7 2.6 has it.
-func (s *Service) revise(o *Order, r *Request, from Origin) {
+func (o *Order) revise(r *Request, from Origin, fresh bool) {
 	x := &r.Order
 	for _, n := range []struct{ to, by *Number }{{&o.Placer, &x.Placer}, {&o.Filler, &x.Filler}} {
 		if n.by.ID != "" && (n.to.ID != n.by.ID || n.to.Authority == "") {
@@ -30,13 +30,15 @@ func (s *Service) revise(o *Order, r *Request, from Origin) {
 	if len(x.Specimens) > 0 {
 		o.Specimens = x.Specimens
 	}
-	if r.Reschedule && o.Created != from.At {
+	if r.Reschedule && !fresh {
 		o.reschedule(x.Steps)
-		from.Who.all(o)
 		return
 	}
 	if x.Service != (Code{}) {
 		o.Service = x.Service
+	}
+	if r.PID.Exists() {
+		o.Sent = identityOf(x.Item())
 	}
 	o.Kind = x.Kind
 	if x.Kind != Imaging {
@@ -44,7 +46,7 @@ func (s *Service) revise(o *Order, r *Request, from Origin) {
 	} else {
 		o.reviseSteps(x.Steps, r)
 	}
-	from.Who.all(o)
+	o.identify(from.Serve)
 }
 
 // reviseSteps takes over the steps of a message. They are told apart by their IDs, else by their place. Steps that an OMI does not
@@ -210,5 +212,4 @@ func (s *Step) fill() {
 	sps.PutString(tag.ScheduledProcedureStepStartDate, dicom.DA, date)
 	sps.PutString(tag.ScheduledProcedureStepStartTime, dicom.TM, clock)
 	sps.PutString(tag.ScheduledProcedureStepStatus, dicom.CS, strings.ToUpper(string(s.Status)))
-	*stepItem(s.Attributes) = *sps.Set
 }

@@ -48,6 +48,7 @@ type Order struct {
 	Service   Code      `json:"service,omitzero"`          // OBR-4 or OBR-44: what was ordered
 	Priority  string    `json:"priority,omitempty"`        // Requested Procedure Priority (0040,1003)
 	Patient   int64     `json:"-"`                         // key of package patient; 0: none was named
+	Sent      Identity  `json:"sent,omitzero"`             // the patient as sent
 	Created   time.Time `json:"created"`
 	Updated   time.Time `json:"updated"`
 

@@ -10,6 +10,7 @@ import (
 // put writes an order as it is now and tells of it.
 func (s *Service) put(tx halong.Tx, o *Order, at time.Time) error {
 	o.Updated = at
+	o.fill(at)
 	if err := s.cfg.Orders.PutOrder(tx, o); err != nil {
 		return err
 	}

@@ -21,11 +21,25 @@ type Workitems interface {
 
 // Config sets a Service up.
 type Config struct {
-	Orders    Orders
-	Reader    Reader
-	Events    Events
-	Workitems Workitems // nil: none
-	Mapping   *Mapping  // nil: that of PresetIHE
+	Updater    halong.Updater
+	Journal    Journal
+	Orders     Orders
+	Procedures Procedures
+	Watch      Watch
+	Reader     Reader
+	Events     Events
+	Workitems  Workitems // nil: none
+	Mapping    *Mapping  // nil: that of PresetIHE
+	Shown      Shown
+	MPPS       MPPS
+	// CloseByImages completes steps whose images came, where the modality says nothing by MPPS.
+	CloseByImages bool
+}
+
+// MPPS says how Modality Performed Procedure Steps are taken.
+type MPPS struct {
+	Forward []string // destinations that each request is forwarded to
+	Lenient bool     // attributes that PS3.4 table F.7.2-1 demands may be missing
 }
 
 // Service is the worklist.

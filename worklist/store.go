@@ -41,6 +41,8 @@ const MaxFound = 64
 type Reader interface {
 	// Steps gives steps that may match, in order of their start; it may give others too.
 	Steps(ctx context.Context, scope halong.Scope, n Narrow) iter.Seq2[*Step, error]
+	// FindOrderID gives an order with its steps. The error is of kind NotExist if the scope sees none.
+	FindOrderID(ctx context.Context, scope halong.Scope, id int64) (*Order, error)
 	// List gives orders, the last changed first.
 	List(ctx context.Context, scope halong.Scope, l Listing) ([]*Order, error)
 }
@@ -61,6 +63,7 @@ type Listing struct {
 	Number    string // placer, filler or accession
 	PatientID string
 	Status    Status
-	Before    int64 // only orders changed before this one, by its place in the list; 0: from the newest
 	Limit     int
+	// Before and BeforeID are the last order of the page before: when it was changed, in microseconds since 1970, and its ID; 0 for the first page.
+	Before, BeforeID int64
 }

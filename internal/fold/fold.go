@@ -88,3 +88,28 @@ func squeeze(s string) string {
 	}
 	return strings.Join(strings.FieldsFunc(s, space), " ")
 }
+
+// Plain takes the diacritics from a text, for readers who have no more than ASCII: case, delimiters and spaces stay; what
+// is no Latin letter and not ASCII becomes "?". "Nguyễn^Văn Đức" becomes "Nguyen^Van Duc".
+func Plain(s string) string {
+	if ascii(s) {
+		return s
+	}
+	var b strings.Builder
+	b.Grow(len(s))
+	for _, r := range norm.NFKD.String(s) {
+		plain, ok := letters(unicode.ToLower(r))
+		switch {
+		case r < utf8.RuneSelf:
+			b.WriteRune(r)
+		case diacritic(r):
+		case ok && plain != "σ" && unicode.IsUpper(r):
+			b.WriteString(strings.ToUpper(plain))
+		case ok && plain != "σ":
+			b.WriteString(plain)
+		default:
+			b.WriteByte('?')
+		}
+	}
+	return b.String()
+}

@@ -58,6 +58,21 @@ type wanted struct {
 
 // readIdentifier reads the identifier of a request; the error is a *refused.
 func readIdentifier(rq *dimse.Request, m *model) (*identifier, error) {
+	x, err := parseIdentifier(rq)
+	if err != nil {
+		return nil, err
+	}
+	x.model = m
+	var ok bool
+	if x.level, ok = m.level(x.set.String(tag.QueryRetrieveLevel)); !ok {
+		return nil, mismatch(tag.QueryRetrieveLevel, "level is not one of the information model")
+	}
+	x.negotiated(rq)
+	return x, x.zone()
+}
+
+// parseIdentifier reads what every information model has.
+func parseIdentifier(rq *dimse.Request) (*identifier, error) {
 	if rq.Data == nil {
 		return nil, mismatch(0, "no identifier")
 	}
@@ -72,7 +87,7 @@ func readIdentifier(rq *dimse.Request, m *model) (*identifier, error) {
 	if !ok {
 		return nil, &refused{dimse.UnableToProcess, "unknown transfer syntax", 0}
 	}
-	x := &identifier{model: m, syntax: ts}
+	x := &identifier{syntax: ts}
 	if x.set, err = dataset.Parse(b, ts, dataset.Limits{Elements: maxKeys}); err != nil {
 		r := &refused{dimse.UnableToProcess, comment(strings.TrimPrefix(err.Error(), "dataset: ")), 0}
 		var syntax *dataset.SyntaxError
@@ -83,11 +98,7 @@ func readIdentifier(rq *dimse.Request, m *model) (*identifier, error) {
 	}
 	x.charset = x.set.Strings(tag.SpecificCharacterSet)
 	x.set.DecodeUTF8()
-	if x.level, ok = m.level(x.set.String(tag.QueryRetrieveLevel)); !ok {
-		return nil, mismatch(tag.QueryRetrieveLevel, "level is not one of the information model")
-	}
-	x.negotiated(rq)
-	return x, x.zone()
+	return x, nil
 }
 
 // negotiated takes over what the peer asked for in SOP Class Extended Negotiation (PS3.4 C.5.1.1); all of it was granted.
@@ -189,6 +200,8 @@ func (x *identifier) take() error {
 func (x *identifier) sort(t dicom.Tag, keys []query.Key) {
 	level, kept := levelOf(t)
 	switch {
+	case x.model == nil: // the worklist's
+		x.keys = append(x.keys, keys...)
 	case kept && !(level == patientLevel && t.Group() == 0x0020):
 		x.keys = append(x.keys, keys...)
 	case !kept && inHeads(x.level, t):

@@ -37,6 +37,9 @@ type Metrics interface {
 type Config struct {
 	Storer       Storer
 	Archive      Archive                 // answers queries and retrievals; nil for none
+	Worklist     Worklist                // the Modality Worklist; nil for none
+	Performed    Performed               // keeps Modality Performed Procedure Steps; nil for none
+	Worklists    map[string]WorklistPeer // what holds for the worklist of some, by calling AE title
 	Commitments  storage.CommitmentIndex // keeps Storage Commitments, with Archive; nil for none
 	Reports      dimse.Service           // takes N-EVENT-REPORTs of commitments that others were asked for; nil for none
 	Destinations []Destination           // of C-MOVE, and of Storage Commitment's reports
@@ -151,10 +154,24 @@ func (s *Server) mux() *dimse.Mux {
 	if s.cfg.Archive != nil {
 		s.queryRetrieve(m)
 	}
+	s.procedures(m)
 	if s.commit != nil || s.cfg.Reports != nil {
 		m.Handle(commitment.SOPClass, dimse.Offer{Service: &commitService{s.commit, s.cfg.Reports}, Accepts: nativeSyntax, PeerSCP: s.cfg.Reports != nil})
 	}
 	return m
+}
+
+// procedures registers the Modality Worklist and Modality Performed Procedure Steps.
+func (s *Server) procedures(m *dimse.Mux) {
+	c := &s.cfg
+	if c.Worklist != nil {
+		m.Handle(ModalityWorklist, dimse.Offer{Service: forSeeing{&worklistService{c.Worklist, c.Worklists, time.Now, c.Log}}, Accepts: nativeSyntax, Extended: extendedFind})
+	}
+	if c.Performed != nil {
+		service := &performedService{c.Performed, c.Log}
+		m.Handle(PerformedProcedureStep, dimse.Offer{Service: service, Accepts: nativeSyntax})
+		m.Handle(PerformedProcedureStepRetrieve, dimse.Offer{Service: forSeeing{service}, Accepts: nativeSyntax})
+	}
 }
 
 // queryRetrieve registers the Query/Retrieve SOP Classes.

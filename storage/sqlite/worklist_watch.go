@@ -1,0 +1,146 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/dicom"
+	"github.com/halong-gateway/halong/worklist"
+)
+
+var _ worklist.Watch = (*DB)(nil)
+
+// WatchStudies notes studies that received objects, and how far the events were read.
+func (db *DB) WatchStudies(t halong.Tx, studies []worklist.Watched, cursor uint64) error {
+	const op = "sqlite.WatchStudies"
+	tx, err := db.tx(op, t)
+	if err != nil {
+		return err
+	}
+	for i := range studies {
+		w := &studies[i]
+		facility, err := tx.Facility(w.Facility)
+		if err == nil {
+			_, err = tx.Exec(`INSERT INTO worklist_watch (facility, study, last) VALUES (?, ?, ?)
+				ON CONFLICT (facility, study) DO UPDATE SET last = max(last, excluded.last)`, facility, string(w.Study), w.Last.UnixMicro())
+		}
+		if err != nil {
+			return fail(op, string(w.Study), err)
+		}
+	}
+	_, err = tx.Exec(`INSERT OR REPLACE INTO worklist_cursor (id, seq) VALUES (1, ?)`, int64(cursor))
+	return fail(op, "", err)
+}
+
+// WatchCursor tells how far the events were read; 0 for not at all.
+func (db *DB) WatchCursor(ctx context.Context) (seq uint64, err error) {
+	err = db.reader.QueryRow(ctx, `SELECT seq FROM worklist_cursor WHERE id = 1`).Scan(&seq)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return seq, fail("sqlite.WatchCursor", "", err)
+}
+
+// DueStudies gives studies that nothing was received of since before.
+func (db *DB) DueStudies(ctx context.Context, before time.Time, limit int) ([]worklist.Watched, error) {
+	all, err := collect(ctx, db.reader, func(rows *sql.Rows) (w worklist.Watched, err error) {
+		var last int64
+		err = rows.Scan(&w.Facility, &w.Study, &last)
+		w.Last = time.UnixMicro(last).UTC()
+		return w, err
+	}, `SELECT f.name, w.study, w.last FROM worklist_watch w INDEXED BY worklist_watch_last JOIN facility f ON f.id = w.facility
+		WHERE w.last <= ? ORDER BY w.last LIMIT ?`, before.UnixMicro(), limit)
+	return all, fail("sqlite.DueStudies", "", err)
+}
+
+// Unwatch forgets a study, unless it received something after its Last.
+func (db *DB) Unwatch(t halong.Tx, w worklist.Watched) error {
+	const op = "sqlite.Unwatch"
+	tx, err := db.tx(op, t)
+	if err != nil {
+		return err
+	}
+	facility, err := tx.Facility(w.Facility)
+	if err == nil {
+		_, err = tx.Exec(`DELETE FROM worklist_watch WHERE facility = ? AND study = ? AND last <= ?`, facility, string(w.Study), w.Last.UnixMicro())
+	}
+	return fail(op, string(w.Study), err)
+}
+
+// PutMismatch adds a mismatch, or replaces the one with its ID.
+func (db *DB) PutMismatch(t halong.Tx, m *worklist.Mismatch) error {
+	const op = "sqlite.PutMismatch"
+	tx, err := db.tx(op, t)
+	if err != nil {
+		return err
+	}
+	content, err := json.Marshal(m)
+	if err != nil {
+		return halong.E(op, halong.Internal, "", err)
+	}
+	facility, err := tx.Facility(m.Facility)
+	if err == nil {
+		_, err = tx.Exec(`INSERT OR REPLACE INTO worklist_mismatch (id, facility, study, ord, resolved, content) VALUES (?, ?, ?, ?, ?, ?)`,
+			m.ID, facility, string(m.Study), m.Order, !m.Resolved.IsZero(), content)
+	}
+	return fail(op, "", err)
+}
+
+func scanMismatch(row scanner) (*worklist.Mismatch, error) {
+	var content []byte
+	if err := row.Scan(&content); err != nil {
+		return nil, err
+	}
+	m := &worklist.Mismatch{}
+	return m, json.Unmarshal(content, m)
+}
+
+// Mismatch gives a mismatch.
+func (db *DB) Mismatch(t halong.Tx, id int64) (*worklist.Mismatch, error) {
+	const op = "sqlite.Mismatch"
+	tx, err := db.tx(op, t)
+	if err != nil {
+		return nil, err
+	}
+	m, err := scanMismatch(tx.QueryRow(`SELECT content FROM worklist_mismatch WHERE id = ?`, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, halong.E(op, halong.NotExist, "", nil)
+	}
+	return m, fail(op, "", err)
+}
+
+// MismatchOf gives the last mismatch of a study with an order.
+func (db *DB) MismatchOf(t halong.Tx, f halong.Facility, study dicom.UID, order int64) (*worklist.Mismatch, error) {
+	const op = "sqlite.MismatchOf"
+	tx, err := db.tx(op, t)
+	if err != nil {
+		return nil, err
+	}
+	facility, err := tx.Facility(f)
+	if err != nil {
+		return nil, fail(op, "", err)
+	}
+	m, err := scanMismatch(tx.QueryRow(`SELECT content FROM worklist_mismatch INDEXED BY worklist_mismatch_study WHERE facility = ? AND study = ? AND ord = ? ORDER BY id DESC LIMIT 1`,
+		facility, string(study), order))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, halong.E(op, halong.NotExist, "", nil)
+	}
+	return m, fail(op, "", err)
+}
+
+// Mismatches gives the mismatches that the scope sees, the newest first: those that are open, or those that were resolved.
+func (db *DB) Mismatches(ctx context.Context, scope halong.Scope, resolved bool, limit int) (all []*worklist.Mismatch, err error) {
+	for _, f := range db.facilities.visible(scope) {
+		some, err := collect(ctx, db.reader, func(rows *sql.Rows) (*worklist.Mismatch, error) { return scanMismatch(rows) },
+			`SELECT content FROM worklist_mismatch INDEXED BY worklist_mismatch_open WHERE facility = ? AND resolved = ? ORDER BY id DESC LIMIT ?`, f.id, resolved, limit)
+		if err != nil {
+			return nil, fail("sqlite.Mismatches", "", err)
+		}
+		all = append(all, some...)
+	}
+	return all[:min(len(all), limit)], nil
+}
