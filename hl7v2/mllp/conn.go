@@ -2,6 +2,8 @@ package mllp
 
 import (
 	"context"
+	"crypto/tls"
+	"fmt"
 	"net"
 	"sync"
 	"time"
@@ -18,6 +20,26 @@ type serverConn struct {
 	mu       sync.Mutex
 	began    time.Time // first byte of the unfinished message; zero between messages
 	draining bool
+}
+
+// identify does the handshake of TLS, if that is spoken, and asks whether the peer is let in.
+func (c *serverConn) identify(ctx context.Context) error {
+	if t, ok := c.c.(*tls.Conn); ok {
+		ctx, cancel := context.WithTimeout(ctx, c.s.cfg.WriteTimeout)
+		defer cancel()
+		if err := t.HandshakeContext(ctx); err != nil {
+			return fmt.Errorf("mllp: TLS handshake: %w", err)
+		}
+		state := t.ConnectionState()
+		c.peer.TLS, c.peer.Verified = true, len(state.VerifiedChains) > 0
+		if len(state.PeerCertificates) > 0 {
+			c.peer.Certificate = state.PeerCertificates[0]
+		}
+	}
+	if c.s.cfg.Admit != nil && !c.s.cfg.Admit(c.peer) {
+		return ErrNotAdmitted
+	}
+	return nil
 }
 
 // serve reads, handles and answers frame by frame until the peer leaves, a time

@@ -1,5 +1,11 @@
 package mllp
 
+import (
+	"bytes"
+	"errors"
+	"io"
+)
+
 // Bytes of the block format.
 const (
 	startBlock = 0x0b // VT
@@ -38,6 +44,36 @@ type Frame struct {
 	Kind  Kind
 	Bytes []byte // without VT, FS and CR; valid until the next call
 	Total int64  // bytes that came; more than len(Bytes) if the limit cut them
+	// Reason says, for operators, why what is not a Message could not be framed. It holds nothing of the bytes.
+	Reason string
+}
+
+// junkReason tells what bytes outside any block look like.
+func junkReason(b []byte) string {
+	b = bytes.TrimLeft(b, "\r\n\x00 \t\ufeff")
+	switch {
+	case bytes.HasPrefix(b, []byte("MSH")), bytes.HasPrefix(b, []byte("FHS")), bytes.HasPrefix(b, []byte("BHS")):
+		return "a message without the start block VT (0x0B): the sender does not use MLLP"
+	case len(b) > 2 && b[0] == 0x16 && b[1] == 3:
+		return "a TLS handshake on a port without TLS"
+	case bytes.HasPrefix(b, []byte("GET ")), bytes.HasPrefix(b, []byte("POST ")), bytes.HasPrefix(b, []byte("PUT ")), bytes.HasPrefix(b, []byte("HEAD ")), bytes.HasPrefix(b, []byte("OPTIONS ")):
+		return "an HTTP request"
+	case len(b) > 6 && b[0] == 1 && b[1] == 0 && b[2] == 0 && b[3] == 0:
+		return "a DICOM association"
+	}
+	return "bytes outside a message block"
+}
+
+// endReason tells why a block has no end.
+func endReason(err error) string {
+	var timeout interface{ Timeout() bool }
+	switch {
+	case errors.Is(err, io.EOF):
+		return "message block without end: the peer closed the connection within it"
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return "message block without end: the time for it ran out"
+	}
+	return "message block without end: the connection broke within it"
 }
 
 // Append adds msg to dst as a block. msg must not hold VT or FS: no receiver

@@ -50,6 +50,14 @@ func NewReader(src io.Reader, l Limits) *Reader {
 // Partial tells whether bytes of an unfinished block or unreported junk have come.
 func (r *Reader) Partial() bool { return r.inBlock || len(r.buf) > r.at }
 
+// pending tells whether something has come that is more than what may stand between blocks.
+func (r *Reader) pending() bool {
+	for !r.inBlock && r.scanned == 0 && r.at < len(r.buf) && isPadding(r.buf[r.at]) {
+		r.at++
+	}
+	return r.next != nil || r.Partial()
+}
+
 // Next gives the next frame. When the stream ends or fails, what is left is given first as a
 // Truncated or Junk frame, then the error, io.EOF at the end.
 func (r *Reader) Next() (Frame, error) {
@@ -111,7 +119,7 @@ func (r *Reader) pass() {
 func (r *Reader) oversized(content []byte) Frame {
 	total := r.skipped + int64(len(content))
 	r.skipped, r.cut = 0, false
-	return Frame{Kind: Oversized, Bytes: content[:min(len(content), r.max)], Total: total}
+	return Frame{Kind: Oversized, Bytes: content[:min(len(content), r.max)], Total: total, Reason: Oversized.String()}
 }
 
 // restarted divides content at a start block followed by a message header: a
@@ -132,10 +140,14 @@ func (r *Reader) restarted(content []byte) Frame {
 		return last
 	}
 	r.next = &last
-	return whole(Truncated, content[:at])
+	return odd(Truncated, content[:at], "message block without end: another one began within it")
 }
 
 func whole(k Kind, b []byte) Frame { return Frame{Kind: k, Bytes: b, Total: int64(len(b))} }
+
+func odd(k Kind, b []byte, reason string) Frame {
+	return Frame{Kind: k, Bytes: b, Total: int64(len(b)), Reason: reason}
+}
 
 // outside passes over bytes between blocks. It gives them back as junk if they
 // are more than line ends, spaces and NULs.
@@ -159,7 +171,7 @@ func (r *Reader) outside() (Frame, bool) {
 			return Frame{}, false
 		}
 		r.at, r.scanned = len(r.buf), 0
-		return whole(Junk, rest), true
+		return odd(Junk, rest, junkReason(rest)), true
 	}
 	junk := rest[:r.scanned+i]
 	r.at += len(junk) + 1
@@ -167,7 +179,7 @@ func (r *Reader) outside() (Frame, bool) {
 	if len(junk) == 0 {
 		return Frame{}, false
 	}
-	return whole(Junk, junk), true
+	return odd(Junk, junk, junkReason(junk)), true
 }
 
 func isPadding(c byte) bool {
@@ -183,9 +195,9 @@ func (r *Reader) rest() (Frame, error) {
 	case wasCut:
 		return r.oversized(left), nil
 	case wasBlock:
-		return whole(Truncated, left), nil
+		return odd(Truncated, left, endReason(r.err)), nil
 	case len(left) > 0:
-		return whole(Junk, left), nil
+		return odd(Junk, left, junkReason(left)), nil
 	}
 	r.done()
 	return Frame{}, r.err

@@ -2,6 +2,7 @@ package mllp
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"net"
 	"net/netip"
@@ -11,7 +12,10 @@ import (
 
 // Peer is the other end of a connection.
 type Peer struct {
-	Addr netip.Addr // without port; an IPv4 address is never written as IPv6
+	Addr        netip.Addr // without port; an IPv4 address is never written as IPv6
+	TLS         bool
+	Certificate *x509.Certificate // that the peer showed over TLS, whose key it proved to have; nil without one
+	Verified    bool              // a trusted authority vouches for the certificate
 }
 
 // Handler is what a Server calls. Frames of one connection come one after the
@@ -25,16 +29,16 @@ type Handler interface {
 // Config sets a Server up. Zero values stand for the defaults.
 type Config struct {
 	Handler        Handler
-	Admit          func(Peer) bool // nil: everybody
-	MaxMessage     int             // bytes; DefaultMaxMessage
-	MaxLarge       int             // messages above LargeMessage in memory at a time; 4
-	MaxConns       int             // 256
-	MaxPeerConns   int             // of one address; 64
-	IdleTimeout    time.Duration   // between messages; 10 minutes
-	MessageTimeout time.Duration   // from a message's first byte to its last; 2 minutes
-	WriteTimeout   time.Duration   // of an answer; 30 s
-	OnConn         func(open int)  // told the number of open connections when it changes
-	OnRefused      func(Peer)      // told of connections over a limit or not admitted
+	Admit          func(Peer) bool   // asked once the peer is known, over TLS after the handshake; nil: everybody
+	MaxMessage     int               // bytes; DefaultMaxMessage
+	MaxLarge       int               // messages above LargeMessage in memory at a time; 4
+	MaxConns       int               // 256
+	MaxPeerConns   int               // of one address; 64
+	IdleTimeout    time.Duration     // between messages; 10 minutes
+	MessageTimeout time.Duration     // from a message's first byte to its last; 2 minutes
+	WriteTimeout   time.Duration     // of an answer, and of a TLS handshake; 30 s
+	OnConn         func(open int)    // told the number of open connections when it changes
+	OnRefused      func(Peer, error) // told of connections over a limit, not admitted or without TLS, and why
 }
 
 func orDefault[T int | time.Duration](v *T, d T) {
@@ -104,22 +108,35 @@ func (s *Server) Serve(l net.Listener) error {
 	}
 }
 
-// start admits a connection or closes it.
+// Why a connection is refused.
+var (
+	ErrTooMany     = errors.New("mllp: too many connections")
+	ErrNotAdmitted = errors.New("mllp: peer not admitted")
+)
+
+// start counts a connection in, finds out who its peer is, and serves it.
 func (s *Server) start(c net.Conn) {
-	p := Peer{Addr: addrOf(c.RemoteAddr())}
-	sc := &serverConn{s: s, c: c, peer: p}
-	if (s.cfg.Admit != nil && !s.cfg.Admit(p)) || !s.add(sc) {
-		if s.cfg.OnRefused != nil {
-			s.cfg.OnRefused(p)
-		}
-		_ = c.Close() // refused: nothing to lose
+	sc := &serverConn{s: s, c: c, peer: Peer{Addr: addrOf(c.RemoteAddr())}}
+	if !s.add(sc) {
+		s.refuse(sc, ErrTooMany)
 		return
 	}
 	go func() {
 		defer s.wg.Done()
 		defer s.remove(sc)
+		if err := sc.identify(s.ctx); err != nil {
+			s.refuse(sc, err)
+			return
+		}
 		sc.serve(s.ctx)
 	}()
+}
+
+func (s *Server) refuse(c *serverConn, why error) {
+	if s.cfg.OnRefused != nil {
+		s.cfg.OnRefused(c.peer, why)
+	}
+	_ = c.c.Close() // refused: nothing to lose
 }
 
 func (s *Server) add(c *serverConn) bool {

@@ -178,7 +178,7 @@ func TestLimits(t *testing.T) {
 	refused, most := 0, 0
 	_, addr := serve(t, Config{
 		Handler: &echo{}, MaxConns: 3, MaxPeerConns: 2,
-		OnRefused: func(Peer) { mu.Lock(); refused++; mu.Unlock() }, OnConn: func(n int) { most = max(most, n) },
+		OnRefused: func(Peer, error) { mu.Lock(); refused++; mu.Unlock() }, OnConn: func(n int) { most = max(most, n) },
 	})
 	one, two := dial(t, addr), dial(t, addr)
 	for _, c := range []net.Conn{one, two} {
