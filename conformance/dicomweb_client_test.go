@@ -14,9 +14,15 @@ import (
 	"github.com/halong-gateway/halong/internal/sample"
 )
 
+// rendering are the methods that wait for the pixel issue.
+var rendering = map[string]struct{}{
+	"retrieveInstanceRendered": {}, "retrieveInstanceThumbnail": {}, "retrieveInstanceFramesRendered": {}, "retrieveInstanceFramesThumbnail": {},
+}
+
 // TestDICOMwebClient runs the methods of the npm package dicomweb-client, on which OHIF and Cornerstone are built, that do not
 // render: each must succeed, on native, compressed, multi-frame and document objects.
 func TestDICOMwebClient(t *testing.T) {
+	interop(t, peerDICOMwebClient, "STOW-RS, QIDO-RS, WADO-RS, WADO-URI", asSCP, "every method of the class that does not render; native, compressed, multi-frame and document objects")
 	cache := npmCache(t, "dicomwebclient", "npm.sh", "dicomwebclient")
 	p := start(t, t.TempDir())
 	args := append([]string{"dicomwebclient/methods.mjs", p.HTTP + "/dicom-web", cache}, clientFiles(t)...)
@@ -30,10 +36,17 @@ func TestDICOMwebClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	ran := map[string]int{}
+	var has []string
 	for lines := bufio.NewScanner(out); lines.Scan(); {
-		var said struct{ Method, Error string }
+		var said struct {
+			Method, Error string
+			Has           []string
+		}
 		if err := json.Unmarshal(lines.Bytes(), &said); err != nil {
 			t.Fatalf("%v: %s", err, lines.Text())
+		}
+		if has = append(has, said.Has...); said.Method == "" {
+			continue
 		}
 		if ran[said.Method]++; said.Error != "" {
 			t.Errorf("%s: %s", said.Method, said.Error)
@@ -42,12 +55,16 @@ func TestDICOMwebClient(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Error(err)
 	}
-	for _, m := range []string{
-		"storeInstances", "searchForStudies", "searchForSeries", "searchForInstances", "retrieveStudyMetadata", "retrieveSeriesMetadata",
-		"retrieveInstanceMetadata", "retrieveStudy", "retrieveSeries", "retrieveInstance", "retrieveInstanceFrames", "retrieveBulkData", "buildInstanceWadoURIUrl",
-	} {
-		if ran[m] == 0 {
-			t.Errorf("%s did not run", m)
+	if len(has) < 20 {
+		t.Errorf("the class has only %v", has)
+	}
+	for _, m := range has {
+		_, waits := rendering[m]
+		switch {
+		case ran[m] == 0 && !waits:
+			t.Errorf("%s did not run, and is not named as belonging to the pixel issue", m)
+		case ran[m] > 0 && waits:
+			t.Errorf("%s runs: it does not belong to the pixel issue any more", m)
 		}
 	}
 	t.Logf("calls: %v", ran)

@@ -1,5 +1,6 @@
 // Runs the methods of dicomweb-client that do not render, against a server that holds nothing yet.
-// node methods.mjs URL FOLDER FILE...; prints one JSON line for each method: {method, error}.
+// node methods.mjs URL FOLDER FILE...; prints one JSON line for each call, {method, error}, and first one with the names of all methods that
+// the class has for its users: {has}.
 import fs from 'node:fs';
 import path from 'node:path';
 import { createRequire } from 'node:module';
@@ -41,10 +42,27 @@ async function run(method, f) {
 	console.log(JSON.stringify({ method, error }));
 }
 
+const has = Object.getOwnPropertyNames(api.DICOMwebClient.prototype).filter((n) => n !== 'constructor' && !n.startsWith('_'));
+console.log(JSON.stringify({ has }));
+for (const [set, get] of [['setDebug', 'getDebug'], ['setVerbose', 'getVerbose']]) {
+	await run(set, async () => new api.DICOMwebClient({ url })[set](true));
+	await run(get, async () => {
+		const one = new api.DICOMwebClient({ url });
+		one[set](true);
+		want(one[get]() === true, 'not set');
+	});
+}
+
 const data = files.map((f) => { const b = fs.readFileSync(f); return b.buffer.slice(b.byteOffset, b.byteOffset + b.length); });
 await run('storeInstances', async () => {
 	const answer = await client.storeInstances({ datasets: data });
 	want(typeof answer === 'string' ? answer.includes('00081199') : answer, 'no references');
+});
+
+await run('storeInstances again, into their study', async () => {
+	const parts = await asStored.retrieveStudy({ studyInstanceUID: value((await client.searchForStudies({ queryParams: { limit: 1 } }))[0], '0020000D') });
+	const found = (await client.searchForStudies({ queryParams: { limit: 1 } }))[0];
+	await client.storeInstances({ datasets: parts, studyInstanceUID: value(found, '0020000D') });
 });
 
 let studies = [];
@@ -74,6 +92,10 @@ for (const s of studies) {
 		}
 	});
 	await run('retrieveStudyMetadata', async () => want((await client.retrieveStudyMetadata({ studyInstanceUID })).length > 0, 'empty'));
+	await run('retrieveStudyMetadata by parameters of a study', async () => {
+		const one = await client.searchForStudies({ queryParams: { StudyInstanceUID: studyInstanceUID, includefield: '00081030,00080060,00080090,00100030' } });
+		want(one.length === 1, `${one.length} studies`);
+	});
 	await run('retrieveStudy', async () => {
 		const parts = await asStored.retrieveStudy({ studyInstanceUID });
 		want(parts.length === all.filter((i) => i.studyInstanceUID === studyInstanceUID).length, `${parts.length} parts`);
@@ -94,6 +116,7 @@ for (const i of all) {
 		want(new TextDecoder().decode(new Uint8Array(file, 128, 4)) === 'DICM', 'no PS3.10 file');
 	});
 	if (native(metadata)) {
+		await run('retrieveSeries re-encoded', async () => want((await client.retrieveSeries(i)).every((b) => b.byteLength > 132), 'empty'));
 		await run('retrieveInstance re-encoded', async () => want((await client.retrieveInstance(i)).byteLength > 132, 'empty'));
 	}
 	await run('buildInstanceWadoURIUrl', async () => {
@@ -102,6 +125,12 @@ for (const i of all) {
 		want(answer.status === 200 && (same(got, file) || native(metadata)), `status ${answer.status}, or another file than retrieveInstance gives`);
 	});
 	for (const uri of bulk(metadata)) {
+		await run('retrieveBulkData, a range', async () => {
+			const whole = await new api.DICOMwebClient({ ...quiet, singlepart: 'bulkdata' }).retrieveBulkData({ BulkDataURI: uri, headers: { Accept: '*/*' } });
+			const headers = { Accept: 'application/octet-stream', Range: 'bytes=2-5' };
+			const part = await new api.DICOMwebClient({ ...quiet, singlepart: 'bulkdata' }).retrieveBulkData({ BulkDataURI: uri, headers });
+			want(whole.byteLength === undefined || same(part, whole.slice(2, 6)), `${part.byteLength} bytes`);
+		});
 		await run('retrieveBulkData', async () => want((await client.retrieveBulkData({ BulkDataURI: uri }))[0].byteLength > 0, uri));
 	}
 	if (!metadata?.['7FE00010']) continue;
@@ -114,6 +143,13 @@ for (const i of all) {
 			const numbers = [...new Set([1, frames])];
 			const got = await client.retrieveInstanceFrames({ ...i, frameNumbers: numbers, mediaTypes });
 			want(got.length === numbers.length && got.every((f) => f.byteLength > 0), `${got.length} frames`);
+		});
+	}
+	if (native(metadata)) {
+		await run('retrieveInstanceFrames, nothing said of types', async () => {
+			const progress = [];
+			const got = await client.retrieveInstanceFrames({ ...i, frameNumbers: [1], request: { progressCallback: (p) => progress.push(p) } });
+			want(got.length === 1 && got[0].byteLength > 0 && progress.length > 0, `${got.length} frames, progress ${progress.length}`);
 		});
 	}
 	await run('retrieveBulkData of pixels', async () => {
