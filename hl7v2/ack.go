@@ -48,12 +48,14 @@ var errorTexts = map[ErrorCode]string{
 
 // AckError becomes an ERR segment.
 type AckError struct {
-	Code     ErrorCode
-	Segment  string // where; empty if the message as a whole is meant
-	Number   int
-	Field    int
-	Severity string // table 0516: E (the default), W, I
-	Text     string // for the sender's people: no patient data
+	Code    ErrorCode
+	Segment string // where; empty if the message as a whole is meant
+	Number  int
+	Field   int
+	// Repetition and Component narrow the field down from 2.5 on; 0: the whole field.
+	Repetition, Component int
+	Severity              string // table 0516: E (the default), W, I
+	Text                  string // for the sender's people: no patient data
 }
 
 // Ack is an acknowledgement to be written.
@@ -216,7 +218,7 @@ func (a *Ack) errNew(w *ackWriter) {
 		if e.Segment == "" {
 			w.raw(nil)
 		} else {
-			w.components([]string{e.Segment, strconv.Itoa(max(e.Number, 1)), positive(e.Field)})
+			w.components([]string{e.Segment, strconv.Itoa(max(e.Number, 1)), positive(e.Field), positive(e.Repetition), positive(e.Component)})
 		}
 		w.components([]string{strconv.Itoa(int(e.Code)), errorTexts[e.Code], "HL70357"})
 		if e.Severity == "" {
