@@ -2,6 +2,7 @@ package patient
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/halong-gateway/halong"
 )
@@ -9,6 +10,12 @@ import (
 // Trusted gives what a message tells of a patient with the identifiers of trusted authorities alone; without any
 // there is nobody to register.
 func (s *Service) Trusted(p *Patient) *Patient { return s.policy.trusted(p) }
+
+// Trusts tells whether a site says that identifiers of an assigning authority come in: its own, or one it trusts.
+func (s *Service) Trusts(f halong.Facility, authority string) bool {
+	a := s.policy.of(f)
+	return authority == a.Own && a.Own != "" || slices.Contains(a.Trusted, authority)
+}
 
 // Told is what an ADT message or an operator says of a patient.
 type Told struct {

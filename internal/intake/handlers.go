@@ -71,6 +71,17 @@ func Families() []Family {
 			Files:    "patient: registration, update, merge, change of identifier, link and unlink, with their history",
 			make:     func(in *Intake) handler { return adt{in} },
 		},
+		{
+			Code: "QBP", Events: []string{"Q21", "Q22", "Q23"},
+			Segments: []string{"MSH", "QPD", "RCP", "DSC"},
+			Files:    "nothing; answered with patients by demographics (RSP^K22), identifiers elsewhere (RSP^K23) or one patient (RSP^K21)",
+			make: func(in *Intake) handler {
+				if in.cfg.Registry == nil {
+					return nil
+				}
+				return queries{in}
+			},
+		},
 	}
 }
 
@@ -79,6 +90,9 @@ func (in *Intake) handlers() map[string]handler {
 	table := map[string]handler{}
 	for _, f := range Families() {
 		h := f.make(in)
+		if h == nil {
+			continue
+		}
 		for _, e := range f.Events {
 			table[f.Code+"^"+e] = h
 		}

@@ -26,6 +26,7 @@ func (c *Config) Check() error {
 		c.checkCoerce(),
 		c.checkForward(),
 		c.checkDICOMweb(),
+		c.checkPatients(),
 		c.checkRemoval(),
 	)
 }

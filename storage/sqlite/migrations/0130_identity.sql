@@ -6,6 +6,7 @@ ALTER TABLE patient ADD COLUMN survivor INTEGER NOT NULL DEFAULT 0;   -- the pat
 ALTER TABLE patient ADD COLUMN since INTEGER NOT NULL DEFAULT 0;      -- when what is served of it changed last
 CREATE INDEX patient_survivor ON patient (survivor) WHERE survivor <> 0;
 CREATE INDEX patient_served ON patient (facility) WHERE survivor <> 0 OR current <> 0;
+CREATE INDEX patient_authority ON patient (authority, facility);
 CREATE INDEX patient_birth ON patient (birth, id);
 
 -- The words of folded names, to find patients by the beginning of any of them.

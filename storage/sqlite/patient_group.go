@@ -1,0 +1,131 @@
+package sqlite
+
+import (
+	"context"
+	"slices"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/patient"
+)
+
+// PatientByIdentity gives the patient with an identity, outside of a transaction. The error is of kind NotExist if there is none.
+func (db *DB) PatientByIdentity(ctx context.Context, id patient.Identity) (*patient.Patient, error) {
+	const op = "sqlite.PatientByIdentity"
+	facility, ok := db.facilities.get(id.Facility)
+	if !ok {
+		return nil, halong.E(op, halong.NotExist, "", nil)
+	}
+	return onePatient(op, db.reader.QueryRow(ctx, selectPatients+` WHERE p.identifier = ? AND p.facility = ? AND p.authority = ?`, id.ID, facility, id.Authority))
+}
+
+// PatientGroup gives who survives of a patient, with everybody who was merged into that one and those that are linked with any of them.
+func (db *DB) PatientGroup(ctx context.Context, key int64) (*patient.Group, error) {
+	g, err := groupOf(readerAsker{ctx, db.reader}, key)
+	return g, fail("sqlite.PatientGroup", "", err)
+}
+
+// PatientGroupIn does so within a transaction.
+func (db *DB) PatientGroupIn(t halong.Tx, key int64) (*patient.Group, error) {
+	const op = "sqlite.PatientGroup"
+	tx, err := db.tx(op, t)
+	if err != nil {
+		return nil, err
+	}
+	g, err := groupOf(tx, key)
+	return g, fail(op, "", err)
+}
+
+// HasAuthority tells whether a patient of a facility has an identity of an assigning authority.
+func (db *DB) HasAuthority(t halong.Tx, f halong.Facility, authority string) (found bool, err error) {
+	const op = "sqlite.HasAuthority"
+	tx, err := db.tx(op, t)
+	if err != nil {
+		return false, err
+	}
+	facility, err := tx.Facility(f)
+	if err == nil {
+		err = tx.QueryRow(`SELECT EXISTS (SELECT 1 FROM patient INDEXED BY patient_authority WHERE authority = ? AND facility = ?)`, authority, facility).Scan(&found)
+	}
+	return found, fail(op, "", err)
+}
+
+// maxGroup bounds how many patients are looked at for one group.
+const maxGroup = 1000
+
+func groupOf(a asker, key int64) (*patient.Group, error) {
+	found, err := patientBy(a, key)
+	if err != nil {
+		return nil, err
+	}
+	one, err := survivors(a, []*patient.Patient{found})
+	if err != nil {
+		return nil, err
+	}
+	g := &patient.Group{Survivor: one[0]}
+	if g.Merged, err = mergedInto(a, one[0].Key); err != nil {
+		return nil, err
+	}
+	// Links join whole persons: all that a linked patient stands for is linked too.
+	open := append([]*patient.Patient{one[0]}, g.Merged...)
+	known := map[int64]bool{one[0].Key: true}
+	for i := 0; i < len(open) && len(open) < maxGroup; i++ {
+		linked, err := patientsBy(a, selectPatients+` WHERE p.id IN (SELECT other FROM patient_link WHERE patient = ?) ORDER BY p.id`, open[i].Key)
+		if err != nil {
+			return nil, err
+		}
+		if linked, err = survivors(a, linked); err != nil {
+			return nil, err
+		}
+		for _, p := range linked {
+			if known[p.Key] {
+				continue
+			}
+			known[p.Key] = true
+			below, err := mergedInto(a, p.Key)
+			if err != nil {
+				return nil, err
+			}
+			g.Linked = append(g.Linked, p)
+			open = append(append(open, p), below...)
+		}
+	}
+	return g, nil
+}
+
+// mergedInto gives all that were merged into a patient, over others too.
+func mergedInto(a asker, key int64) (all []*patient.Patient, err error) {
+	for next := []int64{key}; len(next) > 0 && len(all) < maxGroup; next = next[1:] {
+		direct, err := patientsBy(a, selectPatients+` WHERE p.survivor = ? AND p.survivor <> 0 ORDER BY p.id`, next[0])
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range direct {
+			next = append(next, p.Key)
+		}
+		all = append(all, direct...)
+	}
+	return slices.Clip(all), nil
+}
+
+// PatientChanges gives the history of a patient, in order: what was done to it, and with it.
+func (db *DB) PatientChanges(ctx context.Context, key int64) ([]patient.Change, error) {
+	const op = "sqlite.PatientChanges"
+	rows, err := db.reader.Query(ctx, `SELECT c.id, c.action, c.patient, c.other, c.at, c.record, c.reason, c.before, o.protocol, o.peer, o.address
+		FROM (SELECT id FROM patient_change WHERE patient = ?1 UNION SELECT id FROM patient_change INDEXED BY patient_change_other WHERE other = ?1 AND other <> 0) x
+		CROSS JOIN patient_change c ON c.id = x.id CROSS JOIN source o ON o.id = c.source ORDER BY c.id`, key)
+	if err != nil {
+		return nil, fail(op, "", err)
+	}
+	defer rows.Close()
+	var all []patient.Change
+	for rows.Next() {
+		var c patient.Change
+		var at, record int64
+		if err := rows.Scan(&c.ID, &c.Action, &c.Patient, &c.Other, &at, &record, &c.Reason, &c.Before, &c.By.Protocol, &c.By.Peer, &c.By.Address); err != nil {
+			return nil, fail(op, "", err)
+		}
+		c.At, c.Record = fromMicro(at), uint64(record)
+		all = append(all, c)
+	}
+	return all, fail(op, "", rows.Err())
+}
