@@ -33,6 +33,7 @@ type App struct {
 type Addresses struct {
 	DICOM, HL7, HTTP string // host:port
 	DICOMTLS         string // host:port of DICOM over TLS
+	HL7TLS           string // host:port of MLLP over TLS
 	URL              string // of the HTTP listener, with http.base, without a slash at its end
 }
 
@@ -121,6 +122,9 @@ func (a *App) Serve(ctx context.Context) error {
 	said := []any{"version", Version(), "ae", a.config.AE, "dicom", a.addrs.DICOM, "hl7", a.addrs.HL7, "http", a.addrs.URL}
 	if a.addrs.DICOMTLS != "" {
 		said = append(said, "dicom_tls", a.addrs.DICOMTLS)
+	}
+	if a.addrs.HL7TLS != "" {
+		said = append(said, "hl7_tls", a.addrs.HL7TLS)
 	}
 	a.log.Info("ready", said...)
 

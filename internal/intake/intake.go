@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/netip"
 	"time"
 
 	"github.com/halong-gateway/halong"
@@ -44,12 +43,11 @@ type Config struct {
 	Messages storage.MessageIndex
 	Events   storage.Events
 	Patients *patient.Service
-	Registry Registry // nil: queries for patients are not answered
 	Lab      *lab.Service
 	Depot    Depot // nil: documents of reports are made from their messages when they are asked for
 	Blobs    Blobs // of the store: what kept messages are read from when they are processed later
 
-	Peer        func(netip.Addr) Rule        // nil: the default facility
+	Peer        func(mllp.Peer) Rule         // nil: the default facility
 	Application string                       // MSH-3 of answers to messages that name no receiver; HALONG
 	Now         func() time.Time             // nil: time.Now
 	Log         *slog.Logger                 // nil: none
@@ -69,7 +67,7 @@ var _ mllp.Handler = (*Intake)(nil)
 // New makes an Intake.
 func New(c Config) *Intake {
 	if c.Peer == nil {
-		c.Peer = func(netip.Addr) Rule { return Rule{Facility: halong.DefaultFacility} }
+		c.Peer = func(mllp.Peer) Rule { return Rule{Facility: halong.DefaultFacility} }
 	}
 	if c.Application == "" {
 		c.Application = defaultApp
@@ -95,7 +93,7 @@ func (in *Intake) Handle(ctx context.Context, p mllp.Peer, f mllp.Frame) [][]byt
 	if p.Addr.IsValid() {
 		source.Address = p.Addr.String()
 	}
-	a := in.arrival(ctx, in.cfg.Peer(p.Addr), source, start)
+	a := in.arrival(ctx, in.cfg.Peer(p), source, start)
 	answers := a.frame(f)
 	in.cfg.Observe(a.outcome, in.cfg.Now().Sub(start))
 	return answers
@@ -144,7 +142,7 @@ func (a *arrival) frame(f mllp.Frame) [][]byte {
 		return a.oversized(f)
 	}
 	a.outcome = Unframed
-	a.quarantine(f.Bytes, f.Kind.String())
+	a.quarantine(f.Bytes, f.Reason)
 	return nil
 }
 

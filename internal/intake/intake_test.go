@@ -240,7 +240,8 @@ func TestBatch(t *testing.T) {
 // TestPeerRules takes facility and character set from the peer's address.
 func TestPeerRules(t *testing.T) {
 	w := newWorld(t)
-	w.in.cfg.Peer = func(a netip.Addr) Rule {
+	w.in.cfg.Peer = func(p mllp.Peer) Rule {
+		a := p.Addr
 		return Rule{Facility: "BV7", Charset: "8859/1"}
 	}
 	w.send("MSH|^~\\&|LIS|BV1|||20261121||ORU^R01|1|P|2.5||||||UNICODE UTF-8\rPID|||7||M\xfcller\rOBR|1||F|C\rOBX|1|ST|X||\xb5g\r")
@@ -254,7 +255,7 @@ func TestPeerRules(t *testing.T) {
 	if code, _ := w.get("/facilities/BV8/patients/7/results"); code != http.StatusNotFound {
 		t.Error(code)
 	}
-	w.in.cfg.Peer = func(netip.Addr) Rule { return Rule{} }
+	w.in.cfg.Peer = func(mllp.Peer) Rule { return Rule{} }
 	w.reindex()
 	if got := w.results("7", "").Patients[0].Name; got != "Müller" {
 		t.Errorf("after a reindex under other rules: %s", got)

@@ -4,29 +4,8 @@ import (
 	"fmt"
 
 	"github.com/halong-gateway/halong"
-	"github.com/halong-gateway/halong/hl7v2"
 	"github.com/halong-gateway/halong/internal/access"
 )
-
-// HL7Peers gives hl7.peers as an allow-list.
-func (c *Config) HL7Peers() (access.Peers, error) {
-	var out access.Peers
-	for i, p := range c.HL7.Peers {
-		if p.Address == "" {
-			return nil, wrong(fmt.Sprintf("hl7.peers[%d]", i), "an address is needed")
-		}
-		peer, err := c.peer(p.Address, p.Facility)
-		if err != nil {
-			return nil, wrong(fmt.Sprintf("hl7.peers[%d]", i), "%w", err)
-		}
-		if _, ok := hl7v2.LookupCharset(p.Charset); !ok && p.Charset != "" {
-			return nil, wrong(fmt.Sprintf("hl7.peers[%d].charset", i), "%q is not a character set of HL7 table 0211 that is read here (docs/hl7v2.md)", p.Charset)
-		}
-		peer.Charset = p.Charset
-		out = append(out, peer)
-	}
-	return out, nil
-}
 
 func (c *Config) peer(address string, f halong.Facility) (p access.Peer, err error) {
 	if address != "" {

@@ -22,11 +22,11 @@ func (c *Config) Check() error {
 		c.checkExposure(),
 		c.checkTLS(),
 		c.checkDICOM(),
+		c.checkHL7(),
 		c.checkLists(),
 		c.checkCoerce(),
 		c.checkForward(),
 		c.checkDICOMweb(),
-		c.checkPatients(),
 		c.checkRemoval(),
 	)
 }
@@ -68,6 +68,9 @@ func (c *Config) checkWords() error {
 		{"dicom.max_associations_per_peer", int64(c.DICOM.MaxPerPeer)},
 		{"dicom.idle", int64(c.DICOM.Idle)},
 		{"hl7.idle", int64(c.HL7.Idle)},
+		{"hl7.message_timeout", int64(c.HL7.MessageTime)},
+		{"hl7.max_connections", int64(c.HL7.MaxConnections)},
+		{"hl7.max_connections_per_peer", int64(c.HL7.MaxPerPeer)},
 	} {
 		if n.value < 1 {
 			errs = append(errs, wrong(n.key, "must be more than 0"))
@@ -85,6 +88,7 @@ func (c *Config) checkListeners() error {
 		{"dicom.listen", c.DICOM.Listen, true},
 		{"dicom.tls.listen", c.DICOM.TLS.Listen, true},
 		{"hl7.listen", c.HL7.Listen, true},
+		{"hl7.tls.listen", c.HL7.TLS.Listen, true},
 		{"http.listen", c.HTTP.Listen, false},
 	} {
 		if l.off && l.listen == Off {
@@ -124,6 +128,9 @@ func (c *Config) checkExposure() error {
 	}
 	if len(c.HL7.Peers) == 0 {
 		refuse("hl7.listen", c.HL7.Listen, "hl7.peers")
+		if !c.HL7.TLS.Mutual() {
+			refuse("hl7.tls.listen", c.HL7.TLS.Listen, "hl7.peers or hl7.tls.client_ca")
+		}
 	}
 	if len(c.HTTP.Tokens) == 0 && c.HTTP.TLS.ClientCA == "" {
 		refuse("http.listen", c.HTTP.Listen, "http.tokens or http.tls.client_ca")
@@ -140,6 +147,7 @@ func (c *Config) Warnings() (w []string) {
 		{"dicom.listen", c.DICOM.Listen, len(c.DICOM.Peers) == 0 && !c.DICOM.Promiscuous},
 		{"dicom.tls.listen", c.DICOM.TLS.Listen, len(c.DICOM.Peers) == 0 && !c.DICOM.Promiscuous && !c.DICOM.TLS.Mutual()},
 		{"hl7.listen", c.HL7.Listen, len(c.HL7.Peers) == 0},
+		{"hl7.tls.listen", c.HL7.TLS.Listen, len(c.HL7.Peers) == 0 && !c.HL7.TLS.Mutual()},
 		{"http.listen", c.HTTP.Listen, len(c.HTTP.Tokens) == 0 && c.HTTP.TLS.ClientCA == ""},
 	} {
 		if l.open && l.listen != Off && !access.Loopback(l.listen) {
@@ -168,9 +176,6 @@ func (c *Config) checkTLS() error {
 
 func (c *Config) checkLists() error {
 	var errs []error
-	if _, err := c.HL7Peers(); err != nil {
-		errs = append(errs, err)
-	}
 	if _, err := c.Tokens(); err != nil {
 		errs = append(errs, err)
 	}

@@ -21,7 +21,6 @@ type Config struct {
 	DICOMweb   DICOMweb        `yaml:"dicomweb"`
 	Storage    Storage         `yaml:"storage"`
 	Forward    Forward         `yaml:"forward"`
-	Patients   Patients        `yaml:"patients"`
 	Coerce     []Coercion      `yaml:"coerce"`     // rules that change attributes of what comes or goes
 	Deidentify []Project       `yaml:"deidentify"` // projects that get de-identified objects
 }
@@ -30,20 +29,6 @@ type Config struct {
 type Log struct {
 	Format string `yaml:"format"` // text | json
 	Level  string `yaml:"level"`  // debug | info | warn | error
-}
-
-// HL7 is the MLLP listener and whom it lets in.
-type HL7 struct {
-	Listen string    `yaml:"listen"` // host:port; "off" for none
-	Idle   Duration  `yaml:"idle"`
-	Peers  []HL7Peer `yaml:"peers"`
-}
-
-// HL7Peer is a line of hl7.peers.
-type HL7Peer struct {
-	Address  string          `yaml:"address"`
-	Charset  string          `yaml:"charset"` // overrides MSH-18
-	Facility halong.Facility `yaml:"facility"`
 }
 
 // HTTP is the listener of DICOMweb, the API and the pages.
@@ -113,11 +98,10 @@ func Default() *Config {
 			MaxAssociations: 256, MaxPerPeer: 64, AsyncOperations: 8, Idle: Duration(10 * time.Minute),
 			Identity: Identity{Verifier: Verifier{Timeout: Duration(5 * time.Second)}},
 		},
-		HL7:     HL7{Listen: "127.0.0.1:2575", Idle: Duration(10 * time.Minute)},
+		HL7:     defaultHL7(),
 		HTTP:    HTTP{Listen: "127.0.0.1:8080", Base: "/"},
 		Storage: Storage{Index: "sqlite", Blobs: "disk", Versions: "first", Budget: 64 << 20, PurgeAfter: Duration(30 * 24 * time.Hour)},
 
 		DICOMweb: defaultDICOMweb(),
-		Patients: Patients{Demographics: "updated"},
 	}
 }

@@ -40,7 +40,7 @@ storage: {index: sqlite, blobs: disk, budget: 128MiB}
 	want.DICOM.Listen = "0.0.0.0:104"
 	want.DICOM.Peers = []DICOMPeer{{AE: "CT1", Address: "10.1.0.0/16", Facility: "BV2"}}
 	want.DICOM.Destinations = []Destination{{AE: "PACS", Address: "10.1.0.9:104"}}
-	want.HL7.Peers = []HL7Peer{{"10.1.0.0/16", "UTF-8", "BV1"}}
+	want.HL7.Peers = []HL7Peer{{Address: "10.1.0.0/16", Charset: "UTF-8", Facility: "BV1"}}
 	want.HTTP.Tokens = []Token{
 		{SHA256: "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b"},
 		{SHA256: "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25c", Name: "viewer", Facility: "BV1", Facilities: []halong.Facility{"BV2"}},

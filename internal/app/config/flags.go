@@ -20,6 +20,10 @@ type Flags struct {
 	DICOMClient      *string  `name:"dicom-client-ca" help:"CA of DICOM peers' certificates, PEM (key dicom.tls.client_ca)." env:"HALONG_DICOM_CLIENT_CA" placeholder:"FILE"`
 	DICOMPromiscuous *bool    `name:"dicom-promiscuous" help:"Let DICOM peers store that are not listed (key dicom.promiscuous)." env:"HALONG_DICOM_PROMISCUOUS"`
 	HTTP             *string  `name:"http" help:"HTTP listener (key http.listen; default 127.0.0.1:8080)." env:"HALONG_HTTP" placeholder:"HOST:PORT"`
+	HL7TLS           *string  `name:"hl7-tls" help:"Listener for MLLP over TLS, or off (key hl7.tls.listen; default off)." env:"HALONG_HL7_TLS" placeholder:"HOST:PORT"`
+	HL7Cert          *string  `name:"hl7-cert" help:"TLS certificate for MLLP, PEM (key hl7.tls.cert)." env:"HALONG_HL7_CERT" placeholder:"FILE"`
+	HL7Key           *string  `name:"hl7-key" help:"TLS private key for MLLP, PEM (key hl7.tls.key)." env:"HALONG_HL7_KEY" placeholder:"FILE"`
+	HL7Client        *string  `name:"hl7-client-ca" help:"Authority of the certificates that MLLP peers must show, PEM (key hl7.tls.client_ca)." env:"HALONG_HL7_CLIENT_CA" placeholder:"FILE"`
 	HL7              *string  `name:"hl7" help:"MLLP listener, or off (key hl7.listen; default 127.0.0.1:2575)." env:"HALONG_HL7" placeholder:"HOST:PORT"`
 	Index            *string  `help:"Index: sqlite (key storage.index)." env:"HALONG_INDEX"`
 	Blobs            *string  `help:"Blob store: disk (key storage.blobs)." env:"HALONG_BLOBS"`
@@ -73,6 +77,10 @@ func (f *Flags) apply(c *Config, at lines) error {
 		{"dicom.tls.client_ca", f.DICOMClient, &c.DICOM.TLS.ClientCA},
 		{"http.listen", f.HTTP, &c.HTTP.Listen},
 		{"hl7.listen", f.HL7, &c.HL7.Listen},
+		{"hl7.tls.listen", f.HL7TLS, &c.HL7.TLS.Listen},
+		{"hl7.tls.cert", f.HL7Cert, &c.HL7.TLS.Cert},
+		{"hl7.tls.key", f.HL7Key, &c.HL7.TLS.Key},
+		{"hl7.tls.client_ca", f.HL7Client, &c.HL7.TLS.ClientCA},
 		{"storage.index", f.Index, &c.Storage.Index},
 		{"storage.blobs", f.Blobs, &c.Storage.Blobs},
 		{"http.tls.cert", f.HTTPCert, &c.HTTP.TLS.Cert},
