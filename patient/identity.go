@@ -163,20 +163,35 @@ func (s *Service) setSurvivor(tx halong.Tx, p *Patient, survivor int64, a Action
 	if err := s.store.AddChange(tx, &Change{Action: a, Patient: p.Key, Other: other, Cause: why}); err != nil {
 		return err
 	}
-	return s.reidentify(tx, p)
+	return s.reidentify(tx, p, why.At)
 }
 
-// reidentify brings the studies of a patient, and of all that were merged into it, in step with whom they are of.
-func (s *Service) reidentify(tx halong.Tx, p *Patient) error {
+// reidentify brings the studies of a patient, and of all that were merged into it, in step with whom they are of, and tells those who follow.
+func (s *Service) reidentify(tx halong.Tx, p *Patient, at time.Time) error {
 	id, _ := p.Identity()
 	if err := s.store.Reidentify(tx, id.Facility, id.ID); err != nil {
 		return err
 	}
+	for _, tell := range s.told {
+		if err := tell(tx, p, at); err != nil {
+			return err
+		}
+	}
 	below, err := s.store.MergedInto(tx, p.Key)
 	for i := 0; i < len(below) && err == nil; i++ {
-		err = s.reidentify(tx, below[i])
+		err = s.reidentify(tx, below[i], at)
 	}
 	return err
+}
+
+// Served gives what is served in the place of what a header, or an order, says of a patient.
+func (s *Service) Served(tx halong.Tx, key int64) (func(Header) Header, error) {
+	p, err := s.store.Patient(tx, key)
+	if err != nil {
+		return nil, err
+	}
+	survivor, err := s.Current(tx, key)
+	return func(h Header) Header { return s.policy.Serve(h, p, survivor) }, err
 }
 
 // Link says that two patients are one person; both stay as they are.

@@ -46,7 +46,7 @@ func (s *Service) Register(tx halong.Tx, told Told, why Cause) (Recorded, error)
 		if err := s.store.AddChange(tx, &Change{Action: Registered, Patient: fresh.Key, Cause: why}); err != nil {
 			return done, err
 		}
-		return done, s.store.Reidentify(tx, id.Facility, id.ID)
+		return done, s.reidentify(tx, &fresh, why.At)
 	}
 	known, err := s.store.LookupPatient(tx, id)
 	if err != nil {
@@ -88,7 +88,7 @@ func (s *Service) update(tx halong.Tx, known, p *Patient, correction bool, why C
 			return done, err
 		}
 	}
-	return done, s.reidentify(tx, known)
+	return done, s.reidentify(tx, known, why.At)
 }
 
 // demographics are what may change of a patient.

@@ -1,6 +1,8 @@
 package patient
 
 import (
+	"time"
+
 	"github.com/halong-gateway/halong"
 )
 
@@ -29,7 +31,15 @@ type Store interface {
 type Service struct {
 	store  Store
 	policy Policy
+	told   []Follower
 }
+
+// Follower is told, in the transaction, of every patient whose identity may be served as another from now on: after a merge or its undoing
+// of all whom it concerns, after an update, and when the patient became registered.
+type Follower func(tx halong.Tx, p *Patient, at time.Time) error
+
+// Tell adds a follower. It is to be called before the service is used.
+func (s *Service) Tell(f Follower) { s.told = append(s.told, f) }
 
 // New makes a Service over a store. Without a policy the zero one holds.
 func New(s Store, p ...Policy) *Service {
@@ -75,7 +85,7 @@ func (s *Service) Record(tx halong.Tx, p *Patient) (Recorded, error) {
 		return Recorded{Key: known.Key}, nil
 	}
 	if err = s.store.UpdatePatient(tx, known); err == nil && known.Registered {
-		err = s.reidentify(tx, known)
+		err = s.reidentify(tx, known, known.Since)
 	}
 	return Recorded{Key: known.Key, Changed: true}, err
 }
