@@ -46,6 +46,8 @@ func Index(t *testing.T, open func(t testing.TB) storage.Index) {
 		{"moves", indexMoves},
 		{"generation", indexGeneration},
 		{"quarantine", indexQuarantine},
+		{"removals", indexRemovals},
+		{"rejections", indexRejections},
 	} {
 		t.Run(s.name, func(t *testing.T) { s.run(t, open(t)) })
 	}
