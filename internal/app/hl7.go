@@ -14,7 +14,7 @@ import (
 func (d *Data) intakeConfig(c *config.Config, log *slog.Logger) intake.Config {
 	return intake.Config{
 		Updater: d.Index, Journal: d.Store, Messages: d.Index, Events: d.Index,
-		Patients: patient.New(d.Index), Registry: d.Index, Lab: lab.New(d.Index), Blobs: d.Store,
+		Patients: patient.New(d.Index, c.PatientPolicy()), Registry: d.Index, Lab: lab.New(d.Index), Blobs: d.Store,
 		Application: c.AE, Log: log,
 	}
 }

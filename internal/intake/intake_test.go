@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -240,8 +239,7 @@ func TestBatch(t *testing.T) {
 // TestPeerRules takes facility and character set from the peer's address.
 func TestPeerRules(t *testing.T) {
 	w := newWorld(t)
-	w.in.cfg.Peer = func(p mllp.Peer) Rule {
-		a := p.Addr
+	w.in.cfg.Peer = func(mllp.Peer) Rule {
 		return Rule{Facility: "BV7", Charset: "8859/1"}
 	}
 	w.send("MSH|^~\\&|LIS|BV1|||20261121||ORU^R01|1|P|2.5||||||UNICODE UTF-8\rPID|||7||M\xfcller\rOBR|1||F|C\rOBX|1|ST|X||\xb5g\r")

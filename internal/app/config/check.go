@@ -28,6 +28,7 @@ func (c *Config) Check() error {
 		c.checkForward(),
 		c.checkDICOMweb(),
 		c.checkRemoval(),
+		c.checkPatients(),
 	)
 }
 

@@ -21,6 +21,7 @@ type Config struct {
 	DICOMweb   DICOMweb        `yaml:"dicomweb"`
 	Storage    Storage         `yaml:"storage"`
 	Forward    Forward         `yaml:"forward"`
+	Patients   Patients        `yaml:"patients"`
 	Coerce     []Coercion      `yaml:"coerce"`     // rules that change attributes of what comes or goes
 	Deidentify []Project       `yaml:"deidentify"` // projects that get de-identified objects
 }
@@ -103,5 +104,6 @@ func Default() *Config {
 		Storage: Storage{Index: "sqlite", Blobs: "disk", Versions: "first", Budget: 64 << 20, PurgeAfter: Duration(30 * 24 * time.Hour)},
 
 		DICOMweb: defaultDICOMweb(),
+		Patients: Patients{Demographics: "updated"},
 	}
 }
