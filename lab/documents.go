@@ -26,7 +26,7 @@ func (g *Group) All() iter.Seq2[*Attachment, *Content] {
 			return
 		}
 		for _, r := range g.Reports {
-			for o := range r.each() {
+			for o := range r.Each() {
 				for i := range o.Values {
 					a := o.Values[i].Attachment
 					if c := g.Contents[a]; c != nil && !yield(a, c) {
@@ -38,8 +38,8 @@ func (g *Group) All() iter.Seq2[*Attachment, *Content] {
 	}
 }
 
-// each gives all observations of a report, those of its specimens first.
-func (r *Report) each() iter.Seq[*Observation] {
+// Each gives all observations of a report, those of its specimens first.
+func (r *Report) Each() iter.Seq[*Observation] {
 	return func(yield func(*Observation) bool) {
 		var lists [][]Observation
 		if r.Specimen != nil {
@@ -72,7 +72,7 @@ func (s *Service) documents(tx halong.Tx, h *Head, f Filing, r *Report) (int, er
 			return n, err
 		}
 	}
-	for o := range r.each() {
+	for o := range r.Each() {
 		for i := range o.Values {
 			a := o.Values[i].Attachment
 			c := f.Contents[a]

@@ -19,12 +19,12 @@ type Maps []*Map
 // Apply adds to each observation what the maps, table 0078 and the reference range make of it. sex (PID-8) chooses among
 // ranges that differ by it.
 func (ms Maps) Apply(r *Shown, sex string) {
-	for o := range r.each() {
+	for o := range r.Each() {
 		o.Reading = ms.Read(r.Facility, r.Sender, sex, o)
 	}
 	for i := range r.History {
 		h := &r.History[i]
-		for o := range h.each() {
+		for o := range h.Each() {
 			o.Reading = ms.Read(r.Facility, h.Sender, sex, o)
 		}
 	}

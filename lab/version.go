@@ -73,19 +73,3 @@ type Version struct {
 	Head
 	Content []byte // the Report as JSON
 }
-
-// MaxHeads bounds how far back a report is linked: to the latest versions of the same
-// patient's reports of the same service.
-const MaxHeads = 1000
-
-// Store keeps versions. It never changes one.
-type Store interface {
-	// AddVersion adds a version.
-	AddVersion(tx halong.Tx, v *Version) error
-	// AddDocument adds a document of a report. The bytes are referred to if there is a live blob with the digest.
-	AddDocument(tx halong.Tx, d *StoredDocument) error
-	// Documents gives the documents of a report in the order of their numbers.
-	Documents(tx halong.Tx, report ID) ([]StoredDocument, error)
-	// Heads gives the latest MaxHeads versions of a patient's reports of one service, in order of arrival.
-	Heads(tx halong.Tx, f halong.Facility, patient int64, service string) ([]Head, error)
-}

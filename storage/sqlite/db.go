@@ -42,6 +42,8 @@ type DB struct {
 
 	notify   atomic.Pointer[func()] // told of events
 	removals atomic.Bool            // there may be removals
+
+	labIndexed atomic.Int64 // how far versions of reports are indexed
 }
 
 var _ storage.Index = (*DB)(nil)
@@ -70,6 +72,9 @@ func (db *DB) load(ctx context.Context) error {
 		return err
 	}
 	db.removals.Store(removals)
+	if err := db.loadLabIndexed(ctx); err != nil {
+		return err
+	}
 	return db.loadChain(ctx)
 }
 

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"context"
 	"slices"
 	"time"
 
@@ -27,6 +26,9 @@ func (db *DB) AddVersion(t halong.Tx, v *lab.Version) error {
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		int64(v.ID), int64(v.First), v.Number, v.Late, v.Patient, facility, v.Received.UnixMicro(), string(v.Status), v.Sent,
 		v.Service, v.Filler, v.Placer, v.Accession, v.Observed, s2.Encode(nil, v.Content))
+	if err == nil {
+		err = tx.indexLate(v)
+	}
 	return fail(op, v.ID.String(), err)
 }
 
@@ -43,51 +45,44 @@ func (db *DB) Heads(t halong.Tx, f halong.Facility, patient int64, service strin
 	if err != nil {
 		return nil, fail(op, "", err)
 	}
+	keys := []int64{patient}
+	if db.identities.in[facility] { // it may be merged with others
+		if keys, err = persons(tx.Query, patient); err != nil {
+			return nil, fail(op, "", err)
+		}
+	}
+	var heads []lab.Head
+	for _, k := range keys {
+		some, err := tx.heads(f, facility, k, service)
+		if err != nil {
+			return nil, fail(op, "", err)
+		}
+		heads = append(heads, some...)
+	}
+	if len(keys) > 1 {
+		slices.SortFunc(heads, func(a, b lab.Head) int { return int(max(-1, min(1, a.ID-b.ID))) })
+		heads = heads[max(0, len(heads)-lab.MaxHeads):]
+	}
+	return heads, nil
+}
+
+func (tx *Tx) heads(f halong.Facility, facility, patient int64, service string) ([]lab.Head, error) {
 	rows, err := tx.Query(`SELECT `+headColumns+` FROM lab_version WHERE patient = ? AND facility = ? AND service = ? ORDER BY id DESC LIMIT ?`,
 		patient, facility, service, lab.MaxHeads) // in the order of the index, without sorting
 	if err != nil {
-		return nil, fail(op, "", err)
+		return nil, err
 	}
 	defer rows.Close()
 	var heads []lab.Head
 	for rows.Next() {
 		h := lab.Head{Facility: f}
 		if err := scanHead(rows, &h); err != nil {
-			return nil, fail(op, "", err)
+			return nil, err
 		}
 		heads = append(heads, h)
 	}
 	slices.Reverse(heads)
-	return heads, fail(op, "", rows.Err())
-}
-
-// Versions gives all versions of the reports of one patient, in order of arrival; of
-// patient 0 those whose messages named none.
-func (db *DB) Versions(ctx context.Context, f halong.Facility, patient int64) ([]lab.Version, error) {
-	const op = "sqlite.Versions"
-	facility, ok := db.facilities.get(f)
-	if !ok {
-		return nil, nil
-	}
-	rows, err := db.reader.Query(ctx, `SELECT `+headColumns+`, content FROM lab_version WHERE patient = ? AND facility = ? ORDER BY id`, patient, facility)
-	if err != nil {
-		return nil, fail(op, "", err)
-	}
-	defer rows.Close()
-	var all []lab.Version
-	for rows.Next() {
-		v := lab.Version{Head: lab.Head{Facility: f}}
-		var packed []byte
-		err := scanHead(rows, &v.Head, &packed)
-		if err == nil {
-			v.Content, err = unpack(packed)
-		}
-		if err != nil {
-			return nil, fail(op, v.ID.String(), err)
-		}
-		all = append(all, v)
-	}
-	return all, fail(op, "", rows.Err())
+	return heads, rows.Err()
 }
 
 // unpack undoes s2.Encode, whose claim of a length is not trusted.

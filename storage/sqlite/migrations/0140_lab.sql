@@ -15,23 +15,30 @@ CREATE TABLE lab_document (
 -- All versions of a report. The first is found by its id; that most reports have no other costs nothing here.
 CREATE INDEX lab_version_first ON lab_version (first) WHERE number > 1;
 
--- Which codes and units senders use, and how often, counted after the fact up to lab_counted.upto.
+-- What is found out about versions after the fact, up to lab_indexed.upto, so that taking results costs nothing for it:
+-- which codes and units senders use, and how often; and which reports bear a number of an order or a specimen.
 CREATE TABLE lab_code (
 	facility INTEGER NOT NULL,
 	sender   TEXT NOT NULL,
 	code     TEXT NOT NULL,
 	system   TEXT NOT NULL,
 	text     TEXT NOT NULL,
-	alt      TEXT NOT NULL, -- alternate code and system, with 0x1F between
-	unit     TEXT NOT NULL,
-	unit_system TEXT NOT NULL,
+	alt      TEXT NOT NULL, -- alternate code, text and system, with 0x1F between
+	unit     TEXT NOT NULL, -- code, text and system of the unit, with 0x1F between
 	count    INTEGER NOT NULL,
 	last     INTEGER NOT NULL, -- lab_version.id
-	PRIMARY KEY (facility, sender, code, system, text, alt, unit, unit_system)
+	PRIMARY KEY (facility, sender, code, system, text, alt, unit)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE lab_counted (
+CREATE TABLE lab_number (
+	facility INTEGER NOT NULL,
+	number   TEXT NOT NULL,
+	report   INTEGER NOT NULL, -- lab_version.first
+	PRIMARY KEY (facility, number, report)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE lab_indexed (
 	id   INTEGER PRIMARY KEY CHECK (id = 1),
 	upto INTEGER NOT NULL -- lab_version.id
 ) STRICT;
-INSERT INTO lab_counted (id, upto) VALUES (1, 0);
+INSERT INTO lab_indexed (id, upto) VALUES (1, 0);

@@ -1,0 +1,127 @@
+package lab
+
+import (
+	"context"
+
+	"github.com/halong-gateway/halong"
+)
+
+// MaxHeads bounds how far back a report is linked: to the latest versions of the same
+// patient's reports of the same service.
+const MaxHeads = 1000
+
+// Store keeps versions. It never changes one.
+type Store interface {
+	// AddVersion adds a version.
+	AddVersion(tx halong.Tx, v *Version) error
+	// AddDocument adds a document of a report. The bytes are referred to if there is a live blob with the digest.
+	AddDocument(tx halong.Tx, d *StoredDocument) error
+	// Documents gives the documents of a report in the order of their numbers.
+	Documents(tx halong.Tx, report ID) ([]StoredDocument, error)
+	// Heads gives the latest MaxHeads versions of the reports of one service of a patient, and of those merged with it, in order
+	// of arrival.
+	Heads(tx halong.Tx, f halong.Facility, patient int64, service string) ([]Head, error)
+}
+
+// Listing says which reports are wanted. Empty fields want any.
+type Listing struct {
+	Patient  int64  // the store's key: of this patient and those merged with it
+	Number   string // of an order or a specimen
+	Status   Status
+	Service  string
+	From, To string // time of observation, else of receipt, as ISO 8601; To is exclusive
+	Before   ID     // what came before this version; 0: from the newest
+	Limit    int
+}
+
+// Reader reads committed versions.
+type Reader interface {
+	// Versions gives all versions of the reports of a patient, and of those merged with it, in order of arrival; of
+	// patient 0 those whose messages named none.
+	Versions(ctx context.Context, f halong.Facility, patient int64) ([]Version, error)
+	// Report gives all versions of one report. The error is of kind NotExist if the scope sees none.
+	Report(ctx context.Context, scope halong.Scope, id ID) ([]Version, error)
+	// Recent gives the newest version of reports, the newest first, at most limit of them from before a version, and
+	// where to go on; 0: that was all.
+	Recent(ctx context.Context, scope halong.Scope, before ID, limit int) (heads []Version, next ID, err error)
+	// Numbered gives the reports that bear a number of an order or specimen, as far as IndexLab has come.
+	Numbered(ctx context.Context, scope halong.Scope, number string) ([]ID, error)
+	// Document gives one document. The error is of kind NotExist if the scope sees none.
+	Document(ctx context.Context, scope halong.Scope, report ID, n int) (*StoredDocument, error)
+	// OrderOf finds the order of a report by its numbers; ok is false if there is none.
+	OrderOf(ctx context.Context, f halong.Facility, n Numbers) (order OrderRef, ok bool, err error)
+	// Codes gives the codes and units that senders use, as far as IndexLab has come.
+	Codes(ctx context.Context, scope halong.Scope) ([]CodeUse, error)
+	// IndexLab goes on with what is found out after the fact, for at most limit versions, and tells how many are left.
+	IndexLab(ctx context.Context, limit int) (behind int64, err error)
+}
+
+// Numbers are what a report may be linked to an order by.
+type Numbers struct {
+	Placer, Filler *Order
+	Accession      string
+	Specimens      []string // identifiers and barcodes
+}
+
+// OrderRef names an order that a report belongs to.
+type OrderRef struct {
+	ID     int64  `json:"id"`
+	By     string `json:"by"` // placer, filler, accession or specimen
+	Status string `json:"status,omitempty"`
+}
+
+// CodeUse tells how often a sender used a code with a unit.
+type CodeUse struct {
+	Facility  halong.Facility
+	Sender    string
+	Code      Coded
+	Alternate *Coded
+	Unit      Coded
+	Count     int64 // observations, of all versions
+	Last      ID    // the latest version
+}
+
+// Numbers gives what the report may be linked to an order by.
+func (r *Report) Numbers() Numbers {
+	n := Numbers{Placer: r.Placer, Filler: r.Filler, Accession: r.Accession}
+	add := func(s *Specimen) {
+		for _, id := range []string{s.ID, s.Container, s.Accession} {
+			if id != "" && len(id) <= maxKey {
+				n.Specimens = append(n.Specimens, id)
+			}
+		}
+	}
+	if r.Specimen != nil {
+		add(r.Specimen)
+	}
+	for i := range r.Specimens {
+		add(&r.Specimens[i])
+	}
+	return n
+}
+
+// All gives the numbers without their namespaces, each once.
+func (n *Numbers) All() []string {
+	var all []string
+	add := func(s string) {
+		if s == "" || len(s) > maxKey {
+			return
+		}
+		for _, have := range all {
+			if have == s {
+				return
+			}
+		}
+		all = append(all, s)
+	}
+	for _, o := range []*Order{n.Placer, n.Filler} {
+		if o != nil {
+			add(o.ID)
+		}
+	}
+	add(n.Accession)
+	for _, s := range n.Specimens {
+		add(s)
+	}
+	return all
+}
