@@ -79,6 +79,15 @@ func studyTransactions(*Config) (list []Transaction) {
 			Statuses:  []int{http.StatusOK, http.StatusNoContent, http.StatusNotModified, http.StatusNotAcceptable, http.StatusRequestEntityTooLarge},
 			operation: "search", handler: search(x.of),
 		})
+		byForm := Transaction{ // Halong's own, for parameters that are too long for a URL
+			ID: x.id + "ByForm", Name: "Search", Section: "10.6", Method: http.MethodPost, Path: x.path, Accept: modelTypes, Takes: []string{mediaForm}, Query: searchQuery,
+			Statuses:  []int{http.StatusOK, http.StatusNoContent, http.StatusNotAcceptable, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType},
+			operation: "search", handler: searchForm(x.of),
+		}
+		if x.path == "/studies" { // the payload tells it from Store
+			byForm.operation, byForm.handler = "store", store
+		}
+		list = append(list, byForm)
 	}
 	retrieved := func(id, path, operation string, accept, query, headers []string, h func(*request) error, statuses ...int) {
 		list = append(list, Transaction{

@@ -30,7 +30,7 @@ func search(res resource) func(*request) error {
 		a := newSearchAnswer(q, res, s)
 		a.offer, a.coding = o, q.coding()
 		// The whole answer of a search inside a study may be ready.
-		if q.Param("study") != "" && s.Offset == 0 && len(a.extra) == 0 && !o.multipart {
+		if q.param("study") != "" && s.Offset == 0 && len(a.extra) == 0 && !o.multipart && q.Request().Method != http.MethodPost {
 			a.key = q.documentKey("search "+q.Request().URL.RawQuery, o, a.coding) + strconv.Itoa(int(res.level))
 			if a.state, err = q.state(false); halong.KindOf(err) == halong.NotExist && err != nil {
 				a.key, err = "", nil

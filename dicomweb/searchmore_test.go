@@ -205,7 +205,7 @@ func TestMethodNotAllowed(t *testing.T) {
 	for _, tc := range []struct{ method, path, allow string }{
 		{http.MethodPut, "/studies", "GET, HEAD, POST, OPTIONS"},
 		{http.MethodPut, "/studies/1.2", "GET, HEAD, POST, OPTIONS"},
-		{http.MethodPost, "/series", "GET, HEAD, OPTIONS"},
+		{http.MethodPatch, "/series", "GET, HEAD, POST, OPTIONS"},
 		{http.MethodPatch, "/studies/1.2/series/1.3/instances/1.4", "GET, HEAD, OPTIONS"},
 		{http.MethodPost, "/facilities/BV1/studies/1.2/metadata", "GET, HEAD, OPTIONS"},
 		{http.MethodDelete, "/studies/1.2/series/1.3/instances/1.4/frames/1", "GET, HEAD, OPTIONS"},

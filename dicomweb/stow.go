@@ -19,6 +19,10 @@ import (
 // store answers STOW-RS (PS3.18 10.5). Everything that can be refused from the
 // header is refused before the body is asked for (Expect: 100-continue).
 func store(q *request) error {
+	if q.param("study") == "" && isForm(q.Request()) {
+		q.seen.Operation = "search"
+		return searchForm(studies)(q)
+	}
 	o, err := q.acceptsOne(storeOffers)
 	if err != nil {
 		return err
