@@ -74,6 +74,9 @@ func (s *Service) PatientChanged(tx halong.Tx, f halong.Facility, key int64, ser
 		if err != nil {
 			return err
 		}
+		if at.IsZero() {
+			at = o.Updated
+		}
 		before := identityOf(o.Item())
 		if o.identify(serve); identityOf(o.Item()) == before {
 			continue

@@ -12,9 +12,11 @@ import (
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/internal/app/config"
 	"github.com/halong-gateway/halong/internal/intake"
+	"github.com/halong-gateway/halong/patient"
 	"github.com/halong-gateway/halong/storage"
 	"github.com/halong-gateway/halong/storage/disk"
 	"github.com/halong-gateway/halong/storage/sqlite"
+	"github.com/halong-gateway/halong/worklist"
 	"github.com/halong-gateway/halong/worklist/ups"
 )
 
@@ -30,13 +32,15 @@ type Data struct {
 	Index   *sqlite.DB
 	Store   *disk.Store
 
-	intake  *intake.Intake
-	ups     *ups.Service
-	parts   Parts
-	applied int     // journal records applied when it was opened
-	lost    []error // journal records that could not be
-	damaged int     // ranges of the journal, beyond what the index knew, without a valid record
-	log     *slog.Logger
+	intake   *intake.Intake
+	ups      *ups.Service
+	worklist *worklist.Service
+	people   *patient.Service
+	parts    Parts
+	applied  int     // journal records applied when it was opened
+	lost     []error // journal records that could not be
+	damaged  int     // ranges of the journal, beyond what the index knew, without a valid record
+	log      *slog.Logger
 }
 
 // Parts are what may be put in the place of a Data's real parts, by tests. Zero
@@ -131,6 +135,10 @@ func (d *Data) openFile(ctx context.Context, c *config.Config, path string) (err
 		Grace: d.parts.Grace, Coerce: coercion, Rejections: rejections,
 	})
 	d.ups = d.newUPS(c)
+	if d.worklist, err = d.newWorklist(c); err != nil {
+		return err
+	}
+	d.people = d.patients(c.PatientPolicy())
 	d.intake = intake.New(d.intakeConfig(c, d.log))
 	return nil
 }

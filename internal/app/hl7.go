@@ -7,14 +7,15 @@ import (
 	"github.com/halong-gateway/halong/internal/app/config"
 	"github.com/halong-gateway/halong/internal/intake"
 	"github.com/halong-gateway/halong/lab"
-	"github.com/halong-gateway/halong/patient"
 )
 
 // intakeConfig says what the HL7v2 edge writes to.
 func (d *Data) intakeConfig(c *config.Config, log *slog.Logger) intake.Config {
+	policy := c.PatientPolicy()
+	patients := d.patients(policy)
 	return intake.Config{
 		Updater: d.Index, Journal: d.Store, Messages: d.Index, Events: d.Index,
-		Patients: patient.New(d.Index, c.PatientPolicy()), Registry: d.Index, Lab: lab.New(d.Index), Blobs: d.Store,
+		Patients: patients, Registry: d.Index, Lab: lab.New(d.Index), Orders: d.orderServices(patients, policy), Blobs: d.Store,
 		Application: c.AE, Log: log,
 	}
 }

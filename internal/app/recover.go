@@ -156,6 +156,10 @@ func (d *Data) apply(tx halong.Tx, rec storage.Record, locate storage.Locator, g
 		return d.Archive.Replay(tx, rec, locate, gone)
 	case rec.Kind == storage.RecordWorkitem:
 		return d.ups.Replay(tx, rec.Payload)
+	case rec.Kind == storage.RecordProcedure:
+		return d.worklist.Replay(tx, rec.Seq, rec.Payload)
+	case rec.Kind == storage.RecordIdentity:
+		return d.replayIdentity(tx, rec)
 	case intake.Handles(rec.Kind):
 		return d.intake.Replay(tx, rec)
 	}

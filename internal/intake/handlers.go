@@ -46,7 +46,7 @@ type Family struct {
 
 // Families is the table of handlers, from MSH-9.
 func Families() []Family {
-	return []Family{
+	return append(orderFamilies(), []Family{
 		{
 			Code: "ORU", Events: []string{"R01", "R03", "R30", "R31", "R32", "R40"}, Bare: true,
 			Segments: []string{"MSH", "PID", "PV1", "ORC", "OBR", "OBX", "NTE", "SPM", "SAC"},
@@ -82,7 +82,7 @@ func Families() []Family {
 				return queries{in}
 			},
 		},
-	}
+	}...)
 }
 
 // handlers makes the table ready for looking up by MSH-9.

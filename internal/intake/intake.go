@@ -45,6 +45,7 @@ type Config struct {
 	Patients *patient.Service
 	Registry Registry // nil: queries for patients are not answered
 	Lab      *lab.Service
+	Orders   OrderServices
 	Depot    Depot // nil: documents of reports are made from their messages when they are asked for
 	Blobs    Blobs // of the store: what kept messages are read from when they are processed later
 

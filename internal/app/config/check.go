@@ -29,6 +29,7 @@ func (c *Config) Check() error {
 		c.checkDICOMweb(),
 		c.checkRemoval(),
 		c.checkPatients(),
+		c.checkWorklist(),
 	)
 }
 

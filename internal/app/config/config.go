@@ -22,6 +22,7 @@ type Config struct {
 	Storage    Storage         `yaml:"storage"`
 	Forward    Forward         `yaml:"forward"`
 	Patients   Patients        `yaml:"patients"`
+	Worklist   Worklist        `yaml:"worklist"`
 	Coerce     []Coercion      `yaml:"coerce"`     // rules that change attributes of what comes or goes
 	Deidentify []Project       `yaml:"deidentify"` // projects that get de-identified objects
 }
@@ -105,5 +106,6 @@ func Default() *Config {
 
 		DICOMweb: defaultDICOMweb(),
 		Patients: Patients{Demographics: "updated"},
+		Worklist: defaultWorklist(),
 	}
 }

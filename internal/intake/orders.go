@@ -1,0 +1,128 @@
+package intake
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/hl7v2"
+	"github.com/halong-gateway/halong/patient"
+	"github.com/halong-gateway/halong/storage"
+	"github.com/halong-gateway/halong/worklist"
+)
+
+// OrderServices are what orders are filed with.
+type OrderServices struct {
+	Worklist *worklist.Service // nil: orders are only kept
+	// Served tells as whom the patient with a key is served; nil: as sent.
+	Served func(tx halong.Tx, key int64) (worklist.Serve, error)
+}
+
+// orders files ORM, OMI, OMG, OML and SIU messages (HL7 chapters 4 and 10) with the services patient and worklist.
+type orders struct{ in *Intake }
+
+// orderFamilies are the rows of the table of handlers for orders.
+func orderFamilies() []Family {
+	segments := []string{"MSH", "PID", "PV1", "AL1", "ORC", "TQ1", "OBR", "NTE", "OBX", "IPC", "SPM", "SAC", "ZDS"}
+	row := func(code string, events []string, files string, segments []string) Family {
+		return Family{Code: code, Events: events, Segments: segments, Files: files, make: func(in *Intake) handler {
+			if in.cfg.Orders.Worklist == nil {
+				return nil
+			}
+			return orders{in}
+		}}
+	}
+	return []Family{
+		row("ORM", []string{"O01"}, "orders and their Scheduled Procedure Steps", segments),
+		row("OMI", []string{"O23"}, "orders and their Scheduled Procedure Steps, one for each IPC", segments),
+		row("OMG", []string{"O19"}, "orders and their Scheduled Procedure Steps", segments),
+		row("OML", []string{"O21", "O33", "O35"}, "laboratory orders", segments),
+		row("SIU", []string{"S12", "S13", "S14", "S15"}, "when and where the steps of an order are; orders of their own where none is known",
+			[]string{"MSH", "SCH", "TQ1", "PID", "PV1", "RGS", "AIS", "AIL", "AIP"}),
+	}
+}
+
+// Handle files the orders of a message.
+func (x orders) Handle(tx halong.Tx, m *storage.Message, h *hl7v2.Message) (Applied, error) {
+	s := x.in.cfg.Orders.Worklist
+	if s == nil {
+		return Applied{Note: "there is no worklist"}, nil
+	}
+	requests, note := worklist.Read(h, s.Mapping())
+	if len(requests) == 0 {
+		return Applied{Note: note}, nil
+	}
+	remarks := []string{}
+	say := func(text string) {
+		if text != "" && len(remarks) < 8 {
+			remarks = append(remarks, text)
+		}
+	}
+	say(note)
+	done := make([]worklist.Outcome, len(requests))
+	for i := range requests {
+		r := &requests[i]
+		from, err := x.origin(tx, m, h, r, i)
+		if err != nil {
+			return Applied{}, err
+		}
+		if done[i], err = s.Apply(tx, r, from); err != nil {
+			return Applied{}, err
+		}
+		say(done[i].Remark)
+		for _, text := range r.Remarks {
+			say(text)
+		}
+	}
+	return Applied{Remark: strings.Join(remarks, "; "), Answer: orderAnswer(requests, done)}, nil
+}
+
+// origin makes the patient of a request known, and tells where the request is from.
+func (x orders) origin(tx halong.Tx, m *storage.Message, h *hl7v2.Message, r *worklist.Request, place int) (worklist.Origin, error) {
+	from := worklist.Origin{Facility: m.Facility, Record: m.Seq, Place: place, At: m.Received}
+	if !r.PID.Exists() {
+		return from, nil
+	}
+	p := patient.FromPID(m.Facility, r.PID, patient.SentAt(h.At("MSH-7")))
+	if len(p.Identifiers) == 0 {
+		return from, nil
+	}
+	who, err := x.in.cfg.Patients.Record(tx, p)
+	if err != nil {
+		return from, err
+	}
+	from.Patient = who.Key
+	if who.Changed {
+		if err := x.in.emit(tx, halong.EventPatientUpdated, m, patientPayload{Message: m.Seq}); err != nil {
+			return from, err
+		}
+	}
+	if x.in.cfg.Orders.Served != nil {
+		from.Serve, err = x.in.cfg.Orders.Served(tx, who.Key)
+	}
+	return from, err
+}
+
+// orderAnswer adds to the application acknowledgement (ORR, ORI, ORG, ORL; HL7 4.4) what became of each order, in ORC-1, with the numbers
+// of both sides.
+func orderAnswer(requests []worklist.Request, done []worklist.Outcome) func(*hl7v2.Ack) {
+	return func(k *hl7v2.Ack) {
+		if k.Body == nil {
+			k.Body = &hl7v2.Builder{}
+		}
+		for i := range requests {
+			seg := "ORC"
+			if i > 0 {
+				seg = "ORC[" + strconv.Itoa(i+1) + "]"
+			}
+			placer, filler := requests[i].Order.Placer, requests[i].Order.Filler
+			if o := done[i].Order; o != nil {
+				placer, filler = o.Placer, o.Filler
+			}
+			k.Body.Add("ORC")
+			k.Body.Set(seg+"-1", done[i].Control)
+			k.Body.Set(seg+"-2.1", placer.ID).Set(seg+"-2.2", placer.Authority)
+			k.Body.Set(seg+"-3.1", filler.ID).Set(seg+"-3.2", filler.Authority)
+		}
+	}
+}
