@@ -114,11 +114,7 @@ func (f *Forwarder) pokeLanes(list []routed) {
 func (f *Forwarder) route(ctx context.Context, events []halong.Event) (list []routed, err error) {
 	for i := range events {
 		e := &events[i]
-		it, ok := itemOf(e)
-		if !ok {
-			continue
-		}
-		to, err := f.routeOne(ctx, it, e.Time)
+		it, to, err := f.routeEvent(ctx, e)
 		if err != nil {
 			return nil, err
 		}
@@ -127,6 +123,19 @@ func (f *Forwarder) route(ctx context.Context, events []halong.Event) (list []ro
 		}
 	}
 	return list, nil
+}
+
+// routeEvent gives what an event says is there to be sent, and where to.
+func (f *Forwarder) routeEvent(ctx context.Context, e *halong.Event) (*Item, []string, error) {
+	if it, ok := itemOf(e); ok {
+		to, err := f.routeOne(ctx, it, e.Time)
+		return it, to, err
+	}
+	if it, topic, ok := messageOf(e); ok {
+		to, err := f.routeMessage(ctx, e, topic)
+		return it, to, err
+	}
+	return nil, nil, nil
 }
 
 func (f *Forwarder) routeOne(ctx context.Context, it *Item, at time.Time) ([]string, error) {

@@ -2,13 +2,21 @@ package forward
 
 import (
 	"time"
+
+	"github.com/halong-gateway/halong/hl7v2"
 )
 
-// Destination is where objects are sent to, and how.
+// Destination is where objects or messages are sent to, and how.
 type Destination struct {
 	Name      string
 	Transport Transport
 	Edit      Edit // what is changed before an object is sent; nil: nothing, the stored bytes go
+
+	// Transform makes of a message what is sent; nil: nothing is changed. Its error makes the entry dead.
+	Transform func(*hl7v2.Message) (*hl7v2.Message, error)
+	// InOrder sends one entry after the other, as they came into the ledger: none overtakes one that failed and is to be tried
+	// again. It is so for messages; then Concurrency is 1.
+	InOrder bool
 
 	Concurrency int      // senders at work at once; default 2
 	Bandwidth   int64    // bytes a second of all senders together; 0: no limit
@@ -34,6 +42,10 @@ const (
 )
 
 func (d Destination) withDefaults() Destination {
+	d.InOrder = d.InOrder || d.Transport != nil && d.Transport.carries() == Message
+	if d.InOrder {
+		d.Concurrency = 1
+	}
 	if d.Concurrency <= 0 {
 		d.Concurrency = DefaultConcurrency
 	}

@@ -14,6 +14,8 @@ type Script func(ctx context.Context, e *Entry) (State, string, error)
 
 func (s Script) carrier() carrier { return scripted{s} }
 
+func (Script) carries() Kind { return Instance }
+
 type scripted struct{ script Script }
 
 func (scripted) rest() {}

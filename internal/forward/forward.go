@@ -20,6 +20,8 @@ type Config struct {
 	Source       Source
 	Destinations []Destination
 	Rules        []Rule
+	Messages     Messages              // needed with MessageRules
+	MessageRules []MessageRule         // which messages go where
 	Began        func(halong.Tx) error // called in the transaction in which this ledger's work begins
 	Keep         time.Duration         // how long entries that are done or gone stay listed; default 30 days
 	NewUID       func() dicom.UID      // makes Transaction UIDs
@@ -67,16 +69,39 @@ func Open(ctx context.Context, c Config) (*Forwarder, error) {
 		names = append(names, d.Name)
 		f.lanes = append(f.lanes, newLane(f, d.withDefaults()))
 	}
-	for _, r := range c.Rules {
-		for _, to := range r.To {
-			if !slices.Contains(names, to) {
-				return nil, halong.E("forward.Open", halong.Invalid, to, fmt.Errorf("rule %q names no such destination", r.Name))
-			}
-		}
+	if err := f.checkRules(); err != nil {
+		return nil, err
 	}
 	var err error
 	f.standing, err = f.Ledger.OpenForwarding(ctx, names, f.now(), f.Began)
 	return f, err
+}
+
+// checkRules tells whether every rule sends what its destinations take.
+func (f *Forwarder) checkRules() error {
+	check := func(rule string, to []string, k Kind) error {
+		for _, name := range to {
+			l := f.lane(name)
+			switch {
+			case l == nil:
+				return halong.E("forward.Open", halong.Invalid, name, fmt.Errorf("rule %q names no such destination", rule))
+			case l.Transport != nil && l.Transport.carries() != k:
+				return halong.E("forward.Open", halong.Invalid, name, fmt.Errorf("rule %q names a destination that takes something else", rule))
+			}
+		}
+		return nil
+	}
+	for _, r := range f.Rules {
+		if err := check(r.Name, r.To, Instance); err != nil {
+			return err
+		}
+	}
+	for _, r := range f.MessageRules {
+		if err := check(r.Name, r.To, Message); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // now is the time as it is kept.

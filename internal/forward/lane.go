@@ -116,7 +116,11 @@ func (l *lane) lease(ctx context.Context) {
 			continue
 		}
 		now := l.f.now()
-		batch, err := l.f.Ledger.LeaseDeliveries(ctx, l.Name, now, now.Add(leaseTime), batchSize)
+		lease := l.f.Ledger.LeaseDeliveries
+		if l.InOrder {
+			lease = l.f.Ledger.LeaseInOrder
+		}
+		batch, err := lease(ctx, l.Name, now, now.Add(leaseTime), batchSize)
 		switch {
 		case err != nil:
 			l.log(ctx, "forwarding: entries cannot be leased", err)
@@ -143,7 +147,11 @@ func (l *lane) hand(ctx context.Context, batch []Entry) {
 
 // waitForDue waits until an entry is due, or somebody tells that one may be.
 func (l *lane) waitForDue(ctx context.Context) {
-	due, err := l.f.Ledger.NextDelivery(ctx, l.Name)
+	next := l.f.Ledger.NextDelivery
+	if l.InOrder {
+		next = l.f.Ledger.NextInOrder
+	}
+	due, err := next(ctx, l.Name)
 	d := poll
 	if err == nil && !due.IsZero() {
 		d = min(d, max(due.Sub(l.f.Now()), time.Millisecond))
@@ -180,6 +188,7 @@ func (l *lane) send(ctx context.Context, c carrier, batch []Entry) {
 	j := &job{
 		entries: batch,
 		open:    func(ctx context.Context, it *Item) (Object, error) { return l.f.Source.Open(ctx, it, l.Edit) },
+		message: l.message,
 		limit:   l.bucket,
 		stop:    func() bool { return l.blocked() > 0 },
 		told:    make([]bool, len(batch)),
@@ -241,7 +250,7 @@ func (l *lane) tell(e *Entry, o outcome) {
 			r = l.again(e, r)
 		}
 	case Dead, Gone:
-		l.f.Log.Warn("forwarding: not sent", "destination", l.Name, "sop", e.SOP.Loggable(), "state", r.State.String(), "reason", r.Reason)
+		l.f.Log.Warn("forwarding: not sent", "destination", l.Name, "item", e.name(), "state", r.State.String(), "reason", r.Reason)
 	}
 	if !o.untried {
 		l.f.Observe(l.Name, o.state)
@@ -253,7 +262,7 @@ func (l *lane) tell(e *Entry, o outcome) {
 func (l *lane) again(e *Entry, r Result) Result {
 	if l.tooOld(e) {
 		r.State, r.Reason = Dead, l.givenUp(r.Reason).reason
-		l.f.Log.Warn("forwarding: not sent", "destination", l.Name, "sop", e.SOP.Loggable(), "state", r.State.String(), "reason", r.Reason)
+		l.f.Log.Warn("forwarding: not sent", "destination", l.Name, "item", e.name(), "state", r.State.String(), "reason", r.Reason)
 		return r
 	}
 	r.State, r.Due = Waiting, l.f.now().Add(l.Retry.after(e.Attempts, l.f.Random))
@@ -276,8 +285,12 @@ func (l *lane) since(queued time.Time) time.Time {
 // up notes that the destination takes objects.
 func (l *lane) up() {
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	failed := l.failures
 	l.failures, l.until, l.reason = 0, time.Time{}, ""
+	l.mu.Unlock()
+	if failed > 0 {
+		l.f.Log.Info("forwarding: the destination is reached again", "destination", l.Name, "failures", failed)
+	}
 }
 
 // down notes that it cannot be reached: nobody tries for a while. What waits for too long is given up.
@@ -295,10 +308,11 @@ func (l *lane) down(ctx context.Context, err error) {
 	if errors.As(err, &refused) {
 		pause = max(pause, refused.after)
 	}
-	l.until, l.reason = now.Add(pause), reasonOf(err)
-	reason := l.reason
+	reason := reasonOf(err)
+	news := first && (l.failures == 1 || l.reason != reason) // one line for an outage, not one for each attempt
+	l.until, l.reason = now.Add(pause), reason
 	l.mu.Unlock()
-	if first {
+	if news {
 		l.f.Log.Warn("forwarding: the destination cannot be reached", "destination", l.Name, "reason", reason, "again in", pause)
 	}
 	l.f.Observe(l.Name, Waiting)
@@ -340,7 +354,7 @@ func (l *lane) write(ctx context.Context, list []Result) {
 		}
 	}
 	for i := range list {
-		if list[i].State == Waiting {
+		if list[i].State == Waiting || l.InOrder {
 			poke(l.wake)
 		}
 		if list[i].State == Committing {

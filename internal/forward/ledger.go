@@ -8,12 +8,34 @@ import (
 	"github.com/halong-gateway/halong/dicom"
 )
 
-// Item names one version of a SOP Instance.
+// Kind says what an item is. The numbers are on disk.
+type Kind uint8
+
+// The kinds.
+const (
+	Instance Kind = 1 // a version of a SOP Instance
+	Message  Kind = 2 // a HL7v2 message, as it was received or built from what the event tells
+)
+
+// Item names what is sent: one version of a SOP Instance, or a message.
 type Item struct {
-	Facility           halong.Facility
-	Study, Series, SOP dicom.UID
+	Kind     Kind // 0 is Instance
+	Facility halong.Facility
+
+	Study, Series, SOP dicom.UID     // of an Instance
 	Class              dicom.UID     // SOP Class UID
 	Digest             halong.Digest // of the manifest
+
+	Ref  string // of a Message: "message 12", "report 34", "order 56"
+	Type string // of a Message: the type of the message or event that it comes from, "ORU^R01"
+}
+
+// name is how logs call an item.
+func (it *Item) name() string {
+	if it.Kind == Message {
+		return it.Ref
+	}
+	return it.SOP.Loggable()
 }
 
 // State says how far an entry has come. The numbers are on disk.
@@ -138,6 +160,11 @@ type Ledger interface {
 	LeaseDeliveries(ctx context.Context, destination string, now, until time.Time, limit int) ([]Entry, error)
 	// NextDelivery tells when the next entry of a destination is due; zero if none waits.
 	NextDelivery(ctx context.Context, destination string) (time.Time, error)
+	// LeaseInOrder is LeaseDeliveries for destinations that get their entries in the order of the ledger: none that comes after one
+	// that is not due, or is being sent.
+	LeaseInOrder(ctx context.Context, destination string, now, until time.Time, limit int) ([]Entry, error)
+	// NextInOrder is NextDelivery for them: when the first that has not ended is due.
+	NextInOrder(ctx context.Context, destination string) (time.Time, error)
 	// EndDeliveries writes down what came of leased entries. An entry that is leased no more is left alone.
 	EndDeliveries(ctx context.Context, now time.Time, results []Result) error
 	// ExpireDeliveries makes waiting entries dead that were queued before a time.

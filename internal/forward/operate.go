@@ -133,14 +133,21 @@ func (f *Forwarder) Replay(ctx context.Context, r Replay) (total int, err error)
 func (r *Replay) wanted(events []halong.Event, end uint64) (list []halong.Event) {
 	for i := range events {
 		e := &events[i]
-		it, ok := itemOf(e)
-		if !ok || e.Seq > end || r.Study != "" && it.Study != r.Study ||
-			!r.From.IsZero() && e.Time.Before(r.From) || !r.Until.IsZero() && !e.Time.Before(r.Until) {
+		if e.Seq > end || !r.From.IsZero() && e.Time.Before(r.From) || !r.Until.IsZero() && !e.Time.Before(r.Until) || !r.concerns(e) {
 			continue
 		}
 		list = append(list, *e)
 	}
 	return list
+}
+
+// concerns tells whether an event is about what is to be sent again.
+func (r *Replay) concerns(e *halong.Event) bool {
+	if it, ok := itemOf(e); ok {
+		return r.Study == "" || it.Study == r.Study
+	}
+	_, _, ok := messageOf(e)
+	return ok && r.Study == ""
 }
 
 func (f *Forwarder) replay(ctx context.Context, r *Replay, events []halong.Event) (n int, err error) {

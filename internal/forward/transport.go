@@ -8,11 +8,13 @@ import (
 	"github.com/halong-gateway/halong/dicom"
 	"github.com/halong-gateway/halong/dicom/commitment"
 	"github.com/halong-gateway/halong/dicom/dimse"
+	"github.com/halong-gateway/halong/hl7v2"
 )
 
-// Transport is a way to reach a destination: *DIMSE or *STOW.
+// Transport is a way to reach a destination: *DIMSE or *STOW for objects, *MLLP or *Post for messages.
 type Transport interface {
 	carrier() carrier
+	carries() Kind
 }
 
 // carrier sends with one connection. It is used by one goroutine.
@@ -46,21 +48,31 @@ func again(format string, args ...any) outcome {
 	return outcome{state: Waiting, reason: fmt.Sprintf(format, args...)}
 }
 
+// carries tells what a transport carries.
+func (*DIMSE) carries() Kind { return Instance }
+
+func (*STOW) carries() Kind { return Instance }
+
+func (*MLLP) carries() Kind { return Message }
+
+func (*Post) carries() Kind { return Message }
+
 // unreadable gives the outcome when an object cannot be had from the archive, or not be prepared.
 func unreadable(err error) outcome {
 	switch halong.KindOf(err) {
 	case halong.NotExist:
 		return outcome{state: Gone, reason: "deleted here before it was sent"}
 	case halong.Transient, halong.Exhausted:
-		return again("the object cannot be read now: %v", err)
+		return again("it cannot be read now: %v", err)
 	}
-	return dead("the object cannot be read or prepared: %v", err)
+	return dead("it cannot be read or prepared: %v", err)
 }
 
 // job is a batch of leased entries on its way.
 type job struct {
 	entries []Entry
 	open    func(ctx context.Context, it *Item) (Object, error)
+	message func(ctx context.Context, e *Entry) (*hl7v2.Message, error) // as it is to be sent
 	limit   *bucket
 	stop    func() bool // tells that nothing further is to be begun
 	told    []bool

@@ -16,9 +16,6 @@ var _ forward.Ledger = (*DB)(nil)
 // forwardingConsumer names the reader of events that makes deliveries.
 const forwardingConsumer = "forward"
 
-// deliverInstance is the kind of work of an entry: a version of a SOP Instance is to be sent.
-const deliverInstance = 1
-
 // LastEvent implements forward.Ledger.
 func (db *DB) LastEvent(ctx context.Context) (seq uint64, err error) {
 	err = db.reader.QueryRow(ctx, `SELECT coalesce(max(seq), 0) FROM event`).Scan(&seq)
@@ -218,9 +215,13 @@ func (tx *Tx) enter(name string, event uint64, it *forward.Item, now time.Time, 
 		return false, err
 	}
 	at := now.UnixMicro()
+	kind, item, class := forward.Instance, string(it.SOP), string(it.Class)
+	if it.Kind == forward.Message {
+		kind, item, class = it.Kind, it.Ref, it.Type
+	}
 	r, err := tx.Exec(`INSERT INTO delivery (destination, event, kind, facility, study, series, item, class, digest, state, attempts, entered, queued, due, changed)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?) ON CONFLICT (destination, event) DO NOTHING`,
-		destination, int64(event), deliverInstance, facility, string(it.Study), string(it.Series), string(it.SOP), string(it.Class), it.Digest[:],
+		destination, int64(event), int(kind), facility, string(it.Study), string(it.Series), item, class, it.Digest[:],
 		int(forward.Waiting), at, at, at, at)
 	if err != nil {
 		return false, err

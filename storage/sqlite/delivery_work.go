@@ -7,10 +7,11 @@ import (
 	"time"
 
 	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/dicom"
 	"github.com/halong-gateway/halong/internal/forward"
 )
 
-const entryColumns = `d.id, t.name, f.name, d.event, d.study, d.series, d.item, d.class, d.digest, d.state, d.attempts,
+const entryColumns = `d.id, t.name, f.name, d.event, d.kind, d.study, d.series, d.item, d.class, d.digest, d.state, d.attempts,
 	d.entered, d.queued, d.due, d.changed, d.sent_as, d.reason`
 
 const entryFrom = ` FROM delivery d CROSS JOIN destination t ON t.id = d.destination CROSS JOIN facility f ON f.id = d.facility `
@@ -18,8 +19,14 @@ const entryFrom = ` FROM delivery d CROSS JOIN destination t ON t.id = d.destina
 func scanEntry(rows *sql.Rows) (e forward.Entry, err error) {
 	var digest []byte
 	var event, entered, queued, due, changed int64
-	err = rows.Scan(&e.ID, &e.Destination, &e.Facility, &event, &e.Study, &e.Series, &e.SOP, &e.Class, &digest, &e.State, &e.Attempts,
+	var item, class string
+	err = rows.Scan(&e.ID, &e.Destination, &e.Facility, &event, &e.Kind, &e.Study, &e.Series, &item, &class, &digest, &e.State, &e.Attempts,
 		&entered, &queued, &due, &changed, &e.SentAs, &e.Reason)
+	if e.Kind == forward.Message {
+		e.Ref, e.Type = item, class
+	} else {
+		e.SOP, e.Class = dicom.UID(item), dicom.UID(class)
+	}
 	e.Event = uint64(event)
 	copy(e.Digest[:], digest)
 	e.Entered, e.Queued, e.Due, e.Changed = moment(entered), moment(queued), moment(due), moment(changed)
@@ -70,6 +77,11 @@ func (tx *Tx) lease(destination int64, now, until time.Time, limit int) ([]forwa
 	if err != nil {
 		return nil, err
 	}
+	return entries, tx.leased(entries, now, until)
+}
+
+// leased marks entries as Sending.
+func (tx *Tx) leased(entries []forward.Entry, now, until time.Time) error {
 	ids := make([]int64, len(entries))
 	for i := range entries {
 		e := &entries[i]
@@ -77,9 +89,9 @@ func (tx *Tx) lease(destination int64, now, until time.Time, limit int) ([]forwa
 		e.Attempts++
 		ids[i] = e.ID
 	}
-	_, err = tx.Exec(`UPDATE delivery SET state = 2, attempts = attempts + 1, due = ?, changed = ? WHERE id IN (SELECT value FROM json_each(?))`,
+	_, err := tx.Exec(`UPDATE delivery SET state = 2, attempts = attempts + 1, due = ?, changed = ? WHERE id IN (SELECT value FROM json_each(?))`,
 		until.UnixMicro(), now.UnixMicro(), list(ids))
-	return entries, err
+	return err
 }
 
 // entries reads entries in a transaction.
