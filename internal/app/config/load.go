@@ -36,7 +36,7 @@ func Decode(b []byte, c *Config) error {
 	return err
 }
 
-func decode(b []byte, c *Config) (lines, error) {
+func decode(b []byte, c any) (lines, error) {
 	file, err := parser.ParseBytes(b, 0)
 	if err != nil {
 		return nil, plain(err, nil)
