@@ -75,6 +75,7 @@ func (a *App) routes(web dicomweb.Config) *echo.Echo {
 	dicomweb.RegisterURI(g.Group("/wado", a.gate.middleware), web)
 	intake.RegisterAPI(g.Group("/api", a.gate.middleware), intake.APIConfig{Results: a.data.Index, Blobs: a.data.Store, Scope: scope})
 	intake.RegisterReprocess(g.Group("/api", a.gate.middleware), a.data.intake, scope)
+	a.registerPatients(g.Group("/api/patients", a.gate.middleware))
 	a.registerForward(g.Group("/api/forward", a.gate.middleware))
 	a.registerDeleted(g.Group("/api/deleted", a.gate.middleware))
 	return e

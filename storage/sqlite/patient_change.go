@@ -33,6 +33,11 @@ func (db *DB) CurrentPatient(ctx context.Context, key int64) (*patient.Patient, 
 	}
 }
 
+// PatientWithKey gives the patient with a key, outside of a transaction.
+func (db *DB) PatientWithKey(ctx context.Context, key int64) (*patient.Patient, error) {
+	return onePatient("sqlite.Patient", db.reader.QueryRow(ctx, selectPatients+` WHERE p.id = ?`, key))
+}
+
 func onePatient(op string, row *sql.Row) (*patient.Patient, error) {
 	p := &patient.Patient{}
 	err := scanPatient(row, p, &p.Facility)
