@@ -163,7 +163,7 @@ func (a *Archive) end(ctx context.Context, scope halong.Scope, removal uint64, b
 // PurgeDue purges removals that due says are old enough. It gives how many were.
 func (a *Archive) PurgeDue(ctx context.Context, due func(*Removal) bool) (n int, err error) {
 	by := halong.Source{Protocol: "policy"}
-	for f := (RemovalFilter{State: RemovalHides}); ; {
+	for f := (RemovalFilter{State: RemovalHides, Uncounted: true}); ; {
 		page, err := a.index.Removals(ctx, halong.Everything(), f)
 		if err != nil || len(page) == 0 {
 			return n, err

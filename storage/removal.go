@@ -82,6 +82,8 @@ type RemovalFilter struct {
 	Kind   RemovalKind
 	Before uint64 // only those with smaller numbers: the page before
 	Limit  int    // 0: 100
+	// Uncounted spares counting: Hidden is 1 when anything is.
+	Uncounted bool
 }
 
 // RemovalIndex keeps removals and what they hide. Everything it does within a transaction is derived from its arguments and from what is

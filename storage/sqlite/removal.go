@@ -152,9 +152,10 @@ func (db *DB) TakenBack(t halong.Tx, cause uint64) ([]uint64, error) {
 
 const (
 	selectRemoval = `SELECT r.id, r.kind, f.name, r.study, r.series, r.sop, r.code, r.reason, o.protocol, o.peer, o.address, r.at, r.again, r.state,
-		r.changed, c.protocol, c.peer, c.address, r.named,
-		(SELECT count(*) FROM hidden_series h INDEXED BY hidden_series_removal CROSS JOIN instance i INDEXED BY instance_sop WHERE h.removal = r.id AND i.series = -h.id)
+		r.changed, c.protocol, c.peer, c.address, r.named, `
+	countHidden = `(SELECT count(*) FROM hidden_series h INDEXED BY hidden_series_removal CROSS JOIN instance i INDEXED BY instance_sop WHERE h.removal = r.id AND i.series = -h.id)
 		FROM removal r `
+	anyHidden   = `EXISTS (SELECT 1 FROM hidden_series h INDEXED BY hidden_series_removal WHERE h.removal = r.id) FROM removal r `
 	joinRemoval = ` CROSS JOIN facility f ON f.id = r.facility CROSS JOIN source o ON o.id = r.source CROSS JOIN source c ON c.id = r.changed_source `
 )
 
@@ -177,7 +178,11 @@ func (db *DB) Removals(ctx context.Context, scope halong.Scope, f storage.Remova
 	if f.Before != 0 {
 		w.and("r.id < ?", int64(f.Before))
 	}
-	if f.State != 0 {
+	switch {
+	case f.State == storage.RemovalHides && f.Study == "":
+		w.and("r.state = 1") // said so, the index can be used
+		index = "INDEXED BY removal_hidden"
+	case f.State != 0:
 		w.and("r.state = ?", int64(f.State))
 	}
 	if f.Kind != 0 {
@@ -193,15 +198,19 @@ func (db *DB) Removals(ctx context.Context, scope halong.Scope, f storage.Remova
 	if limit <= 0 {
 		limit = 100
 	}
+	count := countHidden
+	if f.Uncounted {
+		count = anyHidden
+	}
 	all, err := collect(ctx, db.reader, func(r *sql.Rows) (storage.Removal, error) { return scanRemoval(r) },
-		selectRemoval+index+joinRemoval+`WHERE `+w.text.String()+` ORDER BY r.id DESC LIMIT ?+0`, append(w.args, limit)...)
+		selectRemoval+count+index+joinRemoval+`WHERE `+w.text.String()+` ORDER BY r.id DESC LIMIT ?+0`, append(w.args, limit)...)
 	return all, fail("sqlite.Removals", "", err)
 }
 
 // Removal gives one removal.
 func (db *DB) Removal(ctx context.Context, scope halong.Scope, id uint64) (*storage.Removal, error) {
 	const op = "sqlite.Removal"
-	r, err := scanRemoval(db.reader.QueryRow(ctx, selectRemoval+joinRemoval+`WHERE r.id = ?`, int64(id)))
+	r, err := scanRemoval(db.reader.QueryRow(ctx, selectRemoval+countHidden+joinRemoval+`WHERE r.id = ?`, int64(id)))
 	if err == nil && !scope.Sees(r.Facility) {
 		err = sql.ErrNoRows
 	}

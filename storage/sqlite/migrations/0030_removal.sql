@@ -20,7 +20,7 @@ CREATE TABLE removal (
 	named          INTEGER NOT NULL DEFAULT 0  -- SOP Instances
 ) STRICT;
 CREATE INDEX removal_study ON removal (study, facility, kind);
-CREATE INDEX removal_hidden ON removal (at) WHERE state = 1;
+CREATE INDEX removal_hidden ON removal (id) WHERE state = 1;
 CREATE INDEX removal_cause ON removal (cause) WHERE cause <> 0;
 
 -- Studies that removals speak of.
