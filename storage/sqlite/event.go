@@ -87,7 +87,7 @@ func (db *DB) writeEvents(events []halong.Event) (head, error) {
 	return at, nil
 }
 
-const selectEvents = `SELECT seq, time, type, facility, payload, salt, digest, chain FROM event WHERE seq > ? ORDER BY seq LIMIT ?`
+const selectEvents = `SELECT seq, time, type, facility, payload, salt, digest, chain FROM event WHERE seq > ? ORDER BY seq LIMIT ?+0`
 
 // EventsSince gives committed events with a number greater than seq in their
 // order, at most limit. The payload of an erased event is nil.

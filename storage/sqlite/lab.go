@@ -67,7 +67,7 @@ func (db *DB) Heads(t halong.Tx, f halong.Facility, patient int64, service strin
 }
 
 func (tx *Tx) heads(f halong.Facility, facility, patient int64, service string) ([]lab.Head, error) {
-	rows, err := tx.Query(`SELECT `+headColumns+` FROM lab_version WHERE patient = ? AND facility = ? AND service = ? ORDER BY id DESC LIMIT ?`,
+	rows, err := tx.Query(`SELECT `+headColumns+` FROM lab_version WHERE patient = ? AND facility = ? AND service = ? ORDER BY id DESC LIMIT ?+0`,
 		patient, facility, service, lab.MaxHeads) // in the order of the index, without sorting
 	if err != nil {
 		return nil, err

@@ -44,7 +44,7 @@ func (db *DB) MessageIn(t halong.Tx, seq uint64) (*storage.Message, error) {
 }
 
 // unprocessed finds its rows in the index of kept messages, version by version.
-const unprocessed = selectMessage + ` WHERE m.state = 0 AND m.version < ? AND m.seq > ? ORDER BY m.seq LIMIT ?`
+const unprocessed = selectMessage + ` WHERE m.state = 0 AND m.version < ? AND m.seq > ? ORDER BY m.seq LIMIT ?+0`
 
 // Unprocessed gives messages that were only kept by an earlier processing.
 func (db *DB) Unprocessed(ctx context.Context, version int, after uint64, limit int) (all []*storage.Message, err error) {
