@@ -148,9 +148,12 @@ func amountOf(s string) (json.Number, bool) {
 	return "", false
 }
 
+// dashes are what senders write between two numbers.
+var dashes = strings.NewReplacer("–", "-", "—", "-", "−", "-", "÷", "-", "~", "-")
+
 // between reads two numbers with a dash, "to", two dots or the like between them; the first may be negative.
 func between(s string) (low, high json.Number, ok bool) {
-	s = strings.NewReplacer("–", "-", "—", "-", "−", "-", "÷", "-", "~", "-").Replace(s)
+	s = dashes.Replace(s)
 	for _, word := range []string{" to ", " đến ", " TO ", "..", "_"} {
 		if a, b, found := strings.Cut(s, word); found {
 			return pair(a, b)

@@ -29,10 +29,13 @@ func ValidUCUM(s string) bool {
 // maxUnit bounds a unit in bytes.
 const maxUnit = 128
 
+// micro writes both micro signs as UCUM does.
+var micro = strings.NewReplacer("µ", "u", "μ", "u")
+
 // obviousUnit gives the UCUM form of a unit that is one as it stands, micro signs aside; empty if it is none
 // or could be taken for another.
 func obviousUnit(s string) string {
-	s = strings.NewReplacer("µ", "u", "μ", "u").Replace(s)
+	s = micro.Replace(s)
 	p := ucum{s: s, strict: true}
 	if s == "" || len(s) > maxUnit || !p.term(0) || p.s != "" {
 		return ""

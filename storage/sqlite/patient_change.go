@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -137,13 +138,22 @@ func (tx *Tx) putWords(key int64, before, now string) error {
 			return err
 		}
 	}
-	for w := range strings.FieldsSeq(now) {
-		if _, err := tx.Exec(`INSERT INTO patient_word (word, patient) VALUES (?, ?) ON CONFLICT DO NOTHING`, w, key); err != nil {
+	for words := range slices.Chunk(strings.Fields(now), wordsAtOnce) {
+		args := make([]any, 0, 2*len(words))
+		for _, w := range words {
+			args = append(args, w, key)
+		}
+		if _, err := tx.Exec(insertWords[:len(insertWords)-(wordsAtOnce-len(words))*len(", (?, ?)")]+` ON CONFLICT DO NOTHING`, args...); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// wordsAtOnce is how many words one statement takes: a statement costs more than a word.
+const wordsAtOnce = 4
+
+const insertWords = `INSERT INTO patient_word (word, patient) VALUES (?, ?), (?, ?), (?, ?), (?, ?)`
 
 // micro gives a time in microseconds since 1970; 0 for none.
 func micro(t time.Time) int64 {
