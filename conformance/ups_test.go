@@ -1,0 +1,148 @@
+package conformance
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/halong-gateway/halong/internal/app"
+)
+
+// upsPeer drives UPS-RS with Node: fetch, and the WebSocket client of the npm registry.
+type upsPeer struct{ cache, notes string }
+
+// run runs one step of ups/steps.mjs to its end. At the check of that name it calls at.
+func (u upsPeer) run(t *testing.T, p *process, step string, name string, at func()) {
+	t.Helper()
+	cmd := exec.Command("node", "ups/steps.mjs", step, p.HTTP+"/dicom-web", u.cache, u.notes)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	checks := 0
+	for lines := bufio.NewScanner(out); lines.Scan(); checks++ {
+		var said struct{ Check, Error string }
+		if err := json.Unmarshal(lines.Bytes(), &said); err != nil {
+			t.Fatalf("%v: %s", err, lines.Text())
+		}
+		if said.Error != "" {
+			t.Errorf("%s: %s: %s", step, said.Check, said.Error)
+		}
+		if name != "" && said.Check == name {
+			at()
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%s: %v", step, err)
+	}
+	t.Logf("%s: %d checks", step, checks)
+}
+
+// W28: Transaction UIDs, statuses and Warnings, subscriptions to one and to many workitems, suspended ones, channels that are opened
+// again after kill -9 and reindex: against a peer that is not ours.
+func TestW28UPS(t *testing.T) {
+	dir := t.TempDir()
+	u := upsPeer{npmCache(t, "ups", "npm.sh", "ups"), filepath.Join(dir, "notes.json")}
+	data := filepath.Join(dir, "data")
+	p := start(t, data)
+	for _, step := range []string{"life", "more", "refused", "subscribe"} {
+		u.run(t, p, step, "", nil)
+	}
+	before := workitems(t, p)
+	events := changes(t, p)
+	p.kill(t)
+	p = start(t, data)
+	if d := cmp.Diff(before, workitems(t, p)); d != "" {
+		t.Errorf("after kill -9: %s", d)
+	}
+	p.kill(t)
+	if err := os.RemoveAll(filepath.Join(data, "index")); err != nil {
+		t.Fatal(err)
+	}
+	done, err := app.Reindex(context.Background(), onLoopback(data), quiet())
+	if err != nil || done.Lost > 0 || done.Records == 0 {
+		t.Fatalf("reindex: %+v, %v", done, err)
+	}
+	p = start(t, data)
+	if d := cmp.Diff(before, workitems(t, p)); d != "" {
+		t.Errorf("after reindex: %s", d)
+	}
+	if d := cmp.Diff(events, changes(t, p)); d != "" {
+		t.Errorf("the change feed after reindex: %s", d)
+	}
+	u.run(t, p, "reopen", "", nil)
+	u.run(t, p, "next", "stop now", func() { p.stop(t) })
+}
+
+// workitems gives all workitems, with the entity tag of each.
+func workitems(t *testing.T, p *process) (all []string) {
+	t.Helper()
+	get := func(path string) ([]byte, string) {
+		t.Helper()
+		resp, err := http.Get(p.HTTP + "/dicom-web" + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatalf("%s: status %d, %v", path, resp.StatusCode, err)
+		}
+		return b, resp.Header.Get("ETag")
+	}
+	list, _ := get("/workitems?includefield=all")
+	var sets []map[string]struct{ Value []any }
+	if err := json.Unmarshal(list, &sets); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range sets {
+		one, tag := get("/workitems/" + s["00080018"].Value[0].(string))
+		all = append(all, tag+" "+string(one))
+	}
+	if len(all) == 0 {
+		t.Fatal("no workitems")
+	}
+	return append(all, string(list))
+}
+
+// changes gives what the change feed tells of workitems.
+func changes(t *testing.T, p *process) (list []string) {
+	t.Helper()
+	resp, err := http.Get(p.HTTP + "/events?limit=1000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var page struct {
+		Events []struct {
+			Time, Type string
+			Payload    json.RawMessage
+		}
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&page); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range page.Events {
+		if e.Type == "workitem.changed" {
+			list = append(list, e.Time+" "+string(e.Payload))
+		}
+	}
+	if !slices.ContainsFunc(list, func(s string) bool { return strings.Contains(s, `"COMPLETED"`) }) {
+		t.Errorf("no completed workitem in %v", list)
+	}
+	return list
+}
