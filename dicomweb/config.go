@@ -37,6 +37,9 @@ type Config struct {
 
 	Limits  multipart.Limits // of one STOW-RS request
 	MaxBody int64            // bytes of one STOW-RS request; default no limit
+	// Metadata is the memory in bytes for decoding metadata of STOW-RS requests, all of them together; default 256 MiB.
+	Metadata int64
+	Spool    string // folder for temporary files of STOW-RS requests; default that of the system
 
 	// Deletions serves DELETE; nil: there is none.
 	Deletions   Deletions
@@ -72,6 +75,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Documents == 0 {
 		c.Documents = 64 << 20
+	}
+	if c.Metadata <= 0 {
+		c.Metadata = 256 << 20
 	}
 	if c.RetryAfter <= 0 {
 		c.RetryAfter = 5 * time.Second

@@ -18,6 +18,7 @@ func Register(g *echo.Group, cfg Config) {
 func newService(cfg Config) *service {
 	s := &service{Config: cfg.withDefaults(), pages: &pageCache{}, buffers: &buffers{}}
 	s.documents = &documents{limit: s.Documents}
+	s.decoding = newDecoding(s.Metadata)
 	return s
 }
 
@@ -26,6 +27,7 @@ type service struct {
 	Config
 	pages     *pageCache
 	documents *documents
+	decoding  *decoding
 	coders    coders
 	*buffers
 }

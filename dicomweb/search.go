@@ -62,7 +62,9 @@ type searchAnswer struct {
 	body    []byte      // the results, in JSON with what stands before each, in XML one after the other
 	ends    []int       // where each result in XML ends
 	rows    int
-	heads   int // objects opened
+	heads   int  // objects opened
+	fetched int  // bytes taken from them
+	left    bool // not all that was wanted of them: something is too long
 	more    bool
 	partial bool             // not everything was looked at
 	last    storage.Position // of the last result
@@ -250,6 +252,9 @@ func (a *searchAnswer) send() error {
 	if len(a.extra) > 0 && a.heads > a.q.MaxHeads && len(a.s.inHeads) == 0 {
 		a.s.warnings = append(a.s.warnings, "Fields that are not indexed were left out of the later results.")
 	}
+	if a.left {
+		a.s.warnings = append(a.s.warnings, "Long values that are not indexed were left out.")
+	}
 	if a.partial {
 		a.s.warnings = append(a.s.warnings, "Not all candidates were compared with an attribute that is not indexed; narrow the search.")
 	}
@@ -273,7 +278,7 @@ func (a *searchAnswer) sendJSON() error {
 	if len(a.body) == 0 {
 		a.body = append(a.body, '[')
 	}
-	d := &document{key: a.key, state: a.state, contentType: a.offer.mediaType, body: append(a.body, ']')}
+	d := &document{key: a.key, state: a.state, contentType: a.offer.mediaType, body: slices.Clip(append(a.body, ']'))}
 	if a.coding != "" && len(d.body) >= smallest {
 		var coded bytes.Buffer
 		w, err := a.q.coders.encode(&coded, a.coding)
@@ -286,7 +291,7 @@ func (a *searchAnswer) sendJSON() error {
 		if err != nil {
 			return err
 		}
-		d.coding, d.body = a.coding, coded.Bytes()
+		d.coding, d.body = a.coding, slices.Clip(coded.Bytes())
 	}
 	if a.key != "" && !a.more && a.rows > 0 && len(a.s.warnings) == 0 {
 		if now, err := a.q.state(false); err == nil && now == a.state { // nothing changed while it was made

@@ -12,8 +12,12 @@ import (
 	"github.com/halong-gateway/halong/storage"
 )
 
-// maxField is the longest value in bytes that a search returns from an object.
-const maxField = 64 << 10
+// Bounds in bytes of what a search takes from objects: of one element, of all of one object, and of all objects of one answer.
+const (
+	maxField  = 64 << 10
+	maxFields = 256 << 10
+	maxAnswer = 64 << 20
+)
 
 // fromObject looks for the attributes that the index does not keep in an object
 // of the result, the first one of a study or series. It gives nil beyond MaxHeads objects.
@@ -21,7 +25,8 @@ func (a *searchAnswer) fromObject(row storage.Row) (*dataset.Set, error) {
 	if len(a.extra) == 0 {
 		return nil, nil
 	}
-	if a.heads++; a.heads > a.q.MaxHeads {
+	if a.heads++; a.heads > a.q.MaxHeads || a.fetched > maxAnswer {
+		a.heads = max(a.heads, a.q.MaxHeads+1)
 		return nil, nil
 	}
 	ref := storage.Ref{Study: row.Study, Series: row.Series, SOP: row.SOP, Facility: a.q.facility}
@@ -40,10 +45,12 @@ func (a *searchAnswer) fields(in *storage.Instance) (_ *dataset.Set, err error) 
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, obj.Close()) }()
-	raw, ts, err := elements(obj, a.extra)
+	raw, ts, left, err := elements(obj, a.extra)
 	if err != nil {
 		return nil, err
 	}
+	a.left = a.left || left
+	a.fetched += len(raw)
 	set, err := dataset.Parse(raw, ts, dataset.Limits{})
 	if err != nil {
 		return nil, halong.E("dicomweb.search", halong.Corrupt, string(in.SOP), err)
@@ -53,18 +60,19 @@ func (a *searchAnswer) fields(in *storage.Instance) (_ *dataset.Set, err error) 
 }
 
 // elements gives the encoded top-level elements with the tags wanted and the
-// Specific Character Set, and how they are encoded. Wanted is sorted.
-func elements(obj Object, wanted []dicom.Tag) ([]byte, *dicom.TransferSyntax, error) {
+// Specific Character Set, and how they are encoded; left tells that some were too long. Wanted is sorted.
+func elements(obj Object, wanted []dicom.Tag) (raw []byte, ts *dicom.TransferSyntax, left bool, err error) {
 	r := obj.Reader()
 	c := cutter{obj: obj}
 	var end int64 // of what has been read
 	for {
 		t, err := r.Next()
 		if err == io.EOF {
-			return c.out, plain(r.SyntaxUsed()), c.cut(end)
+			err = c.cut(end)
+			return c.out, plain(r.SyntaxUsed()), c.left, err
 		}
 		if err != nil {
-			return nil, nil, halong.E("dicomweb.search", halong.Corrupt, "", err)
+			return nil, nil, false, halong.E("dicomweb.search", halong.Corrupt, "", err)
 		}
 		if t.Depth > 0 {
 			continue
@@ -80,7 +88,7 @@ func elements(obj Object, wanted []dicom.Tag) ([]byte, *dicom.TransferSyntax, er
 			continue
 		}
 		if err := c.cut(t.Offset); err != nil || t.Tag > wanted[len(wanted)-1] {
-			return c.out, plain(r.SyntaxUsed()), err
+			return c.out, plain(r.SyntaxUsed()), c.left, err
 		}
 		if t.Tag == tag.SpecificCharacterSet || slices.Contains(wanted, t.Tag) && !t.External {
 			c.from, c.open = t.Offset, true
@@ -94,13 +102,17 @@ type cutter struct {
 	out  []byte
 	from int64
 	open bool // a range has begun at from
+	left bool // a range was too long
 }
 
 // cut ends the range, if one is open; ranges that are too long are left out.
 func (c *cutter) cut(to int64) error {
 	n := to - c.from
-	if !c.open || n > maxField {
-		c.open = false
+	if !c.open {
+		return nil
+	}
+	if n > maxField || int64(len(c.out))+n > maxFields {
+		c.open, c.left = false, true
 		return nil
 	}
 	c.open = false

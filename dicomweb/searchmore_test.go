@@ -227,3 +227,29 @@ func TestW14MixedUIDList(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// What a search takes from one object is bounded, and the client is told what was left out.
+func TestSearchLongFields(t *testing.T) {
+	s := serve(t)
+	text := strings.Repeat("x", maxField-100)
+	s.put(file("1.2.3.5", func(d *dataset.Set) {
+		d.PutString(dicom.NewTag(9, 0x10), dicom.LO, "HALONG TEST")
+		for i := range 8 {
+			d.PutString(dicom.NewTag(9, uint16(0x1000+i)), dicom.UT, text)
+		}
+		d.PutString(dicom.NewTag(9, 0x1010), dicom.UT, text+text)
+	}))
+	fields := ""
+	for i := range 8 {
+		fields += fmt.Sprintf("&includefield=0009%04X", 0x1000+i)
+	}
+	for query, want := range map[string]int{"?x=y&includefield=00091000": 1, "?x=y" + fields: maxFields / maxField, "?includefield=00091010": 0} {
+		w := s.get("/instances" + query)
+		if got := strings.Count(s.want(w, 200), text); got != want {
+			t.Errorf("%s: %d long values", query, got)
+		}
+		if told := strings.Contains(strings.Join(w.Header().Values("Warning"), ","), "left out"); told != (want != 1) {
+			t.Errorf("%s: %v", query, w.Header())
+		}
+	}
+}

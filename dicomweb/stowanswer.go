@@ -75,7 +75,7 @@ func (a *storeAnswer) fail(r storage.Receipt, err error) {
 // isTooLarge tells a limit of this server from a full disk.
 func isTooLarge(err error) bool {
 	var body *http.MaxBytesError
-	return errors.As(err, &body) || errors.Is(err, multipart.ErrPartSize) || errors.Is(err, multipart.ErrParts)
+	return errors.As(err, &body) || errors.Is(err, multipart.ErrPartSize) || errors.Is(err, multipart.ErrParts) || errors.Is(err, dataset.ErrLimit)
 }
 
 // sopReference names a SOP Instance (PS3.3 table 10-11).

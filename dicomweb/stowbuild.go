@@ -66,6 +66,16 @@ func (mi *modelIntake) build(o dicomjson.Object) (io.Reader, error) {
 	return mi.file(o.Set, class, sop, ts, pixels)
 }
 
+// inMemory tells how many bytes of bulk data other than pixels an instance needs in memory, as far as they are there.
+func (mi *modelIntake) inMemory(o dicomjson.Object) (n int64) {
+	for _, ref := range o.Bulk {
+		if parts := mi.bulk[locationKey(ref.URI)]; len(parts) == 1 && (len(ref.Path) > 0 || ref.Tag != tag.PixelData) {
+			n += parts[0].size
+		}
+	}
+	return n
+}
+
 // inline puts bulk data into the data set.
 func (mi *modelIntake) inline(s *dataset.Set, ref dicomjson.BulkReference, part bulkPart) error {
 	b := make([]byte, part.size)

@@ -6,8 +6,6 @@ import (
 	"strings"
 
 	"github.com/labstack/echo/v4"
-
-	"github.com/halong-gateway/halong/dicomweb/multipart"
 )
 
 // RegisterURI adds the URI service (WADO-URI, PS3.18 9) at the root of g: one SOP Instance named by query parameters. Register does so
@@ -101,16 +99,14 @@ func (q *request) uriQuery() (map[string]string, error) {
 
 // wantsDICOM looks for application/dicom in the media types of contentType. Without any it is the default here, since nothing is rendered.
 func wantsDICOM(contentType string) error {
-	types, err := multipart.ParseMediaTypes(contentType)
+	a, err := parseAccept(contentType)
 	if err != nil {
 		return fail(http.StatusBadRequest, "The parameter contentType cannot be understood.")
 	}
-	for _, m := range types {
-		if m.Type == mediaDICOM || m.Type == "application/*" || m.Type == "*/*" {
-			return nil
-		}
+	for i := range a {
+		a[i].syntax = "" // there is a parameter for it
 	}
-	if len(types) > 0 {
+	if _, ok := a.choose([]offer{{mediaType: mediaDICOM, unnamed: true}}); !ok {
 		return fail(http.StatusNotAcceptable, "Available is application/dicom only.")
 	}
 	return nil

@@ -43,6 +43,10 @@ func TestWADOURI(t *testing.T) {
 		{"twice", one + "1.2.3.5&objectUID=1.2.3.6", 400, ""},
 		{"bad type", one + "1.2.3.5&contentType=dicom", 400, ""},
 		{"unknown", one + "1.2.3.9", 404, ""},
+		{"not acceptable by quality", one + "1.2.3.5&contentType=application/dicom;q=0", 406, ""},
+		{"of all types all but this", one + "1.2.3.5&contentType=*/*,application/dicom;q=0", 406, ""},
+		{"of all types only this", one + "1.2.3.5&contentType=*/*;q=0,application/dicom", 200, explicitLE},
+		{"bad quality", one + "1.2.3.5&contentType=application/dicom;q=2", 400, ""},
 		{"of another series", "?requestType=WADO&studyUID=1.2.3&seriesUID=1.2.3.5&objectUID=1.2.3.5", 404, ""},
 	} {
 		w := s.get(tc.query)

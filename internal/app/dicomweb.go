@@ -1,11 +1,19 @@
 package app
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
+
 	"github.com/labstack/echo/v4"
 
+	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/dicomweb"
 	"github.com/halong-gateway/halong/internal/app/config"
 )
+
+// spoolFolder is where requests wait whose parts have to be put together, below the data folder: on its disk, and as well guarded.
+const spoolFolder = "spool"
 
 // dicomweb says how the services of PS3.18 are served.
 func (a *App) dicomweb() (dicomweb.Config, error) {
@@ -20,7 +28,13 @@ func (a *App) dicomweb() (dicomweb.Config, error) {
 		MaxResults:     c.MaxResults,
 		MaxBody:        int64(c.MaxBody),
 		Documents:      orNone(c.Documents),
+		Metadata:       int64(c.Metadata),
+		Spool:          filepath.Join(a.config.Data, spoolFolder),
 		Observe:        a.observeWeb,
+	}
+	// The files have no names: what is in the folder is of a process that was killed between making one and taking its name away.
+	if err := errors.Join(os.RemoveAll(web.Spool), os.MkdirAll(web.Spool, 0o700)); err != nil {
+		return web, halong.E("app.Open", halong.Permission, "", err)
 	}
 	return web, a.addReady(&web)
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/halong-gateway/halong/internal/app/config"
 )
@@ -12,6 +13,7 @@ func TestEventsRefuse(t *testing.T) {
 	a := run(t, func(*config.Config) {})
 	url := a.addrs.URL + "/events"
 	stream := "text/event-stream"
+	client := &http.Client{Timeout: time.Minute} // a stream that is not refused would never end
 	for _, tc := range []struct {
 		method, query, accept string
 		last                  string
@@ -31,7 +33,7 @@ func TestEventsRefuse(t *testing.T) {
 		if tc.last != "" {
 			h = append(h, "Last-Event-ID", tc.last)
 		}
-		if r := request(t, http.DefaultClient, tc.method, url+tc.query, h...); r.StatusCode != tc.want {
+		if r := request(t, client, tc.method, url+tc.query, h...); r.StatusCode != tc.want {
 			t.Errorf("%s %s %s %s: %d, want %d", tc.method, tc.query, tc.accept, tc.last, r.StatusCode, tc.want)
 		}
 	}
