@@ -231,10 +231,10 @@ func numbers(states []ups.State) []int64 {
 
 // Old implements ups.ItemStore.
 func (db *DB) Old(ctx context.Context, deleted bool, before time.Time, limit int) ([]ups.Ref, error) {
-	text := `SELECT f.name, w.uid FROM workitem w INDEXED BY workitem_old JOIN facility f ON f.id = w.facility
-		WHERE w.state IN (2, 3) AND w.changed < ? AND NOT EXISTS (SELECT 1 FROM workitem_subscription s WHERE s.uid = w.uid AND s.facility = w.facility AND s.lock = 1) LIMIT ?`
+	text := `SELECT f.name, w.uid FROM workitem w INDEXED BY workitem_old CROSS JOIN facility f ON f.id = w.facility
+		WHERE w.state >= 2 AND w.state IN (2, 3) AND w.changed < ? AND NOT EXISTS (SELECT 1 FROM workitem_subscription s WHERE s.uid = w.uid AND s.facility = w.facility AND s.lock = 1) LIMIT ?`
 	if deleted {
-		text = `SELECT f.name, w.uid FROM workitem w INDEXED BY workitem_old JOIN facility f ON f.id = w.facility WHERE w.state = 4 AND w.changed < ? LIMIT ?`
+		text = `SELECT f.name, w.uid FROM workitem w INDEXED BY workitem_old CROSS JOIN facility f ON f.id = w.facility WHERE w.state >= 2 AND w.state = 4 AND w.changed < ? LIMIT ?`
 	}
 	refs, err := collect(ctx, db.reader, func(rows *sql.Rows) (r ups.Ref, err error) { return r, rows.Scan(&r.Facility, &r.UID) }, text, before.UnixMicro(), limit)
 	return refs, fail("sqlite.Old", "", err)
