@@ -33,6 +33,7 @@ func appendReport(b []byte, r *Report) []byte {
 	w.document(r.Document)
 	w.text("parentResult", r.ParentResult)
 	w.text("parentOrder", r.ParentOrder)
+	w.parent(r.Parent)
 	w.texts("notes", r.Notes)
 	w.observations(r.Observations)
 	w.text("messageTime", r.Sent)
@@ -63,6 +64,21 @@ func (w *writer) specimen(s *Specimen) {
 	if len(s.Observations) > 0 {
 		w.observations(s.Observations)
 	}
+}
+
+func (w *writer) parent(p *Parent) {
+	if p == nil {
+		return
+	}
+	w.open("parent", '{')
+	if p.Code != (Coded{}) {
+		w.coded("code", &p.Code)
+	}
+	w.text("subId", p.Sub)
+	w.text("text", p.Text)
+	w.order("placerOrder", p.Placer)
+	w.order("fillerOrder", p.Filler)
+	w.close('}')
 }
 
 func (w *writer) document(d *Document) {

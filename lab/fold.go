@@ -16,6 +16,8 @@ type Shown struct {
 	Facility halong.Facility `json:"facility"` //
 	Received time.Time       `json:"received"` // of the latest shown version
 	Report
+	Order *OrderRef `json:"order,omitempty"` // that the report belongs to; nil: none is known, or nobody asked
+	*Related
 	History []Past `json:"history,omitempty"`
 }
 

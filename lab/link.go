@@ -115,3 +115,38 @@ func instant(s string) (time.Time, bool) {
 	}
 	return time.Time{}, false
 }
+
+// IsTime tells whether a text is a time as reports have it: ISO 8601, with as many parts as are known.
+func IsTime(s string) bool {
+	_, ok := instant(s)
+	return ok
+}
+
+// Between tells whether a time is from one on and before another; empty ones are open. What is no time lies in no range.
+func Between(t, from, to string) bool {
+	if from == "" && to == "" {
+		return true
+	}
+	at, ok := instant(t)
+	if !ok {
+		return false
+	}
+	f, hasFrom := instant(from)
+	u, hasTo := instant(to)
+	return (!hasFrom || !at.Before(f)) && (!hasTo || at.Before(u))
+}
+
+// CompareTimes orders times; what is none comes first.
+func CompareTimes(a, b string) int {
+	ta, _ := instant(a)
+	tb, _ := instant(b)
+	return ta.Compare(tb)
+}
+
+// When gives the time that a report is filed under: of observation, else of receipt.
+func (s *Shown) When() string {
+	if _, ok := instant(s.Observed); ok {
+		return s.Observed
+	}
+	return s.Received.Format(time.RFC3339Nano)
+}

@@ -47,6 +47,10 @@ func limits(s string) (l Limits, ok bool) {
 	if s == "" {
 		return l, false
 	}
+	if s[0] >= '0' && s[0] <= '9' { // most are so
+		low, high, ok := between(s)
+		return Limits{Low: low, High: high}, ok
+	}
 	if c, rest := cutComparator(s); c != "" {
 		return compared(c, rest)
 	}

@@ -147,6 +147,7 @@ func (r *reader) newReport(s hl7v2.Segment) *Report {
 	}
 	rep.Placer = order(s.Field(2), r.orc.Field(2))
 	rep.Filler = order(s.Field(3), r.orc.Field(3))
+	rep.Parent = parentOf(s.Field(26), s.Field(29))
 	if t := coded(s.Field(15)); t != (Coded{}) {
 		rep.Specimen = &Specimen{Type: t}
 	}

@@ -23,11 +23,21 @@ type Report struct {
 	Document     *Document     `json:"document,omitempty"`     // TXA of an MDM
 	ParentResult string        `json:"parentResult,omitempty"` // OBR-26 as sent
 	ParentOrder  string        `json:"parentOrder,omitempty"`  // OBR-29 as sent
+	Parent       *Parent       `json:"parent,omitempty"`       // both, read
 	Notes        []string      `json:"notes,omitempty"`        // NTE after OBR
 	Observations []Observation `json:"observations"`           //
 	Sent         string        `json:"messageTime,omitempty"`  // MSH-7, in UTC if it told its offset
 	Sender       string        `json:"sender,omitempty"`       // MSH-3
 	Warnings     []string      `json:"warnings,omitempty"`     //
+}
+
+// Parent names the result that a report is about: the organism of an antibiogram (OBR-26 and OBR-29, HL7 7.3.1).
+type Parent struct {
+	Code   Coded  `json:"code,omitzero"`         // PRL.1: OBX-3 of the parent
+	Sub    string `json:"subId,omitempty"`       // PRL.2: OBX-4
+	Text   string `json:"text,omitempty"`        // PRL.3: what its value says
+	Placer *Order `json:"placerOrder,omitempty"` // EIP.1
+	Filler *Order `json:"fillerOrder,omitempty"` // EIP.2
 }
 
 // Coded is a coded element.

@@ -19,11 +19,13 @@ import (
 
 // Results is what the API reads results and messages from.
 type Results interface {
+	lab.Reader
 	// PatientsByIdentifier gives the visible patients that bear an identifier, in a stable order.
 	PatientsByIdentifier(ctx context.Context, scope halong.Scope, id string) ([]*patient.Patient, error)
-	// Versions gives all versions of one patient's reports in order of arrival; patient 0
-	// stands for none named.
-	Versions(ctx context.Context, f halong.Facility, patient int64) ([]lab.Version, error)
+	// Person gives the patient that a patient's results are given out with: the survivor of what was merged.
+	Person(ctx context.Context, key int64) (*patient.Patient, error)
+	// ReportsOf gives the reports that a message brought versions of, in its order.
+	ReportsOf(ctx context.Context, message uint64) ([]lab.ID, error)
 	// Message gives a kept or refused message.
 	Message(ctx context.Context, scope halong.Scope, seq uint64) (*storage.Message, error)
 }
@@ -37,15 +39,27 @@ type Blobs interface {
 type APIConfig struct {
 	Results Results
 	Blobs   Blobs // nil: raw messages are not served
+	// Documents opens documents of reports; nil: they are not served.
+	Documents *Documents
+	Maps      lab.Maps                  // local codes and units
+	Intake    *Intake                   // takes results that come as JSON; nil: none do
+	Peer      func(echo.Context) string // who calls, for the record; nil: nobody knows
 	// Scope tells what the caller may see. Its second value is not used here.
 	Scope func(echo.Context) (halong.Scope, halong.Facility, error)
 }
 
 // RegisterAPI adds to g, for all facilities and below /facilities/{facility} for one:
 //
-//	GET /patients/{id}/results    laboratory results (docs/api-results.md)
-//	GET /results/unassigned       results whose messages named no patient
-//	GET /messages/{id}            a message, byte for byte
+//	GET /patients/{id}/results            laboratory results (docs/lab.md)
+//	GET /results/unassigned               results whose messages named no patient
+//	GET /reports                          reports of a patient, by number, or the newest
+//	GET /reports/{id}                     one report
+//	GET /reports/{id}/documents/{n}       one document of it
+//	GET /observations                     values of a patient over time
+//	GET /orphans                          reports that no order is known for
+//	GET /lab/unmapped, GET /lab/maps      codes and units without LOINC and UCUM; the maps in use
+//	POST /results                         results in JSON, which become an ORU
+//	GET /messages/{id}                    a message, byte for byte
 func RegisterAPI(g *echo.Group, cfg APIConfig) {
 	a := &api{cfg}
 	for _, g := range []*echo.Group{g, g.Group("/facilities/:facility")} {
@@ -54,6 +68,18 @@ func RegisterAPI(g *echo.Group, cfg APIConfig) {
 		}
 		get("/patients/:id/results", a.results)
 		get("/results/unassigned", a.unassigned)
+		get("/reports", a.list)
+		get("/reports/:id", a.report)
+		get("/observations", a.observations)
+		get("/orphans", a.orphans)
+		get("/lab/unmapped", a.unmapped)
+		get("/lab/maps", a.maps)
+		if cfg.Intake != nil {
+			g.POST("/results", a.edge(a.submit))
+		}
+		if cfg.Documents != nil {
+			get("/reports/:id/documents/:n", a.document)
+		}
 		if cfg.Blobs != nil {
 			get("/messages/:id", a.message)
 		}
@@ -79,7 +105,7 @@ type api struct{ APIConfig }
 
 // handle finds out what the caller may see and turns errors into answers.
 func (a *api) handle(h func(echo.Context, halong.Scope) error) echo.HandlerFunc {
-	return func(c echo.Context) error {
+	return a.edge(func(c echo.Context) error {
 		scope, _, err := a.Scope(c)
 		if err == nil {
 			scope, err = narrow(c, scope)
@@ -87,6 +113,14 @@ func (a *api) handle(h func(echo.Context, halong.Scope) error) echo.HandlerFunc 
 		if err == nil {
 			err = h(c, scope)
 		}
+		return err
+	})
+}
+
+// edge turns errors into answers.
+func (a *api) edge(h echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		err := h(c)
 		var he *echo.HTTPError
 		if err == nil || errors.As(err, &he) || c.Response().Committed {
 			return err
@@ -138,17 +172,13 @@ func (a *api) results(c echo.Context, scope halong.Scope) error {
 	if err != nil {
 		return err
 	}
-	patients, err := a.Results.PatientsByIdentifier(c.Request().Context(), scope, id)
+	patients, err := a.persons(c, scope, id)
 	if err != nil {
 		return err
 	}
-	authority, narrowed := c.QueryParam("authority"), c.QueryParams().Has("authority")
 	out := make([]patientResults, 0, len(patients))
 	for _, p := range patients {
-		if narrowed && !bears(p, id, authority) {
-			continue
-		}
-		reports, err := a.reports(c, p.Facility, p.Key, history)
+		reports, err := a.reports(c, p, history)
 		if err != nil {
 			return err
 		}
@@ -181,12 +211,61 @@ func bears(p *patient.Patient, id, authority string) bool {
 	return false
 }
 
-func (a *api) reports(c echo.Context, f halong.Facility, key int64, history bool) ([]lab.Shown, error) {
-	versions, err := a.Results.Versions(c.Request().Context(), f, key)
+// persons gives the patients that bear an identifier, each as the one that survives, with whom it was merged. With the parameter
+// authority only those that have it from that authority.
+func (a *api) persons(c echo.Context, scope halong.Scope, id string) ([]*patient.Patient, error) {
+	ctx := c.Request().Context()
+	patients, err := a.Results.PatientsByIdentifier(ctx, scope, id)
 	if err != nil {
 		return nil, err
 	}
-	return lab.Fold(versions, history)
+	authority, narrowed := c.QueryParam("authority"), c.QueryParams().Has("authority")
+	var out []*patient.Patient
+	seen := map[int64]bool{}
+	for _, p := range patients {
+		if narrowed && !bears(p, id, authority) {
+			continue
+		}
+		if p.Survivor != 0 {
+			if p, err = a.Results.Person(ctx, p.Key); err != nil {
+				return nil, err
+			}
+		}
+		if !seen[p.Key] {
+			seen[p.Key] = true
+			out = append(out, p)
+		}
+	}
+	return out, nil
+}
+
+// reports gives a patient's reports as they are shown.
+func (a *api) reports(c echo.Context, p *patient.Patient, history bool) ([]lab.Shown, error) {
+	versions, err := a.Results.Versions(c.Request().Context(), p.Facility, p.Key)
+	if err != nil {
+		return nil, err
+	}
+	reports, err := lab.Fold(versions, history)
+	if err != nil {
+		return nil, err
+	}
+	lab.Relate(reports)
+	for i := range reports {
+		a.Maps.Apply(&reports[i], p.Sex)
+		if err := a.order(c, &reports[i]); err != nil {
+			return nil, err
+		}
+	}
+	return reports, nil
+}
+
+// order finds the order of a report.
+func (a *api) order(c echo.Context, r *lab.Shown) error {
+	ref, ok, err := a.Results.OrderOf(c.Request().Context(), r.Facility, r.Numbers())
+	if ok {
+		r.Order = &ref
+	}
+	return err
 }
 
 // unassigned answers GET /results/unassigned, facility by facility.
@@ -205,7 +284,7 @@ func (a *api) unassigned(c echo.Context, scope halong.Scope) error {
 	if err != nil {
 		return err
 	}
-	reports, err := a.reports(c, f, 0, history)
+	reports, err := a.reports(c, &patient.Patient{Facility: f}, history)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/lab"
+	"github.com/halong-gateway/halong/patient"
 )
 
 var _ lab.Reader = (*DB)(nil)
@@ -25,11 +26,11 @@ const person = `WITH RECURSIVE
 // rowQuery runs a query, in a transaction or outside.
 type rowQuery func(query string, args ...any) (*sql.Rows, error)
 
-func persons(query rowQuery, patient int64) ([]int64, error) {
-	if patient == 0 {
+func persons(query rowQuery, key int64) ([]int64, error) {
+	if key == 0 {
 		return []int64{0}, nil
 	}
-	rows, err := query(person, patient)
+	rows, err := query(person, key)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +44,7 @@ func persons(query rowQuery, patient int64) ([]int64, error) {
 		keys = append(keys, k)
 	}
 	if len(keys) == 0 {
-		keys = []int64{patient}
+		keys = []int64{key}
 	}
 	slices.Sort(keys)
 	return keys, rows.Err()
@@ -53,28 +54,43 @@ func (db *DB) readQuery(ctx context.Context) rowQuery {
 	return func(query string, args ...any) (*sql.Rows, error) { return db.reader.Query(ctx, query, args...) }
 }
 
-// Person gives the key of the patient that a patient's results are given out with: the survivor of what was merged.
-func (db *DB) Person(ctx context.Context, patient int64) (int64, error) {
-	var key int64
-	err := db.reader.QueryRow(ctx, `WITH RECURSIVE up (id, survivor) AS (
+// Person gives the patient that a patient's results are given out with: the survivor of what was merged.
+func (db *DB) Person(ctx context.Context, key int64) (*patient.Patient, error) {
+	p, err := onePatient("sqlite.Person", db.reader.QueryRow(ctx, `WITH RECURSIVE up (id, survivor) AS (
 		SELECT id, survivor FROM patient WHERE id = ?1
 		UNION SELECT p.id, p.survivor FROM up CROSS JOIN patient p ON p.id = up.survivor)
-		SELECT id FROM up WHERE survivor = 0`, patient).Scan(&key)
-	if errors.Is(err, sql.ErrNoRows) {
-		return patient, nil
+		SELECT `+patientColumns+`, f.name FROM up CROSS JOIN patient p ON p.id = up.id CROSS JOIN facility f ON f.id = p.facility WHERE up.survivor = 0`, key))
+	return p, err
+}
+
+// ReportsOf gives the reports that a message brought versions of, in its order.
+func (db *DB) ReportsOf(ctx context.Context, message uint64) ([]lab.ID, error) {
+	const op = "sqlite.ReportsOf"
+	rows, err := db.reader.Query(ctx, `SELECT first FROM lab_version WHERE id >= ? AND id < ? ORDER BY id`, int64(lab.NewID(message, 0)), int64(lab.NewID(message+1, 0)))
+	if err != nil {
+		return nil, fail(op, "", err)
 	}
-	return key, fail("sqlite.Person", "", err)
+	defer rows.Close()
+	var all []lab.ID
+	for rows.Next() {
+		var id lab.ID
+		if err := rows.Scan(&id); err != nil {
+			return nil, fail(op, "", err)
+		}
+		all = append(all, id)
+	}
+	return all, fail(op, "", rows.Err())
 }
 
 // Versions gives all versions of the reports of one patient, and of those merged with it, in order of arrival; of
 // patient 0 those whose messages named none.
-func (db *DB) Versions(ctx context.Context, f halong.Facility, patient int64) ([]lab.Version, error) {
+func (db *DB) Versions(ctx context.Context, f halong.Facility, key int64) ([]lab.Version, error) {
 	const op = "sqlite.Versions"
 	facility, ok := db.facilities.get(f)
 	if !ok {
 		return nil, nil
 	}
-	keys, err := persons(db.readQuery(ctx), patient)
+	keys, err := persons(db.readQuery(ctx), key)
 	if err != nil {
 		return nil, fail(op, "", err)
 	}
