@@ -27,6 +27,7 @@ func (c *Config) Check() error {
 		c.checkCoerce(),
 		c.checkForward(),
 		c.checkDICOMweb(),
+		c.checkLab(),
 		c.checkRemoval(),
 		c.checkPatients(),
 		c.checkWorklist(),

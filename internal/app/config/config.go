@@ -21,6 +21,7 @@ type Config struct {
 	DICOMweb   DICOMweb        `yaml:"dicomweb"`
 	Storage    Storage         `yaml:"storage"`
 	Forward    Forward         `yaml:"forward"`
+	Lab        Lab             `yaml:"lab"`
 	Patients   Patients        `yaml:"patients"`
 	Worklist   Worklist        `yaml:"worklist"`
 	Coerce     []Coercion      `yaml:"coerce"`     // rules that change attributes of what comes or goes
