@@ -139,14 +139,14 @@ func (c *Content) Measured(d halong.Digest, size int64, err error) {
 	c.measured, c.digest, c.size, c.err = true, d, size, err
 }
 
-// measure decodes the data to find their digest.
-func (c *Content) measure() {
-	if c.measured {
-		return
+// Measure decodes the data to find their digest and size; the error tells that they cannot be decoded.
+func (c *Content) Measure() (d halong.Digest, size int64, err error) {
+	if !c.measured {
+		h := sha256.New()
+		n, err := io.Copy(h, c.Reader())
+		c.Measured(halong.Digest(h.Sum(nil)), n, err)
 	}
-	h := sha256.New()
-	n, err := io.Copy(h, c.Reader())
-	c.Measured(halong.Digest(h.Sum(nil)), n, err)
+	return c.digest, c.size, c.err
 }
 
 // media tells the media type: what the data begin as goes before what the sender says.

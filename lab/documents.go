@@ -91,12 +91,13 @@ func (s *Service) documents(tx halong.Tx, h *Head, f Filing, r *Report) (int, er
 
 // document files one document.
 func (s *Service) document(tx halong.Tx, h *Head, ordinal int, o *Observation, a *Attachment, c *Content, known []StoredDocument) ([]StoredDocument, error) {
-	if c.measure(); c.err != nil {
-		o.warn("OBX-5: " + c.err.Error() + ": no document; they stay in the raw message")
+	digest, size, err := c.Measure()
+	if err != nil {
+		o.warn("OBX-5: " + err.Error() + ": no document; they stay in the raw message")
 		return known, nil
 	}
 	d := StoredDocument{
-		Report: h.First, Number: len(known) + 1, Version: h.ID, Ordinal: ordinal, Digest: c.digest, Size: c.size, MediaType: c.media(a),
+		Report: h.First, Number: len(known) + 1, Version: h.ID, Ordinal: ordinal, Digest: digest, Size: size, MediaType: c.media(a),
 	}
 	if told := mediaType(a.Type, a.Subtype); told != d.MediaType && told != octets {
 		o.warn("OBX-5: the data are " + d.MediaType + ", not " + told + " as ED says")

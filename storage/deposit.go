@@ -125,6 +125,12 @@ func (d *Deposit) Claim(tx halong.Tx) error {
 	return nil
 }
 
+// Adopt makes a row, in the transaction, for a blob that is in the store already: in a replay.
+func (a *Archive) Adopt(tx halong.Tx, info BlobInfo, at Place) error {
+	_, _, err := a.index.AddBlob(tx, info, &at)
+	return err
+}
+
 // depositReader remembers a reader's error.
 type depositReader struct {
 	r   io.Reader

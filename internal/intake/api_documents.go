@@ -21,7 +21,7 @@ import (
 // Documents opens documents of reports: from the blob store, and if it lacks one, from its message.
 type Documents struct {
 	Archive interface {
-		Depot
+		Deposit(ctx context.Context, parts []*storage.DepositPart) (*storage.Deposit, error)
 		OpenBlob(ctx context.Context, d halong.Digest) (storage.BlobReader, bool, error)
 	}
 	Updater  halong.Updater

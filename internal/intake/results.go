@@ -22,6 +22,9 @@ type results struct {
 // Depot writes the documents of reports; *storage.Archive is one.
 type Depot interface {
 	Deposit(ctx context.Context, parts []*storage.DepositPart) (*storage.Deposit, error)
+	// Stored tells, during a replay, where an equal blob lies that no row speaks of yet; Adopt makes a row for it.
+	Stored(d halong.Digest) (storage.Place, bool)
+	Adopt(tx halong.Tx, info storage.BlobInfo, at storage.Place) error
 }
 
 // Bounds of a message that is processed, and so of the memory and time that takes; larger ones are only kept.
@@ -67,6 +70,9 @@ func (r results) Handle(tx halong.Tx, m *storage.Message, h *hl7v2.Message) (App
 	}
 	if !r.ready {
 		r.groups = lab.Read(h)
+		if err := r.adopt(tx); err != nil {
+			return Applied{}, err
+		}
 	}
 	reports := 0
 	for _, g := range r.groups {
@@ -90,6 +96,27 @@ func (r results) Handle(tx halong.Tx, m *storage.Message, h *hl7v2.Message) (App
 		}
 	}
 	return Applied{}, nil
+}
+
+// adopt finds the documents of a message that comes again in a replay.
+func (r results) adopt(tx halong.Tx) error {
+	if r.in.cfg.Depot == nil {
+		return nil
+	}
+	for i := range r.groups {
+		for _, c := range r.groups[i].All() {
+			d, size, err := c.Measure()
+			if err != nil {
+				continue
+			}
+			if at, ok := r.in.cfg.Depot.Stored(d); ok {
+				if err := r.in.cfg.Depot.Adopt(tx, storage.BlobInfo{Digest: d, Size: size}, at); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // file writes one patient and the reports on them; f counts the message's reports and documents.
