@@ -11,6 +11,7 @@ import (
 
 	"github.com/halong-gateway/halong/internal/app/config"
 	"github.com/halong-gateway/halong/internal/forward"
+	"github.com/halong-gateway/halong/lab"
 )
 
 // App is a whole gateway: data folder, listeners and servers.
@@ -20,6 +21,7 @@ type App struct {
 	data    *Data
 	metrics *metrics
 	gate    *gate
+	labMaps lab.Maps // of local codes and units
 	forward *forward.Forwarder // nil without destinations
 	shelf   *shelf             // nil when no metadata are kept ready
 	servers []server

@@ -33,6 +33,7 @@ type Data struct {
 	Store   *disk.Store
 
 	intake   *intake.Intake
+	locate   storage.Locator // while a message is replayed
 	ups      *ups.Service
 	worklist *worklist.Service
 	people   *patient.Service

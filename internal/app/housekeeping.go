@@ -25,6 +25,9 @@ func (a *App) housekeep(ctx context.Context) {
 		if _, err := a.data.Reclaim(ctx); err != nil && ctx.Err() == nil {
 			a.log.Error("housekeeping failed", "error", err)
 		}
+		if err := a.data.IndexLab(ctx); err != nil && ctx.Err() == nil {
+			a.log.Error("indexing of results failed", "error", err)
+		}
 		a.purgeWorkitems(ctx)
 	}
 }

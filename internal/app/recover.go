@@ -161,6 +161,8 @@ func (d *Data) apply(tx halong.Tx, rec storage.Record, locate storage.Locator, g
 	case rec.Kind == storage.RecordIdentity:
 		return d.replayIdentity(tx, rec)
 	case intake.Handles(rec.Kind):
+		d.locate = locate
+		defer func() { d.locate = nil }()
 		return d.intake.Replay(tx, rec)
 	}
 	return halong.E("app.recover", halong.Unsupported, "", fmt.Errorf("a record of kind %d, which this version does not know", rec.Kind))

@@ -22,6 +22,9 @@ func (a *App) addHTTP() error {
 	if err != nil {
 		return err
 	}
+	if a.labMaps, err = labMaps(a.config); err != nil {
+		return err
+	}
 	web, err := a.dicomweb()
 	if err != nil {
 		return err
@@ -73,7 +76,7 @@ func (a *App) routes(web dicomweb.Config) *echo.Echo {
 	dicomweb.Register(g.Group("/dicom-web", a.gate.middleware), web)
 	g.Match(read, "/events", a.events, a.gate.middleware)
 	dicomweb.RegisterURI(g.Group("/wado", a.gate.middleware), web)
-	intake.RegisterAPI(g.Group("/api", a.gate.middleware), intake.APIConfig{Results: a.data.Index, Blobs: a.data.Store, Scope: scope})
+	a.registerLab(g.Group("/api", a.gate.middleware))
 	intake.RegisterReprocess(g.Group("/api", a.gate.middleware), a.data.intake, scope)
 	a.registerPatients(g.Group("/api/patients", a.gate.middleware))
 	a.registerForward(g.Group("/api/forward", a.gate.middleware))

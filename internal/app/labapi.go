@@ -1,0 +1,83 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/internal/app/config"
+	"github.com/halong-gateway/halong/internal/intake"
+	"github.com/halong-gateway/halong/lab"
+	"github.com/halong-gateway/halong/storage"
+)
+
+// labMaps reads the maps of a configuration. A map with mistakes is refused: half of it would mislead.
+func labMaps(c *config.Config) (lab.Maps, error) {
+	var maps lab.Maps
+	for _, name := range c.Lab.Maps {
+		m, problems, err := ReadLabMap(name)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range problems {
+			if !p.Warning {
+				return nil, halong.E("app.labMaps", halong.Invalid, filepath.Base(name), fmt.Errorf("%s: %s (see halong lab map check)", name, p))
+			}
+		}
+		maps = append(maps, m)
+	}
+	return maps, nil
+}
+
+// ReadLabMap reads a map of codes and units, and gives what is wrong with it.
+func ReadLabMap(name string) (m *lab.Map, problems []lab.Problem, err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, nil, halong.E("app.ReadLabMap", halong.NotExist, filepath.Base(name), err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return lab.ParseMap(filepath.Base(name), f)
+}
+
+// labDepot keeps documents of reports; during a replay it finds those that are stored.
+type labDepot struct {
+	*storage.Archive
+	data *Data
+}
+
+// Stored tells where an equal blob lies that no row speaks of yet.
+func (l labDepot) Stored(d halong.Digest) (storage.Place, bool) {
+	if l.data.locate == nil {
+		return storage.Place{}, false
+	}
+	return l.data.locate(d)
+}
+
+// registerLab adds the API of results (docs/lab.md).
+func (a *App) registerLab(g *echo.Group) {
+	intake.RegisterAPI(g, intake.APIConfig{
+		Results: a.data.Index, Blobs: a.data.Store, Scope: scope, Maps: a.labMaps,
+		Documents: &intake.Documents{
+			Archive: a.data.Archive, Updater: a.data.Index, Keeper: a.data.Index, Messages: a.data.Index, Blobs: a.data.Store,
+		},
+		Intake: a.data.intake, Peer: func(c echo.Context) string { return principal(c).Name },
+	})
+}
+
+// labGroup is how many versions of reports are indexed before others are let in.
+const labGroup = 5000
+
+// IndexLab finds out what is found out about results after the fact: which codes senders use, which numbers reports bear.
+func (d *Data) IndexLab(ctx context.Context) error {
+	for {
+		behind, err := d.Index.IndexLab(ctx, labGroup)
+		if behind == 0 || err != nil || ctx.Err() != nil {
+			return err
+		}
+	}
+}
