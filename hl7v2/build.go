@@ -56,17 +56,8 @@ func copyNode(v Value) *node {
 		return &node{text: v.Text()}
 	}
 	n := &node{}
-	for i := 1; i <= v.Count(); i++ {
-		var part Value
-		switch v.level {
-		case levelField:
-			part = v.Repetition(i)
-		case levelRepetition:
-			part = v.Component(i)
-		default:
-			part = v.Sub(i)
-		}
-		n.parts = append(n.parts, copyNode(part))
+	for _, p := range v.Parts() {
+		n.parts = append(n.parts, copyNode(p))
 	}
 	return n
 }

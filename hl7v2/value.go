@@ -249,6 +249,26 @@ func (v Value) Count() int {
 	return 1 + bytes.Count(v.m.text[v.start:v.end], []byte{sep})
 }
 
+// Parts gives all parts of the next level in order, from 1: repetitions of a field, components of a repetition,
+// subcomponents of a component. It looks at each byte once, where asking for one part after the other looks at all before it again.
+func (v Value) Parts() iter.Seq2[int, Value] {
+	return func(yield func(int, Value) bool) {
+		if v.m == nil || v.end == v.start || v.level >= levelSubcomponent {
+			return
+		}
+		d := &v.m.delims
+		sep := [...]byte{levelField: d.Repetition, levelRepetition: d.Component, levelComponent: d.Subcomponent}[v.level]
+		for i, at := 1, v.start; at <= v.end; i++ {
+			p := Value{m: v.m, level: v.level + 1, end: v.end}
+			p.start, p.end = cut(v.m.text, at, v.end, sep, 1)
+			if !yield(i, p) {
+				return
+			}
+			at = p.end + 1
+		}
+	}
+}
+
 // Raw gives the bytes as they stand in the message.
 func (v Value) Raw() []byte {
 	if v.m == nil {

@@ -144,7 +144,11 @@ func (a *arrival) frame(f mllp.Frame) [][]byte {
 		return a.oversized(f)
 	}
 	a.outcome = Unframed
-	a.quarantine(f.Bytes, f.Reason)
+	reason := f.Reason
+	if reason == "" {
+		reason = f.Kind.String()
+	}
+	a.quarantine(f.Bytes, reason)
 	return nil
 }
 
