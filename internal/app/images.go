@@ -1,0 +1,162 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/dicom"
+	"github.com/halong-gateway/halong/dicom/query"
+	"github.com/halong-gateway/halong/dicom/tag"
+	"github.com/halong-gateway/halong/storage"
+	"github.com/halong-gateway/halong/worklist"
+)
+
+// imageWatch compares what arrives with orders. It follows the events, so that storing does not wait for it.
+type imageWatch struct {
+	data  *Data
+	after time.Duration // how long nothing of a study came
+	now   func() time.Time
+}
+
+const (
+	watchEvery  = 2 * time.Second
+	watchEvents = 1000
+	watchOnce   = 50
+	// watchSince is how old events of an index that was made again may be: what came before was compared then, and is in the journal.
+	watchSince = 7 * 24 * time.Hour
+)
+
+// run works until ctx ends.
+func (w *imageWatch) run(ctx context.Context, failed func(error)) {
+	every := min(watchEvery, max(w.after/2, 20*time.Millisecond))
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		if err := w.round(ctx); err != nil && ctx.Err() == nil {
+			failed(err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// watchImages runs an imageWatch.
+func (a *App) watchImages(ctx context.Context) {
+	w := &imageWatch{a.data, a.config.Worklist.Images.After.Std(), time.Now}
+	w.run(ctx, func(err error) { a.log.Error("worklist: images could not be compared with orders", "error", err) })
+}
+
+// round notes which studies received something, then looks at those that are quiet.
+func (w *imageWatch) round(ctx context.Context) error {
+	for {
+		n, err := w.follow(ctx)
+		if err != nil {
+			return err
+		}
+		if n < watchEvents {
+			break
+		}
+	}
+	for {
+		due, err := w.data.Index.DueStudies(ctx, w.now().Add(-w.after), watchOnce)
+		if err != nil || len(due) == 0 {
+			return err
+		}
+		for _, x := range due {
+			if err := w.compare(ctx, x); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// follow reads one batch of events and tells how many there were.
+func (w *imageWatch) follow(ctx context.Context) (int, error) {
+	cursor, err := w.data.Index.WatchCursor(ctx)
+	if err != nil {
+		return 0, err
+	}
+	events, err := w.data.Index.EventsSince(ctx, cursor, watchEvents)
+	if err != nil || len(events) == 0 {
+		return 0, err
+	}
+	oldest := w.now().Add(-watchSince)
+	last := map[worklist.Watched]time.Time{}
+	for i := range events {
+		e := &events[i]
+		if e.Type != halong.EventInstanceStored && e.Type != halong.EventInstanceVersion || e.Time.Before(oldest) {
+			continue
+		}
+		var p struct {
+			Study dicom.UID `json:"study"`
+		}
+		if json.Unmarshal(e.Payload, &p) != nil || p.Study == "" {
+			continue // its payload was erased
+		}
+		key := worklist.Watched{Facility: e.Facility, Study: p.Study}
+		if e.Time.After(last[key]) {
+			last[key] = e.Time
+		}
+	}
+	studies := make([]worklist.Watched, 0, len(last))
+	for key, at := range last {
+		key.Last = at
+		studies = append(studies, key)
+	}
+	return len(events), w.data.Index.Update(ctx, func(tx halong.Tx) error {
+		return w.data.Index.WatchStudies(tx, studies, events[len(events)-1].Seq)
+	})
+}
+
+// compare looks what a quiet study means for orders.
+func (w *imageWatch) compare(ctx context.Context, x worklist.Watched) error {
+	im, err := w.images(ctx, x)
+	if err != nil {
+		return err
+	}
+	at := w.now().UTC().Truncate(time.Microsecond)
+	return w.data.Index.Update(ctx, func(tx halong.Tx) error {
+		if im != nil {
+			if err := w.data.worklist.Arrived(tx, im, at); err != nil {
+				return err
+			}
+		}
+		return w.data.Index.Unwatch(tx, x)
+	})
+}
+
+// images reads what is served of a study; nil when it was deleted meanwhile.
+func (w *imageWatch) images(ctx context.Context, x worklist.Watched) (im *worklist.Images, err error) {
+	scope := halong.Scope{Own: x.Facility}
+	key := query.Key{Path: []dicom.Tag{tag.StudyInstanceUID}, VR: dicom.UI, Values: []string{string(x.Study)}}
+	for row, err := range w.data.Archive.Find(ctx, scope, storage.Query{Level: storage.LevelStudy, Keys: []query.Key{key}, Limit: 1}) {
+		if err != nil {
+			return nil, err
+		}
+		a := row.Attributes
+		im = &worklist.Images{
+			Facility: x.Facility, Study: x.Study, Accession: a.String(tag.AccessionNumber), PatientID: a.String(tag.PatientID), Issuer: a.String(tag.IssuerOfPatientID),
+		}
+	}
+	if im == nil {
+		return nil, nil
+	}
+	for row, err := range w.data.Archive.Find(ctx, scope, storage.Query{Level: storage.LevelSeries, Keys: []query.Key{key}, Limit: 200}) {
+		if err != nil {
+			return nil, err
+		}
+		if e := row.Attributes.Get(tag.RequestAttributesSequence); e != nil {
+			for _, item := range e.Items {
+				if id := item.String(tag.ScheduledProcedureStepID); id != "" {
+					im.StepIDs = append(im.StepIDs, id)
+				}
+			}
+		}
+	}
+	return im, nil
+}

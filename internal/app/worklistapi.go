@@ -1,0 +1,182 @@
+package app
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/dicom"
+	"github.com/halong-gateway/halong/dicom/dataset"
+	"github.com/halong-gateway/halong/dicom/json"
+	"github.com/halong-gateway/halong/worklist"
+)
+
+// registerWorklist adds the routes for performed procedure steps, mismatches and imported items (docs/worklist.md).
+func (a *App) registerWorklist(g *echo.Group) {
+	g.GET("/mismatches", a.listMismatches)
+	g.POST("/mismatches/:id/resolve", a.resolveMismatch)
+	g.GET("/performed", a.listPerformed)
+	g.GET("/performed/:uid", a.getPerformed)
+	g.GET("/forward", a.listMPPSQueue)
+	g.POST("/forward/retry", a.retryMPPS, everything)
+	g.POST("/items", a.postItem)
+}
+
+// mismatchLimit is how many mismatches are given at once.
+const mismatchLimit = 1000
+
+// listMismatches answers GET /api/worklist/mismatches[?resolved=true].
+func (a *App) listMismatches(c echo.Context) error {
+	scope, _, err := scope(c)
+	if err != nil {
+		return err
+	}
+	all, err := a.data.Index.Mismatches(c.Request().Context(), scope, c.QueryParam("resolved") == "true", mismatchLimit)
+	if err != nil {
+		return err
+	}
+	type view struct {
+		*worklist.Mismatch
+		Order string `json:"order"`
+	}
+	out := make([]view, 0, len(all))
+	for _, m := range all {
+		out = append(out, view{m, strconv.FormatInt(m.Order, 10)})
+	}
+	return noStore(c, http.StatusOK, map[string]any{"mismatches": out})
+}
+
+// resolveMismatch answers POST /api/worklist/mismatches/{id}/resolve with {"note": …}.
+func (a *App) resolveMismatch(c echo.Context) error {
+	scope, _, err := scope(c)
+	if err != nil {
+		return err
+	}
+	id, err := strconv.ParseInt(c.Param("id"), 10, 64)
+	if err != nil {
+		return halong.E("app.worklist", halong.NotExist, "", nil)
+	}
+	var x struct {
+		Note string `json:"note"`
+	}
+	if c.Request().ContentLength != 0 {
+		if err := c.Bind(&x); err != nil || len(x.Note) > 4096 {
+			return echo.NewHTTPError(http.StatusBadRequest, "note is a text of at most 4096 bytes")
+		}
+	}
+	source := halong.Source{Protocol: "HTTP", Peer: principal(c).Name, Address: c.RealIP()}
+	err = a.data.worklist.ResolveMismatch(c.Request().Context(), scope, id, x.Note, source, time.Now().UTC().Truncate(time.Microsecond))
+	if err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusNoContent)
+}
+
+// performedView is a Performed Procedure Step with its attributes in DICOM JSON.
+type performedView struct {
+	*worklist.Performed
+	Attributes rawJSON `json:"attributes"`
+}
+
+// rawJSON is JSON that is written as it is.
+type rawJSON []byte
+
+// MarshalJSON implements json.Marshaler.
+func (r rawJSON) MarshalJSON() ([]byte, error) { return r, nil }
+
+func viewPerformed(p *worklist.Performed) performedView {
+	return performedView{p, json.AppendSet(nil, p.Attributes, json.Options{})}
+}
+
+// listPerformed answers GET /api/worklist/performed?study=UID.
+func (a *App) listPerformed(c echo.Context) error {
+	scope, _, err := scope(c)
+	if err != nil {
+		return err
+	}
+	study := dicom.UID(c.QueryParam("study"))
+	if !study.Valid() {
+		return echo.NewHTTPError(http.StatusBadRequest, "study is a Study Instance UID")
+	}
+	all, err := a.data.Index.PerformedOf(c.Request().Context(), scope, study)
+	if err != nil {
+		return err
+	}
+	out := make([]performedView, 0, len(all))
+	for _, p := range all {
+		out = append(out, viewPerformed(p))
+	}
+	return noStore(c, http.StatusOK, map[string]any{"performed": out})
+}
+
+// getPerformed answers GET /api/worklist/performed/{uid}.
+func (a *App) getPerformed(c echo.Context) error {
+	scope, _, err := scope(c)
+	if err != nil {
+		return err
+	}
+	p, err := a.data.Index.FindPerformed(c.Request().Context(), scope, dicom.UID(c.Param("uid")))
+	if err != nil {
+		return err
+	}
+	return noStore(c, http.StatusOK, viewPerformed(p))
+}
+
+// listMPPSQueue answers GET /api/worklist/forward: MPPS requests that wait for being forwarded, or were given up.
+func (a *App) listMPPSQueue(c echo.Context) error {
+	scope, _, err := scope(c)
+	if err != nil {
+		return err
+	}
+	all, err := a.data.Index.ListDeliveries(c.Request().Context(), scope, mismatchLimit)
+	if err != nil {
+		return err
+	}
+	return noStore(c, http.StatusOK, map[string]any{"waiting": all})
+}
+
+// retryMPPS answers POST /api/worklist/forward/retry: all that waits, or was given up, is tried now.
+func (a *App) retryMPPS(c echo.Context) error {
+	n, err := a.data.Index.ReviveDeliveries(c.Request().Context(), time.Now())
+	if err != nil {
+		return err
+	}
+	return noStore(c, http.StatusOK, map[string]any{"requests": n})
+}
+
+// postItem answers POST /api/worklist/items: a worklist item, as a DICOM file or a bare Data Set in Explicit VR Little Endian, becomes an order.
+func (a *App) postItem(c echo.Context) error {
+	_, f, err := scope(c)
+	if err != nil {
+		return err
+	}
+	b, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, maxOrderBody))
+	if err != nil {
+		return echo.NewHTTPError(http.StatusRequestEntityTooLarge)
+	}
+	in, err := itemOf(b)
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, reasonOf(err)).SetInternal(err)
+	}
+	in.Facility, in.Source = f, halong.Source{Protocol: "HTTP", Peer: principal(c).Name, Address: c.RealIP()}
+	if err := a.data.worklist.Import(c.Request().Context(), in); err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusCreated)
+}
+
+// itemOf takes a worklist item out of a file, with or without preamble and File Meta Information.
+func itemOf(b []byte) (in worklist.Inbound, err error) {
+	h, rest, err := dataset.ReadFileHeader(bytes.NewReader(b), dataset.Limits{})
+	if err != nil {
+		return in, err
+	}
+	in.Syntax, in.At = h.TransferSyntax, time.Now().UTC().Truncate(time.Microsecond)
+	in.Data, err = io.ReadAll(rest)
+	return in, err
+}
