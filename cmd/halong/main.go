@@ -50,6 +50,7 @@ type cli struct {
 	Worklist    worklistCmd    `cmd:"" help:"The Modality Worklist of a running gateway."`
 	Conformance conformanceCmd `cmd:"" help:"Print the DICOM conformance statement of a configuration."`
 	Coerce      coerceCmd      `cmd:"" help:"Try rules that change attributes."`
+	Lab         labCmd         `cmd:"" help:"Check maps of laboratory codes and units."`
 	Token       tokenCmd       `cmd:"" help:"Make a bearer token and print what the configuration needs."`
 	Passcode    passcodeCmd    `cmd:"" help:"Make a passcode for a DICOM user and print what the configuration needs."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
