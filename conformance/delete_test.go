@@ -147,7 +147,7 @@ func pathOf(o sample.Object) string {
 
 // TestDelete: DELETE of an instance, a series and a study hides them from DCMTK and DICOMweb, and is undone; purging ends that.
 func TestDelete(t *testing.T) {
-	interop(t, peerDCMTK, "Deleted objects", asSCP, "findscu and movescu see neither what was deleted over HTTP nor what a rejection note of storescu names")
+	interop(t, peerDCMTK, "Deleted objects", asSCP, "findscu and movescu do not see what was deleted over HTTP")
 	x := newDeleting(t)
 	study, ct := "/studies/"+string(x.objects[0].Study), x.objects[0]
 	x.seen("stored", 5)
@@ -208,6 +208,7 @@ func (x *deleting) sameAfterReindex() {
 
 // TestRejectionNote: a Key Object Selection Document sent by storescu hides what it names, also what comes later, until it is deleted.
 func TestRejectionNote(t *testing.T) {
+	interop(t, peerDCMTK, "Rejection notes", asSCP, "storescu sends one; findscu and movescu do not see what it names, before and after it comes, until it is deleted")
 	x := newDeleting(t)
 	note := x.patient.RejectionNote("1", "113001", "Rejected for Quality Reasons", x.objects[0], x.objects[1])
 	x.store(note)

@@ -45,7 +45,7 @@ func (f shape) offers(single bool) []offer {
 // choice says how the instances of a selection are answered. It is made before the first byte is.
 type choice struct {
 	offers map[shape]offer // shapes that are not in it are left out
-	left   int            // instances that are left out
+	left   int             // instances that are left out
 }
 
 // choose decides for each shape that occurs how its instances are answered. Where the client takes no representation of some, the others
