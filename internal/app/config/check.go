@@ -26,6 +26,7 @@ func (c *Config) Check() error {
 		c.checkLists(),
 		c.checkCoerce(),
 		c.checkForward(),
+		c.checkRoutes(),
 		c.checkDICOMweb(),
 		c.checkLab(),
 		c.checkRemoval(),

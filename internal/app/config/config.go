@@ -21,6 +21,7 @@ type Config struct {
 	DICOMweb   DICOMweb        `yaml:"dicomweb"`
 	Storage    Storage         `yaml:"storage"`
 	Forward    Forward         `yaml:"forward"`
+	Routes     Routes          `yaml:"routes"` // HL7v2 messages that are sent on
 	Lab        Lab             `yaml:"lab"`
 	Patients   Patients        `yaml:"patients"`
 	Worklist   Worklist        `yaml:"worklist"`
