@@ -110,6 +110,8 @@ func (a *App) Serve(ctx context.Context) error {
 		})
 	}
 	wg.Go(func() { a.housekeep(background) })
+	wg.Go(func() { a.watchImages(background) })
+	wg.Go(func() { a.mppsForwarder().Run(background) })
 	if a.shelf != nil {
 		wg.Go(func() { a.shelf.run(background, a.shelfFailed) })
 	}

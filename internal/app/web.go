@@ -80,6 +80,8 @@ func (a *App) routes(web dicomweb.Config) *echo.Echo {
 	intake.RegisterReprocess(g.Group("/api", a.gate.middleware), a.data.intake, scope)
 	a.registerPatients(g.Group("/api/patients", a.gate.middleware))
 	a.registerForward(g.Group("/api/forward", a.gate.middleware))
+	a.registerOrders(g.Group("/api/orders", a.gate.middleware))
+	a.registerWorklist(g.Group("/api/worklist", a.gate.middleware))
 	a.registerDeleted(g.Group("/api/deleted", a.gate.middleware))
 	return e
 }
