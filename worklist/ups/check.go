@@ -75,6 +75,8 @@ func checkCreate(op string, uid dicom.UID, s *dataset.Set, label string) (out *d
 			return nil, false, err
 		case r.create == own:
 			out.Delete(r.tag)
+		case r.create == empty && e == nil:
+			out.Put(dataset.Element{Tag: r.tag, VR: dicom.VROf(r.tag)})
 		case r.create == two && e == nil:
 			out.Put(dataset.Element{Tag: r.tag, VR: dicom.VROf(r.tag)})
 			filled = filled || r.tag != tag.WorklistLabel

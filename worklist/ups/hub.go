@@ -3,6 +3,7 @@ package ups
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -200,13 +201,12 @@ func (c *Channel) Close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	list := h.open[c.who]
-	for i, other := range list {
-		if other == c {
-			h.open[c.who] = append(list[:i:i], list[i+1:]...)
-			h.count--
-			break
-		}
+	i := slices.Index(list, c)
+	if i < 0 {
+		return // closed before
 	}
+	h.open[c.who] = slices.Delete(list, i, i+1)
+	h.count--
 	if len(h.open[c.who]) == 0 {
 		delete(h.open, c.who)
 	}

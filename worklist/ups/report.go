@@ -92,7 +92,7 @@ func occurrences(before, after *Item) (list []occurrence) {
 	if before == nil || before.State != after.State || changed(tag.InputReadinessState) {
 		list = append(list, stateOf(after))
 	}
-	if now := progress(after.Attributes); now != nil && string(encodeElement(now)) != string(encodeElement(progress(old))) {
+	if now := progress(after.Attributes); now != nil && before != nil && before.State == after.State && string(encodeElement(now)) != string(encodeElement(progress(old))) {
 		list = append(list, occurrence{ProgressReport, &dataset.Set{Elements: []dataset.Element{*now}}})
 	}
 	return append(list, assignments(after.Attributes, changed)...)
