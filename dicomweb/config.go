@@ -32,6 +32,8 @@ type Config struct {
 	// Documents is the memory in bytes for answers that are kept ready (metadata, searches in a study); default 64 MiB, negative
 	// for none.
 	Documents int64
+	// Frames is the memory in bytes for frames that cost work to make (see frameCache); default 64 MiB, negative for none.
+	Frames int64
 	// Ready keeps the metadata of series on disk; nil: they are not.
 	Ready *Ready
 
@@ -75,6 +77,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Documents == 0 {
 		c.Documents = 64 << 20
+	}
+	if c.Frames == 0 {
+		c.Frames = 64 << 20
 	}
 	if c.Metadata <= 0 {
 		c.Metadata = 256 << 20

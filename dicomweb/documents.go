@@ -2,11 +2,9 @@ package dicomweb
 
 import (
 	"bytes"
-	"container/list"
 	"fmt"
 	"net/http"
 	"strconv"
-	"sync"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -18,11 +16,11 @@ import (
 // bears the state of the archive that it was made in; it is given out only while that is the state, so it
 // is right at every instant, also of an ongoing ingest. The cache is bounded, those used least recently go first.
 type documents struct {
-	limit int64 // bytes
-	mu    sync.Mutex
-	byKey map[string]*list.Element // of *document
-	used  list.List                // the last used in front
-	size  int64
+	byteCache[string, *document]
+}
+
+func newDocuments(limit int64) *documents {
+	return &documents{byteCache[string, *document]{limit: limit, cost: (*document).cost}}
 }
 
 // document is one answer.
@@ -39,50 +37,13 @@ type document struct {
 // cost is what a document takes in memory, about.
 func (d *document) cost() int64 { return int64(len(d.body)+len(d.key)+len(d.state)) + 512 }
 
-// largest is the cost of the largest document that is kept.
-func (d *documents) largest() int64 { return d.limit / 8 }
-
-// get gives the document if it was made in the state.
+// get gives the document if it was made in the state; nil if there is none.
 func (d *documents) get(key, state string) *document {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	e := d.byKey[key]
-	if e == nil {
-		return nil
-	}
-	doc := e.Value.(*document)
-	if doc.state != state {
-		d.drop(e)
-		return nil
-	}
-	d.used.MoveToFront(e)
+	doc, _ := d.byteCache.get(key, func(doc *document) bool { return doc.state == state })
 	return doc
 }
 
-func (d *documents) put(doc *document) {
-	if doc.cost() > d.largest() {
-		return
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.byKey == nil {
-		d.byKey = make(map[string]*list.Element)
-	}
-	if e := d.byKey[doc.key]; e != nil {
-		d.drop(e)
-	}
-	d.byKey[doc.key] = d.used.PushFront(doc)
-	d.size += doc.cost()
-	for d.size > d.limit {
-		d.drop(d.used.Back())
-	}
-}
-
-func (d *documents) drop(e *list.Element) {
-	doc := d.used.Remove(e).(*document)
-	delete(d.byKey, doc.key)
-	d.size -= doc.cost()
-}
+func (d *documents) put(doc *document) { d.byteCache.put(doc.key, doc) }
 
 // documentKey names an answer: what is asked for, by whom as far as that matters, and in which form.
 func (q *request) documentKey(kind string, o offer, coding string) string {

@@ -197,7 +197,7 @@ func TestMetadataDuringIngest(t *testing.T) {
 }
 
 func TestDocumentsAreBounded(t *testing.T) {
-	d := &documents{limit: 100_000}
+	d := newDocuments(100_000)
 	for i := range 1000 {
 		d.put(&document{key: fmt.Sprint(i), state: "1", body: make([]byte, 1000)})
 		d.get("0", "1")
@@ -212,7 +212,7 @@ func TestDocumentsAreBounded(t *testing.T) {
 	if d.get("999", "2") != nil || d.get("999", "1") != nil {
 		t.Error("a document of another state is given, or kept")
 	}
-	none := &documents{limit: -1}
+	none := newDocuments(-1)
 	if none.put(&document{key: "x"}); none.get("x", "") != nil {
 		t.Error("kept although there is no room")
 	}

@@ -1,12 +1,14 @@
 package dicomweb
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
 	"strconv"
 	"strings"
 
+	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/dicom/dataset"
 	"github.com/halong-gateway/halong/dicomweb/multipart"
 	"github.com/halong-gateway/halong/storage"
@@ -78,7 +80,7 @@ func (q *request) sendFrames(a accept, in *storage.Instance, list []int) (err er
 	if q.fresh(tag) {
 		return nil
 	}
-	src := &frameSource{obj: obj, table: table, media: o.contentType()}
+	src := &frameSource{ctx: q.ctx, cache: q.frames, of: in.Digest, obj: obj, table: table, media: o.contentType()}
 	if !o.multipart {
 		return q.sendFrame(src, list[0], o)
 	}
@@ -171,6 +173,9 @@ func (c *counter) Write(p []byte) (int, error) {
 
 // frameSource gives frames as they are answered.
 type frameSource struct {
+	ctx   context.Context
+	cache *frameCache
+	of    halong.Digest // of the instance as it is stored
 	obj   Object
 	table *dataset.FrameTable
 	media string
@@ -184,6 +189,14 @@ func (s *frameSource) frame(i int) (io.Reader, int64, error) {
 	if err != nil {
 		return nil, 0, err
 	}
+	if s.costly(f) {
+		return s.kept(i, f)
+	}
+	return s.make(i, f)
+}
+
+// make makes a frame from what is stored.
+func (s *frameSource) make(i int, f dataset.Frame) (io.Reader, int64, error) {
 	if s.obj.TransferSyntax().BigEndian {
 		return s.swapped(f)
 	}
@@ -192,8 +205,7 @@ func (s *frameSource) frame(i int) (io.Reader, int64, error) {
 		return nil, 0, err
 	}
 	if s.table.Encapsulated() {
-		r, size, err = unpadded(r, size, s.media)
-		return r, size, err
+		return unpadded(r, size, s.media)
 	}
 	r, size = aligned(r, size, f)
 	return r, size, nil

@@ -17,7 +17,7 @@ func Register(g *echo.Group, cfg Config) {
 
 func newService(cfg Config) *service {
 	s := &service{Config: cfg.withDefaults(), pages: &pageCache{}, buffers: &buffers{}}
-	s.documents = &documents{limit: s.Documents}
+	s.documents, s.frames = newDocuments(s.Documents), newFrameCache(s.Frames)
 	s.decoding = newDecoding(s.Metadata)
 	return s
 }
@@ -27,6 +27,7 @@ type service struct {
 	Config
 	pages     *pageCache
 	documents *documents
+	frames    *frameCache
 	decoding  *decoding
 	coders    coders
 	*buffers

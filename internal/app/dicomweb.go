@@ -28,6 +28,7 @@ func (a *App) dicomweb() (dicomweb.Config, error) {
 		MaxResults:     c.MaxResults,
 		MaxBody:        int64(c.MaxBody),
 		Documents:      orNone(c.Documents),
+		Frames:         orNone(c.Frames),
 		Metadata:       int64(c.Metadata),
 		Spool:          filepath.Join(a.config.Data, spoolFolder),
 		Observe:        a.observeWeb,
