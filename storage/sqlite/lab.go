@@ -32,7 +32,11 @@ func (db *DB) AddVersion(t halong.Tx, v *lab.Version) error {
 	return fail(op, v.ID.String(), err)
 }
 
-const headColumns = `id, first, number, late, patient, received, status, sent, service, filler, placer, accession, observed`
+const (
+	headColumns = `id, first, number, late, patient, received, status, sent, service, filler, placer, accession, observed`
+	// versionColumns are those of a whole version v of facility f.
+	versionColumns = `v.id, v.first, v.number, v.late, v.patient, v.received, v.status, v.sent, v.service, v.filler, v.placer, v.accession, v.observed, v.content, f.name`
+)
 
 // Heads gives the versions of a patient's reports of one service, in order of arrival.
 func (db *DB) Heads(t halong.Tx, f halong.Facility, patient int64, service string) ([]lab.Head, error) {

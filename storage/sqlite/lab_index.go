@@ -39,7 +39,7 @@ func (db *DB) indexLab(ctx context.Context, limit int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	group, err := db.versions(ctx, `SELECT `+headColumns+`, content, f.name FROM lab_version v CROSS JOIN facility f ON f.id = v.facility
+	group, err := db.versions(ctx, `SELECT `+versionColumns+` FROM lab_version v CROSS JOIN facility f ON f.id = v.facility
 		WHERE v.id > ? ORDER BY v.id LIMIT ?`, upto, limit)
 	if len(group) == 0 || err != nil {
 		return 0, err

@@ -134,10 +134,10 @@ func (db *DB) versions(ctx context.Context, query string, args ...any) ([]lab.Ve
 // Report gives all versions of one report.
 func (db *DB) Report(ctx context.Context, scope halong.Scope, id lab.ID) ([]lab.Version, error) {
 	const op = "sqlite.Report"
-	all, err := db.versions(ctx, `SELECT `+headColumns+`, content, f.name FROM lab_version v JOIN facility f ON f.id = v.facility
-		WHERE v.id = ?1 AND first = ?1
-		UNION ALL SELECT `+headColumns+`, content, f.name FROM lab_version v INDEXED BY lab_version_first JOIN facility f ON f.id = v.facility
-		WHERE first = ?1 AND number > 1`, int64(id))
+	all, err := db.versions(ctx, `SELECT `+versionColumns+` FROM lab_version v JOIN facility f ON f.id = v.facility
+		WHERE v.id = ?1 AND v.first = ?1
+		UNION ALL SELECT `+versionColumns+` FROM lab_version v INDEXED BY lab_version_first JOIN facility f ON f.id = v.facility
+		WHERE v.first = ?1 AND v.number > 1`, int64(id))
 	if err == nil && (len(all) == 0 || !scope.Sees(all[0].Facility)) {
 		return nil, halong.E(op, halong.NotExist, id.String(), nil)
 	}
@@ -163,7 +163,7 @@ func (db *DB) Recent(ctx context.Context, scope halong.Scope, before lab.ID, lim
 	if err != nil || !last.Valid {
 		return nil, 0, fail(op, "", err)
 	}
-	all, err := db.versions(ctx, `SELECT `+headColumns+`, content, f.name FROM lab_version v CROSS JOIN facility f ON f.id = v.facility
+	all, err := db.versions(ctx, `SELECT `+versionColumns+` FROM lab_version v CROSS JOIN facility f ON f.id = v.facility
 		WHERE v.id < ? AND v.id >= ? AND v.facility IN (SELECT value FROM json_each(?))
 		AND NOT EXISTS (SELECT 1 FROM lab_version w INDEXED BY lab_version_first WHERE w.first = v.first AND w.number > 1 AND w.id > v.id)
 		ORDER BY v.id DESC LIMIT ?`, int64(before), last.Int64, list(ids), limit)
