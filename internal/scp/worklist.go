@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/halong-gateway/halong"
@@ -104,9 +105,36 @@ func (x *identifier) worklistAnswer(item *dataset.Set) (_ *dataset.Set, complete
 	for _, w := range x.wanted {
 		e := item.Get(w.tag)
 		complete = complete && (e != nil || supportsKey(w.tag)) && (w.tag != tag.ScheduledProcedureStepSequence || supportsStep(w.items))
-		out.Put(w.from(e))
+		answer := w.from(e)
+		if w.tag == tag.ScheduledProcedureStepSequence && w.items == nil {
+			answer.Items = withType2(answer.Items)
+		}
+		out.Put(answer)
 	}
 	return out, complete
+}
+
+// stepType2 are the attributes of a Scheduled Procedure Step that are there, though empty, where all of it is asked for (PS3.4
+// table K.6-1).
+var stepType2 = []struct {
+	tag dicom.Tag
+	vr  dicom.VR
+}{
+	{tag.RequestedContrastAgent, dicom.LO}, {tag.ScheduledPerformingPhysicianName, dicom.PN}, {tag.ScheduledStationName, dicom.SH},
+	{tag.ScheduledProcedureStepLocation, dicom.SH}, {tag.PreMedication, dicom.LO},
+}
+
+func withType2(items []*dataset.Set) []*dataset.Set {
+	out := make([]*dataset.Set, len(items))
+	for i, item := range items {
+		out[i] = &dataset.Set{Elements: slices.Clone(item.Elements)}
+		for _, x := range stepType2 {
+			if item.Get(x.tag) == nil {
+				out[i].Put(dataset.Element{Tag: x.tag, VR: x.vr})
+			}
+		}
+	}
+	return out
 }
 
 // encodeIn encodes an answer in a character set that is configured, else as the query asks for.

@@ -47,9 +47,6 @@ func (db *DB) DelayDelivery(t halong.Tx, d *worklist.Delivery) error {
 	return fail(op, "", err)
 }
 
-const deliveryOf = `SELECT d.id, d.destination, f.name, d.sop, d.is_set, d.syntax, d.data, d.attempts, d.due, d.failure, d.dead
-	FROM performed_delivery d JOIN facility f ON f.id = d.facility`
-
 func scanMPPS(rows *sql.Rows) (*worklist.Delivery, error) {
 	d := &worklist.Delivery{}
 	var due int64
@@ -60,7 +57,8 @@ func scanMPPS(rows *sql.Rows) (*worklist.Delivery, error) {
 
 // DueDeliveries gives what is to be sent by now and has nothing before it for the same SOP Instance and destination.
 func (db *DB) DueDeliveries(ctx context.Context, now time.Time, limit int) ([]*worklist.Delivery, error) {
-	all, err := collect(ctx, db.reader, scanMPPS, deliveryOf+` INDEXED BY performed_delivery_due WHERE d.dead = 0 AND d.due <= ? AND NOT EXISTS (
+	all, err := collect(ctx, db.reader, scanMPPS, `SELECT d.id, d.destination, f.name, d.sop, d.is_set, d.syntax, d.data, d.attempts, d.due, d.failure, d.dead
+		FROM performed_delivery d INDEXED BY performed_delivery_due JOIN facility f ON f.id = d.facility WHERE d.dead = 0 AND d.due <= ? AND NOT EXISTS (
 			SELECT 1 FROM performed_delivery e INDEXED BY performed_delivery_sop
 			WHERE e.destination = d.destination AND e.facility = d.facility AND e.sop = d.sop AND e.id < d.id)
 		ORDER BY d.due LIMIT ?`, now.UnixMicro(), limit)
