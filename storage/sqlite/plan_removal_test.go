@@ -73,7 +73,9 @@ func TestRemovalPlans(t *testing.T) {
 				return err
 			})
 		}, ""},
-		{"removable", func() error { return update(func(tx halong.Tx) error { _, err := db.Removable(tx, ref, 10); return err }) }, ""},
+		{"removable", func() error {
+			return update(func(tx halong.Tx) error { _, err := db.Removable(tx, ref, 10); return err })
+		}, ""},
 		{"notes", func() error {
 			return update(func(tx halong.Tx) error {
 				_, err := db.RejectionsBy(tx, "BV1", []storage.RemovedItem{item})

@@ -53,6 +53,7 @@ func Index(t *testing.T, open func(t testing.TB) storage.Index) {
 	}
 	t.Run("deterministic", func(t *testing.T) { indexDeterministic(t, open) })
 	t.Run("model", func(t *testing.T) { indexModel(t, open) })
+	t.Run("removal model", func(t *testing.T) { indexRemovalModel(t, open) })
 }
 
 // Object describes a SOP Instance for tests of an index. Empty strings are
