@@ -25,10 +25,8 @@ func createWorkitem(q *request) error {
 	if err != nil {
 		return err
 	}
-	for _, t := range []dicom.Tag{tag.SOPInstanceUID, tag.AffectedSOPInstanceUID} {
-		if uid, err = joinUID(uid, attrs, t); err != nil {
-			return err
-		}
+	if uid, err = joinUID(uid, attrs, tag.SOPInstanceUID); err != nil {
+		return err
 	}
 	if uid == ups.Worklist || uid == ups.FilteredWorklist {
 		return fail(http.StatusBadRequest, "The UID is that of the Worklist.")

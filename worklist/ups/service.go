@@ -130,8 +130,7 @@ func (s *Service) newUID() (dicom.UID, error) {
 }
 
 var (
-	errTooMany      = errors.New("there are too many workitems")
-	errTooManyAEs   = errors.New("too many AEs are subscribed")
-	errTooManyOpen  = errors.New("too many event channels are open")
-	errShuttingDown = errors.New("the service is stopping")
+	errTooMany     = errors.New("there are too many workitems")
+	errTooManyAEs  = errors.New("too many AEs are subscribed")
+	errTooManyOpen = errors.New("too many event channels are open")
 )
