@@ -118,6 +118,8 @@ func (a *searchAnswer) collect() error {
 	if first > 0 {
 		if at, ok := a.q.pages.after(a.q.pageKey(a.res), first); ok {
 			a.s.After, a.s.Offset = &at, 0
+		} else if first > maxOffset {
+			return fail(http.StatusBadRequest, "The offset is too large; ask for one page after the other, or narrow the search.")
 		}
 	}
 	run := a.run

@@ -28,6 +28,9 @@ type searchRequest struct {
 // maxKeys bounds the number of attributes in one query.
 const maxKeys = 200
 
+// maxOffset bounds the results that may have to be skipped one by one, where no earlier page says where they end.
+const maxOffset = 1_000_000
+
 // parseSearch reads path and query parameters. A parameter that is neither known nor an attribute, or an attribute that
 // cannot be matched, is passed over with a warning (PS3.18 8.3, "shall ignore any unsupported Query Parameters"); a value
 // that cannot be is an error.
@@ -135,6 +138,14 @@ func (s *searchRequest) match(p param) error {
 	k, err := s.parseKey(path, vr, p.value)
 	if err != nil {
 		return &problem{http.StatusBadRequest, "The value for " + name + " does not fit its value representation.", err}
+	}
+	if path[0] == tag.TimezoneOffsetFromUTC && len(path) == 1 && !k.Empty { // what the times of the other keys are in (PS3.4 C.2.2.2.5)
+		zone := repairPlus(p.value, vr, path)
+		if _, ok := query.ParseOffset(zone); !ok {
+			return fail(http.StatusBadRequest, "The value for "+name+" is no offset from UTC.")
+		}
+		s.Rules.Zone = zone
+		return nil
 	}
 	return s.add(k, name)
 }

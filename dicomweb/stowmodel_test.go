@@ -125,7 +125,7 @@ func TestStoreMetadataInXML(t *testing.T) {
 }
 
 // What WADO-RS gives as metadata and bulk data can be stored again and is the same.
-func TestMetadataAndBulkDataGoRound(t *testing.T) {
+func TestJ6MetadataAndBulkDataGoRound(t *testing.T) {
 	root := filepath.Join(corpus.Dir(t, "dicom"), "pydicom", "test_files")
 	for _, name := range []string{"CT_small.dcm", "MR_small_RLE.dcm", "JPEG2000.dcm", "JPEG-lossy.dcm", "waveform_ecg.dcm", "SC_rgb_jpeg_dcmtk.dcm"} {
 		t.Run(name, func(t *testing.T) {
