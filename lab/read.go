@@ -220,11 +220,7 @@ func (r *reader) note(s hl7v2.Segment) {
 
 // endLoose makes a report of observations that no OBR claims.
 func (r *reader) endLoose() {
-	lost := len(r.loose) > 0
-	if w := r.waiting; w != nil && len(w.Observations) > 0 && r.form == specimenForm && r.report == nil {
-		lost = true // a specimen whose results have no OBR
-	}
-	if !lost {
+	if len(r.loose) == 0 {
 		return
 	}
 	rep := r.newReport(hl7v2.Segment{})
@@ -235,6 +231,7 @@ func (r *reader) endLoose() {
 
 func (r *reader) endPatient() {
 	r.endLoose()
+	r.endSpecimen()
 	for _, rep := range r.reports {
 		rep.finish()
 	}

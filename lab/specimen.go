@@ -1,6 +1,10 @@
 package lab
 
-import "github.com/halong-gateway/halong/hl7v2"
+import (
+	"slices"
+
+	"github.com/halong-gateway/halong/hl7v2"
+)
 
 // specimen takes SPM (HL7 7.4.3): of the OBR before it, or, where specimens come first or no OBR came, of those after it.
 func (r *reader) specimen(s hl7v2.Segment) {
@@ -15,6 +19,7 @@ func (r *reader) specimen(s hl7v2.Segment) {
 	if r.form == specimenForm || r.report == nil {
 		if r.form == specimenForm {
 			r.endLoose()
+			r.endSpecimen()
 			r.report, r.orc = nil, hl7v2.Segment{}
 		}
 		r.waiting = &sp
@@ -36,7 +41,7 @@ func (rep *Report) addSpecimen(sp Specimen) {
 			sp.Container, sp.Accession = have.Container, have.Accession
 		}
 		rep.Specimen = &sp
-	case have.ID == sp.ID: // said again
+	case have.ID == sp.ID || slices.ContainsFunc(rep.Specimens, func(s Specimen) bool { return s.ID == sp.ID }): // said again
 	default:
 		rep.Specimens = append(rep.Specimens, sp)
 	}
@@ -63,7 +68,10 @@ func (r *reader) container(s hl7v2.Segment) {
 		sp = &Specimen{}
 		r.waiting = sp
 	}
-	if r.form == specimenForm && r.report != nil { // a further container of the specimen
+	if r.form == specimenForm && r.report != nil { // a further container of the specimen, or of another that has no SPM
+		if sp.ID == sp.Container {
+			sp.ID = ""
+		}
 		sp.Container, sp.Accession, r.report = "", "", nil
 	}
 	if sp.Container == "" {
@@ -72,6 +80,17 @@ func (r *reader) container(s hl7v2.Segment) {
 	if sp.ID == "" {
 		sp.ID = id
 	}
+}
+
+// endSpecimen makes a report of a specimen whose results have no OBR.
+func (r *reader) endSpecimen() {
+	w := r.waiting
+	if w == nil || len(w.Observations) == 0 || r.form != specimenForm || r.report != nil {
+		return
+	}
+	rep := r.newReport(hl7v2.Segment{})
+	r.giveSpecimen(rep)
+	r.reports = append(r.reports, rep)
 }
 
 // giveSpecimen gives a report the specimen that came before it.
