@@ -107,7 +107,8 @@ func (r *request) next(ctx context.Context, ae string) (client.Part, error) {
 		r.bytes += obj.Size()
 		head := dataset.AppendFileHeader(nil, e.Class, enc.SOPInstance, syntax, ae)
 		body := r.limit.reader(ctx, io.MultiReader(bytes.NewReader(head), &watched{enc.Body, r}))
-		return client.Part{ContentType: "application/dicom; transfer-syntax=" + string(syntax), Body: body}, nil
+		// Without the transfer-syntax parameter: the file says it itself, and Orthanc refuses parts that bear one.
+		return client.Part{ContentType: "application/dicom", Body: body}, nil
 	}
 }
 

@@ -64,7 +64,7 @@ func (s *web) serve(w http.ResponseWriter, rq *http.Request) {
 			return
 		}
 		b, err := io.ReadAll(body)
-		if err != nil || !strings.HasSuffix(p.Header.Get("Content-Type"), string(h.TransferSyntax)) {
+		if err != nil || p.Header.Get("Content-Type") != "application/dicom" {
 			return
 		}
 		sops = append(sops, h.SOPInstance)
