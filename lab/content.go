@@ -34,11 +34,11 @@ func (r *reader) encapsulated(o *Observation, v hl7v2.Value) Value {
 	a := &Attachment{
 		Source: v.Component(1).Text(), Type: v.Component(2).Text(), Subtype: v.Component(3).Text(), Encoding: v.Component(4).Text(),
 	}
-	data := v.Component(5)
+	data, components := v.Component(5), v.Repetition(1).Count()
 	switch {
 	case !data.Empty():
-	case len(a.Source) >= minBare && v.Count() == 1, len(a.Encoding) >= minBare: // the data in another component than the fifth
-		if data = v.Component(4); v.Count() == 1 {
+	case len(a.Source) >= minBare && components == 1, len(a.Encoding) >= minBare: // the data in another component than the fifth
+		if data = v.Component(4); components == 1 {
 			data, a.Source = v.Component(1), ""
 		} else {
 			a.Encoding = ""

@@ -33,7 +33,10 @@ func (r *base64Reader) Read(p []byte) (n int, err error) {
 			return n, nil
 		}
 		for n+3 <= len(p) && r.err == nil {
-			n += r.next(p[n:])
+			n += r.plain(p[n:])
+			if n+3 <= len(p) {
+				n += r.next(p[n:])
+			}
 		}
 		if n > 0 {
 			return n, nil
@@ -44,6 +47,24 @@ func (r *base64Reader) Read(p []byte) (n int, err error) {
 		r.left = r.group[:r.next(r.group[:])] // less was asked for than a group
 	}
 	return 0, nil
+}
+
+// plain decodes as many whole groups as follow without anything between.
+func (r *base64Reader) plain(p []byte) (n int) {
+	if r.have > 0 {
+		return 0
+	}
+	in := r.in
+	for ; len(in) >= 4 && n+3 <= len(p); n, in = n+3, in[4:] {
+		a, b, c, d := sextets[in[0]], sextets[in[1]], sextets[in[2]], sextets[in[3]]
+		if a|b|c|d < 0 {
+			break
+		}
+		bits := uint32(a)<<18 | uint32(b)<<12 | uint32(c)<<6 | uint32(d)
+		p[n], p[n+1], p[n+2] = byte(bits>>16), byte(bits>>8), byte(bits)
+	}
+	r.in = in
+	return n
 }
 
 // next decodes one group into p, which has room for it.
@@ -96,22 +117,19 @@ func (r *base64Reader) flush(p []byte) int {
 	return copy(p, b[:have-1])
 }
 
-// sextet gives the value of a character of either alphabet of RFC 4648, -1 for others.
-func sextet(c byte) int {
-	switch {
-	case c >= 'A' && c <= 'Z':
-		return int(c - 'A')
-	case c >= 'a' && c <= 'z':
-		return int(c-'a') + 26
-	case c >= '0' && c <= '9':
-		return int(c-'0') + 52
-	case c == '+', c == '-':
-		return 62
-	case c == '/', c == '_':
-		return 63
+// sextets gives the values of the characters of both alphabets of RFC 4648, -1 for others.
+var sextets = func() (t [256]int8) {
+	for i := range t {
+		t[i] = -1
 	}
-	return -1
-}
+	for i, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") {
+		t[c] = int8(i)
+	}
+	t['-'], t['_'] = 62, 63
+	return t
+}()
+
+func sextet(c byte) int { return int(sextets[c]) }
 
 // maxEscape bounds an escape sequence between characters.
 const maxEscape = 16 // bytes
