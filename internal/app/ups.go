@@ -12,7 +12,17 @@ import (
 
 // newUPS makes the worklist of Unified Procedure Steps over the index.
 func (d *Data) newUPS(c *config.Config) *ups.Service {
-	return ups.New(ups.Config{Updater: d.Index, Store: d.Index, Journal: workitemJournal{d.Store}, Events: d.Index, Log: d.log, Label: c.AE})
+	u, label, keep := &c.UPS, c.UPS.Label, c.UPS.Keep.Std()
+	if label == "" {
+		label = c.AE
+	}
+	if keep == 0 {
+		keep = -1 // for ever
+	}
+	return ups.New(ups.Config{
+		Updater: d.Index, Store: d.Index, Journal: workitemJournal{d.Store}, Events: d.Index, Log: d.log, Label: label, Keep: keep,
+		Items: u.Items, AEs: u.Subscribers, Waiting: ups.Limit{Reports: u.Waiting}, Channels: u.Channels,
+	})
 }
 
 // workitemJournal keeps the records of workitems in the store.

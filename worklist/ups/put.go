@@ -12,8 +12,8 @@ import (
 // Put makes the workitem that an order stands for: it creates it, or replaces its attributes while it is SCHEDULED. What
 // N-CREATE demands and attrs lacks is filled in (PS3.4 table CC.2.5-3): priority MEDIUM, readiness READY, the start at the
 // time given, a label from the Scheduled Workitem Code. One that is in progress, completed or canceled is left as it is, which
-// is no error. The error is of kind Invalid when the attributes break the standard, and Exhausted when there are too many
-// workitems.
+// is no error. The error is of kind Invalid when the attributes break the standard. There is no bound on how many orders make: they
+// are as many as the messages that are kept.
 //
 // Nothing is written to the journal: the order's own record makes the workitem again, so who replays that calls Put again,
 // with the same time.
@@ -29,11 +29,7 @@ func (s *Service) Put(tx halong.Tx, f halong.Facility, uid dicom.UID, attrs *dat
 		return err
 	}
 	it := &Item{Facility: f, UID: uid}
-	if have == nil {
-		if err := s.room(op, tx, f); err != nil {
-			return err
-		}
-	} else {
+	if have != nil {
 		it = have
 	}
 	return s.apply(tx, it.with(Scheduled, checked, at).record())

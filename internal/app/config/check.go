@@ -32,6 +32,7 @@ func (c *Config) Check() error {
 		c.checkRemoval(),
 		c.checkPatients(),
 		c.checkWorklist(),
+		c.checkUPS(),
 	)
 }
 

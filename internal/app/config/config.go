@@ -25,6 +25,7 @@ type Config struct {
 	Lab        Lab             `yaml:"lab"`
 	Patients   Patients        `yaml:"patients"`
 	Worklist   Worklist        `yaml:"worklist"`
+	UPS        UPS             `yaml:"ups"`
 	Coerce     []Coercion      `yaml:"coerce"`     // rules that change attributes of what comes or goes
 	Deidentify []Project       `yaml:"deidentify"` // projects that get de-identified objects
 }
@@ -109,5 +110,6 @@ func Default() *Config {
 		DICOMweb: defaultDICOMweb(),
 		Patients: Patients{Demographics: "updated"},
 		Worklist: defaultWorklist(),
+		UPS:      defaultUPS(),
 	}
 }
