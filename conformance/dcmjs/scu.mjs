@@ -23,6 +23,13 @@ const make = {
   },
   get: (r) => requests.CGetRequest.createStudyGetRequest(r.study),
   move: (r) => requests.CMoveRequest.createStudyMoveRequest(r.to, r.study),
+  worklist: (r) => requests.CFindRequest.createWorklistFindRequest(r.keys),
+  perform: (r) => { // N-CREATE, or N-SET, of a Modality Performed Procedure Step
+    const mpps = '1.2.840.10008.3.1.2.3.3';
+    const request = r.set ? new requests.NSetRequest(mpps, r.instance) : new requests.NCreateRequest(mpps, r.instance);
+    request.setDataset(new Dataset(r.elements, undefined, { rejectUnknown: false }));
+    return request;
+  },
   commit: (r) => {
     const action = new requests.NActionRequest(commitment, '1.2.840.10008.1.20.1.1', 1);
     action.setDataset(new Dataset({

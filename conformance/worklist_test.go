@@ -1,0 +1,297 @@
+package conformance
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/halong-gateway/halong/dicom"
+	"github.com/halong-gateway/halong/dicom/dataset"
+	"github.com/halong-gateway/halong/dicom/dimse"
+	"github.com/halong-gateway/halong/dicom/pdu"
+	"github.com/halong-gateway/halong/dicom/tag"
+	"github.com/halong-gateway/halong/internal/app/config"
+)
+
+const worklistFind dicom.UID = "1.2.840.10008.5.1.4.31"
+
+// keys makes the identifier of a worklist query: those of the step stand in its sequence.
+type keys map[dicom.Tag]string
+
+func (top keys) query(step keys) *dataset.Set {
+	put := func(k keys) *dataset.Set {
+		s := &dataset.Set{}
+		for t, v := range k {
+			s.PutString(t, dicom.VROf(t), v)
+		}
+		return s
+	}
+	s := put(top)
+	s.Put(dataset.Element{Tag: tag.ScheduledProcedureStepSequence, VR: dicom.SQ, Items: []*dataset.Set{put(step)}})
+	return s
+}
+
+// worklistOf asks for a worklist and gives the answers as they came, with their statuses.
+func worklistOf(t testing.TB, address, calling string, query *dataset.Set) (answers []*dataset.Set, statuses []dimse.Status) {
+	t.Helper()
+	a, err := dimse.Dial(t.Context(), address, dimse.Options{CallingAE: calling, CalledAE: "HALONG", Contexts: []pdu.ProposedContext{
+		{AbstractSyntax: worklistFind, TransferSyntaxes: []dicom.UID{dicom.ExplicitVRLittleEndian}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ts, _ := dicom.LookupTransferSyntax(dicom.ExplicitVRLittleEndian)
+	final, err := a.Call(t.Context(), 1, &dimse.Command{Field: dimse.CFindRQ, AffectedSOPClass: worklistFind}, bytes.NewReader(query.Append(nil, ts)), func(r *dimse.Response) error {
+		s, err := dataset.Parse(bytes.Clone(r.Data), ts, dataset.Limits{})
+		answers, statuses = append(answers, s), append(statuses, r.Status)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if final.HasDataSet {
+		t.Error("the final response has an identifier")
+	}
+	if err := a.Release(); err != nil {
+		t.Error(err)
+	}
+	return answers, append(statuses, final.Status)
+}
+
+// step gives the item of an answer's Scheduled Procedure Step Sequence.
+func step(s *dataset.Set) *dataset.Set {
+	if e := s.Get(tag.ScheduledProcedureStepSequence); e != nil && len(e.Items) == 1 {
+		return e.Items[0]
+	}
+	return &dataset.Set{}
+}
+
+// stepIDs gives the Scheduled Procedure Step IDs of a worklist without conditions.
+func stepIDs(t testing.TB, g *gateway) (ids []string) {
+	t.Helper()
+	answers, statuses := worklistOf(t, g.DICOM, "MODALITY", keys{tag.PatientName: ""}.query(keys{tag.ScheduledProcedureStepID: ""}))
+	for _, a := range answers {
+		ids = append(ids, step(a).String(tag.ScheduledProcedureStepID))
+	}
+	if s := statuses[len(statuses)-1]; s != dimse.Success {
+		t.Fatalf("status %v", s)
+	}
+	return ids
+}
+
+// headOrder are the segments of an order for CT of the head, in two steps.
+func headOrder(control string) []string {
+	return []string{
+		"PID|1||P001^^^BV1^MR||Nguyễn^Đức^Văn||19700102|M", "PV1|1|O|KKB^^^BV1|||||||||||||||||V77",
+		"ORC|" + control + "|PL1^HIS|||SC", "TQ1|1||||||20261122093000||S", "OBR|1|PL1^HIS||CT01^Chụp CT sọ não^L||||||||||||BS1^Trần^Bình|||||||||CT",
+		"IPC|ACC1|RP1|2.25.7001000801|SPS1|CT|CTP1^Sọ não thường quy^L|^Phòng CT|P2|CT1",
+		"IPC|ACC1|RP1|2.25.7001000801|SPS2|CT|CTP2^Sọ não có cản quang^L|^Phòng CT|P2|CT1",
+	}
+}
+
+// apiOrder is what the API says of an order.
+type apiOrder struct {
+	ID, Status, Accession string
+	CancelRequested       bool
+	Placer                struct{ ID string }
+	Patient               struct{ ID, Name string }
+	Steps                 []struct{ ID, Status, Study, Modality, Start, Performed string }
+}
+
+// orderOf gives the newest order with a number.
+func orderOf(t testing.TB, base, number string) (o apiOrder) {
+	t.Helper()
+	status, body := get(t, base+"/api/orders?number="+number, "")
+	var page struct{ Orders []apiOrder }
+	if err := json.Unmarshal(body, &page); err != nil || status != http.StatusOK || len(page.Orders) == 0 {
+		t.Fatalf("order %s: status %d: %s", number, status, body)
+	}
+	return page.Orders[0]
+}
+
+// stepStatuses gives the states of an order and its steps.
+func (o apiOrder) states() string {
+	out := o.Status + ":"
+	for _, s := range o.Steps {
+		out += " " + s.Status
+	}
+	return out
+}
+
+// imaged makes a CT image for a step of the order.
+func imaged(n int, study, patient, accession, stepID string) object {
+	o := newObject(n, 1, 1000, patient)
+	ts, _ := dicom.LookupTransferSyntax(dicom.ExplicitVRLittleEndian)
+	s, err := dataset.Parse(o.data, ts, dataset.Limits{})
+	if err != nil {
+		panic(err)
+	}
+	o.study = dicom.UID(study)
+	s.PutString(tag.StudyInstanceUID, dicom.UI, study)
+	s.PutString(tag.AccessionNumber, dicom.SH, accession)
+	if stepID != "" {
+		item := &dataset.Set{}
+		item.PutString(tag.ScheduledProcedureStepID, dicom.SH, stepID)
+		s.Put(dataset.Element{Tag: tag.RequestAttributesSequence, VR: dicom.SQ, Items: []*dataset.Set{item}})
+	}
+	o.data = s.Append(nil, ts)
+	return o
+}
+
+// eventTypes gives the changes of state that were told, as "order.status started mpps".
+func statusEvents(t testing.TB, base string) (list []string) {
+	t.Helper()
+	_, body := get(t, base+"/events?limit=1000", "")
+	var page struct {
+		Events []struct {
+			Type    string
+			Payload struct{ Placer, Status, Cause string }
+		}
+	}
+	if err := json.Unmarshal(body, &page); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range page.Events {
+		if e.Type == "order.status" {
+			list = append(list, strings.Join([]string{e.Payload.Placer, e.Payload.Status, e.Payload.Cause}, " "))
+		}
+	}
+	return list
+}
+
+// withWorklist is a configuration in which images close steps soon.
+func withWorklist(t testing.TB) *config.Config {
+	c := onLoopback(t.TempDir())
+	c.Worklist.Images.After = config.Duration(50 * time.Millisecond)
+	return c
+}
+
+// TestOrderToImages: from an OMI^O23 to a worklist answer, MPPS of dcmjs-dimse, images of a modality without MPPS, and the state that goes back; what was
+// performed reaches another gateway; an index that is made again says the same.
+func TestOrderToImages(t *testing.T) {
+	far := serve(t, onLoopback(t.TempDir()))
+	c := withWorklist(t)
+	c.DICOM.Destinations = []config.Destination{{AE: "RIS", Address: far.DICOM}}
+	c.Worklist.MPPS.Forward = []string{"RIS"}
+	g := serve(t, c)
+	answer := hl7(t, g.HL7, "OMI^O23^OMI_O23", headOrder("NW")...)
+	if !strings.Contains(answer, "|ORI^O24^ORI_O24|") || !strings.Contains(answer, "\rMSA|AA|") || !strings.Contains(answer, "\rORC|OK|PL1^HIS") {
+		t.Fatalf("answer %q", answer)
+	}
+	if d := cmp.Diff([]string{"SPS1", "SPS2"}, stepIDs(t, g)); d != "" {
+		t.Fatal(d)
+	}
+	performHead(t, g)
+	if got := orderOf(t, g.URL, "PL1").states(); got != "started: completed scheduled" {
+		t.Errorf("after MPPS: %s", got)
+	}
+	if o := imaged(801, "2.25.7001000801", "P001", "ACC1", "SPS2"); !storeOne(g.DICOM, &o) {
+		t.Fatal("not stored")
+	}
+	eventually(t, "images close the second step", func() bool { return orderOf(t, g.URL, "PL1").states() == "completed: completed completed" })
+	if ids := stepIDs(t, g); len(ids) != 0 {
+		t.Errorf("still in the worklist: %v", ids)
+	}
+	if d := cmp.Diff([]string{"PL1 started mpps", "PL1 completed images"}, statusEvents(t, g.URL)); d != "" {
+		t.Error(d)
+	}
+	eventually(t, "the MPPS is forwarded", func() bool {
+		status, body := get(t, far.URL+"/api/worklist/performed/2.25.801", "")
+		return status == http.StatusOK && bytes.Contains(body, []byte(`"COMPLETED"`))
+	})
+	sameAfterReindex(t, g, "/api/orders", "/api/orders?number=PL1", "/api/worklist/performed/2.25.801", "/api/worklist/mismatches", "/api/worklist/forward")
+}
+
+// sameAfterReindex deletes the index of a gateway and compares answers.
+func sameAfterReindex(t testing.TB, g *gateway, paths ...string) {
+	t.Helper()
+	before := map[string]string{}
+	for _, p := range paths {
+		_, body := g.ask(t, p, "")
+		before[p] = string(body)
+	}
+	if err := g.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(g.config.Data, "index")); err != nil {
+		t.Fatal(err)
+	}
+	again := serve(t, g.config)
+	for _, p := range paths {
+		_, body := again.ask(t, p, "")
+		if d := cmp.Diff(before[p], string(body)); d != "" {
+			t.Errorf("%s reads otherwise after the index was made again: %s", p, d)
+		}
+	}
+}
+
+// performed are the attributes of an MPPS, as dcmjs names them.
+func performed(more jsonObject) jsonObject {
+	all := jsonObject{
+		"ScheduledStepAttributesSequence": []jsonObject{{
+			"StudyInstanceUID": "2.25.7001000801", "AccessionNumber": "ACC1", "RequestedProcedureID": "RP1", "ScheduledProcedureStepID": "SPS1",
+		}},
+		"PatientName": "Nguyen^Duc", "PatientID": "P001", "PatientBirthDate": "19700102", "PatientSex": "M", "PerformedProcedureStepID": "PPS1",
+		"PerformedStationAETitle": "CT1", "PerformedProcedureStepStartDate": "20261122", "PerformedProcedureStepStartTime": "093500",
+		"PerformedProcedureStepStatus": "IN PROGRESS", "Modality": "CT", "StudyID": "RP1", "PerformedSeriesSequence": []jsonObject{},
+	}
+	for k, v := range more {
+		if v == nil {
+			delete(all, k)
+		} else {
+			all[k] = v
+		}
+	}
+	return all
+}
+
+// performHead carries out the first step of headOrder, with what may go wrong on the way.
+func performHead(t *testing.T, g *gateway) {
+	t.Helper()
+	series := []jsonObject{{"SeriesInstanceUID": "2.25.802", "ProtocolName": "Head", "PerformingPhysicianName": "", "OperatorsName": "", "RetrieveAETitle": "HALONG"}}
+	done := jsonObject{"PerformedProcedureStepStatus": "COMPLETED", "PerformedProcedureStepEndDate": "20261122", "PerformedProcedureStepEndTime": "094500", "PerformedSeriesSequence": series}
+	for _, x := range []struct {
+		what     string
+		set      bool
+		instance string
+		elements jsonObject
+		want     int
+	}{
+		{"completed at once", false, "2.25.801", performed(jsonObject{"PerformedProcedureStepStatus": "COMPLETED"}), 0x0106},
+		{"without station", false, "2.25.801", performed(jsonObject{"PerformedStationAETitle": nil}), 0x0120},
+		{"without modality's value", false, "2.25.801", performed(jsonObject{"Modality": ""}), 0x0121},
+		{"set before it is created", true, "2.25.801", done, 0x0112},
+		{"created", false, "2.25.801", performed(nil), 0},
+		{"created twice", false, "2.25.801", performed(nil), 0x0111},
+		{"no such status", true, "2.25.801", jsonObject{"PerformedProcedureStepStatus": "DONE"}, 0x0106},
+		{"completed without an end", true, "2.25.801", jsonObject{"PerformedProcedureStepStatus": "COMPLETED", "PerformedSeriesSequence": series}, 0x0120},
+		{"description", true, "2.25.801", jsonObject{"PerformedProcedureStepDescription": "Sọ não"}, 0},
+		{"another patient", true, "2.25.801", jsonObject{"PatientID": "P999"}, 0x0107},
+		{"completed", true, "2.25.801", done, 0},
+		{"once more", true, "2.25.801", done, 0x0110},
+	} {
+		said := dcmjsSCU(t, g.DICOM, nil, jsonObject{"op": "perform", "set": x.set, "instance": x.instance, "elements": x.elements})
+		if got := said.final(0); got != x.want {
+			t.Errorf("%s: status %04X, not %04X", x.what, got, x.want)
+		}
+		if x.what == "created" {
+			if got := orderOf(t, g.URL, "PL1").states(); got != "started: started scheduled" {
+				t.Errorf("after N-CREATE: %s", got)
+			}
+		}
+	}
+	_, body := get(t, g.URL+"/api/worklist/performed?study=2.25.7001000801", "")
+	if !bytes.Contains(body, []byte("P001")) || bytes.Contains(body, []byte("P999")) || !bytes.Contains(body, []byte("2.25.802")) {
+		t.Errorf("performed: %s", body)
+	}
+}
+
+var _ = fmt.Sprint
