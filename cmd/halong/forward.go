@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -103,7 +104,7 @@ func (o *operator) call(ctx context.Context, path string, send *app.ForwardOrder
 	}
 	text := strings.TrimSpace(string(b[:min(len(b), 1<<10)]))
 	if resp.StatusCode == http.StatusNotFound && text == http.StatusText(http.StatusNotFound) {
-		return errors.New("the gateway forwards nothing: its configuration has no forward.destinations")
+		return errors.New("the gateway forwards nothing: its configuration has no forward.destinations, nor routes.destinations")
 	}
 	return fmt.Errorf("the gateway answers %s: %s", resp.Status, text)
 }
@@ -214,7 +215,7 @@ func (x *forwardListCmd) Run(e *env) error {
 	}
 	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
 	if !x.JSON {
-		fmt.Fprintln(w, "ID\tDESTINATION\tSTATE\tATTEMPTS\tENTERED\tINSTANCE\tREASON")
+		fmt.Fprintln(w, "ID\tDESTINATION\tSTATE\tATTEMPTS\tENTERED\tITEM\tREASON")
 	}
 	for left := x.Limit; ; {
 		if x.Limit > 0 {
@@ -241,7 +242,7 @@ func (x *forwardListCmd) print(e *env, w io.Writer, l *app.ForwardEntry) error {
 	if x.JSON {
 		return json.NewEncoder(e.stdout).Encode(l)
 	}
-	_, err := fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%s\t%s\t%s\n", l.ID, l.Destination, l.State, l.Attempts, l.Entered.Local().Format(time.DateTime), l.Instance.Loggable(), l.Reason)
+	_, err := fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%s\t%s\t%s\n", l.ID, l.Destination, l.State, l.Attempts, l.Entered.Local().Format(time.DateTime), cmp.Or(l.Message, l.Instance.Loggable()), l.Reason)
 	return err
 }
 

@@ -16,7 +16,7 @@ import (
 // addForward makes the forwarder; none without a destination in the configuration.
 func (a *App) addForward(ctx context.Context) error {
 	c := &a.config.Forward
-	if len(c.Destinations) == 0 {
+	if len(c.Destinations)+len(a.config.Routes.Destinations) == 0 {
 		return a.data.Index.CloseForwarding(ctx)
 	}
 	rules, err := a.config.ForwardRules()
@@ -33,6 +33,9 @@ func (a *App) addForward(ctx context.Context) error {
 			return fmt.Errorf("forward.destinations[%d]: %w", i, err)
 		}
 		x.Destinations = append(x.Destinations, d)
+	}
+	if err := a.addRoutes(&x); err != nil {
+		return err
 	}
 	if a.forward, err = forward.Open(ctx, x); err != nil {
 		return err

@@ -48,11 +48,13 @@ type ForwardEntry struct {
 	Destination string          `json:"destination"`
 	State       string          `json:"state"`
 	Facility    halong.Facility `json:"facility"`
-	Study       dicom.UID       `json:"study"`
-	Series      dicom.UID       `json:"series"`
-	Instance    dicom.UID       `json:"instance"`
+	Study       dicom.UID       `json:"study,omitempty"`
+	Series      dicom.UID       `json:"series,omitempty"`
+	Instance    dicom.UID       `json:"instance,omitempty"`
 	SentAs      dicom.UID       `json:"sent_as,omitempty"`
-	Digest      string          `json:"digest"`
+	Digest      string          `json:"digest,omitempty"`
+	Message     string          `json:"message,omitempty"` // of a message: what it is made of, "message 12", "report 12.0", "order 34"
+	Type        string          `json:"type,omitempty"`    // of a message: its type, or that of what it is about
 	Event       uint64          `json:"event"`
 	Attempts    int             `json:"attempts"`
 	Entered     time.Time       `json:"entered"`
@@ -224,7 +226,10 @@ func (a *App) forwardEntries(c echo.Context) error {
 func entryOf(e *forward.Entry) ForwardEntry {
 	out := ForwardEntry{
 		ID: e.ID, Destination: e.Destination, State: e.State.String(), Facility: e.Facility, Study: e.Study, Series: e.Series, Instance: e.SOP,
-		SentAs: e.SentAs, Digest: e.Digest.String(), Event: e.Event, Attempts: e.Attempts, Entered: e.Entered, Changed: e.Changed, Reason: e.Reason,
+		SentAs: e.SentAs, Message: e.Ref, Type: e.Type, Event: e.Event, Attempts: e.Attempts, Entered: e.Entered, Changed: e.Changed, Reason: e.Reason,
+	}
+	if e.Kind != forward.Message {
+		out.Digest = e.Digest.String()
 	}
 	if e.State == forward.Waiting {
 		out.Due = orNil(e.Due)

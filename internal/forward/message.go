@@ -53,7 +53,7 @@ func (r *MessageRule) matchesEvent(e *halong.Event, t Topic) bool {
 type messageEvent struct {
 	Message uint64 `json:"message"`
 	Type    string `json:"type"`
-	Report  int64  `json:"report"`
+	Report  string `json:"report"`
 	Late    bool   `json:"late"` // kept, not shown
 	Order   int64  `json:"order"`
 }
@@ -75,11 +75,14 @@ func messageOf(e *halong.Event) (*Item, Topic, bool) {
 	if json.Unmarshal(e.Payload, &p) != nil || p.Late {
 		return nil, "", false
 	}
-	id := map[Topic]int64{TopicReceived: int64(p.Message), TopicResult: p.Report, TopicStatus: p.Order}[topic]
-	if id == 0 {
-		return nil, "", false
+	id := p.Report
+	switch topic {
+	case TopicReceived:
+		id = strconv.FormatUint(p.Message, 10)
+	case TopicStatus:
+		id = strconv.FormatInt(p.Order, 10)
 	}
-	return &Item{Kind: Message, Facility: e.Facility, Ref: what + strconv.FormatInt(id, 10), Type: p.Type}, topic, true
+	return &Item{Kind: Message, Facility: e.Facility, Ref: what + id, Type: p.Type}, topic, true
 }
 
 // routeMessage gives the destinations of a message, each once, in the order of the rules. The message is made only when a rule asks for it.
