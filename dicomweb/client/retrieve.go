@@ -36,7 +36,7 @@ func (c *Client) Retrieve(ctx context.Context, r Resource, syntaxes ...dicom.UID
 }
 
 // Frames gives frames of an instance, numbered from 1 (PS3.18 10.4.1.1.3), in one of the media types, the first preferred:
-// "application/octet-stream", "image/jpeg; transfer-syntax=1.2.840.10008.1.2.4.50" … None means as the server has them.
+// "application/octet-stream", "image/jpeg; transfer-syntax=1.2.840.10008.1.2.4.50" … None means as the server has them, which viewers ask for too.
 func (c *Client) Frames(ctx context.Context, r Resource, frames []int, mediaTypes ...string) iter.Seq2[*Part, error] {
 	if !r.whole() || r.Instance == "" || len(frames) == 0 {
 		return failed[*Part](ErrResource)
@@ -54,7 +54,7 @@ func (c *Client) Frames(ctx context.Context, r Resource, frames []int, mediaType
 		accept = append(accept, a)
 	}
 	if accept == nil {
-		accept = []string{`multipart/related; type="application/octet-stream"; transfer-syntax=` + AsStored, `multipart/related; type="*/*"; transfer-syntax=` + AsStored}
+		accept = []string{`multipart/related; type="application/octet-stream"; transfer-syntax=` + AsStored}
 	}
 	return c.parts(ctx, "Retrieve Frames", r.path()+"/frames/"+strings.Join(list, ","), ranked(accept))
 }

@@ -100,8 +100,7 @@ func (q *Query) parameters() string {
 		if b.Len() > 0 {
 			b.WriteByte('&')
 		}
-		// A plus sign for a space is understood by forms alone.
-		b.WriteString(name + "=" + strings.ReplaceAll(url.QueryEscape(value), "+", "%20"))
+		b.WriteString(name + "=" + escaped(value))
 	}
 	for _, p := range q.Match {
 		add(url.QueryEscape(p.Name), p.Value)
@@ -116,6 +115,14 @@ func (q *Query) parameters() string {
 	add("offset", strconv.Itoa(max(0, q.Offset)))
 	return b.String()
 }
+
+// escaped percent-encodes what a value of a query must not hold (RFC 3986 3.4). What it may hold stays as it is, since some servers (Orthanc 1.10)
+// do not decode wildcards; a space is no plus sign, which forms alone understand.
+func escaped(value string) string {
+	return unescaped.Replace(url.QueryEscape(value))
+}
+
+var unescaped = strings.NewReplacer("+", "%20", "%2A", "*", "%2C", ",", "%3F", "?", "%3A", ":", "%2F", "/", "%40", "@")
 
 func (q *Query) page() int {
 	if q.Page <= 0 {
