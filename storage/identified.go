@@ -41,10 +41,9 @@ func (o *Object) identify(p *PatientIdentity) error {
 	if err != nil {
 		return err
 	}
-	if !p.is(h.set) {
-		return nil // somebody else's in the same study
+	if !p.Head(h.set) {
+		return nil
 	}
-	p.Head(h.set)
 	received := o.parts
 	o.received = &received
 	if h.ts.Deflated {
@@ -115,9 +114,21 @@ func (o *Object) becomeDeflated(h *headSet) error {
 	return o.moveFrames()
 }
 
-// Head applies the identity to a header. What was there before stands in an item of Original Attributes Sequence (PS3.3 C.12.1.1.9.1),
-// a Patient ID that is another now also in Other Patient IDs Sequence (PS3.3 C.7.1.1).
-func (p *PatientIdentity) Head(s *dataset.Set) {
+// Head applies the identity to a header, if it is for it, and tells whether that changed anything. What was there before stands in an item of
+// Original Attributes Sequence (PS3.3 C.12.1.1.9.1), a Patient ID that is another now also in Other Patient IDs Sequence (PS3.3 C.7.1.1).
+func (p *PatientIdentity) Head(s *dataset.Set) bool {
+	if p = p.of(s); p == nil {
+		return false
+	}
+	all := *p
+	all.Changes = slices.DeleteFunc(slices.Clone(p.Changes), func(c PatientValue) bool { return plainText(s.String(c.Tag)) == c.Value })
+	if len(all.Changes) > 0 {
+		all.head(s)
+	}
+	return len(all.Changes) > 0
+}
+
+func (p *PatientIdentity) head(s *dataset.Set) {
 	before := &dataset.Set{}
 	for _, c := range p.Changes {
 		if e := s.Get(c.Tag); e != nil {

@@ -19,6 +19,8 @@ type PatientIdentity struct {
 	Changes      []PatientValue
 	At           time.Time // Attribute Modification DateTime (0400,0562)
 	System       string    // Modifying System (0400,0563)
+
+	Others []PatientIdentity // for headers with other Patient IDs in the same study; theirs have none
 }
 
 // PatientValue is a value of an attribute that is served in the place of what was received, in UTF-8; empty: none.
@@ -31,7 +33,14 @@ const patientIdentityVersion = 1
 
 // Append adds the encoding to b.
 func (p *PatientIdentity) Append(b []byte) []byte {
-	b = append(b, patientIdentityVersion)
+	b = p.append(append(b, patientIdentityVersion))
+	for i := range p.Others {
+		b = p.Others[i].append(b)
+	}
+	return b
+}
+
+func (p *PatientIdentity) append(b []byte) []byte {
 	b = appendBytes(b, p.FormerID)
 	b = appendBytes(b, p.FormerIssuer)
 	b = appendTime(b, p.At)
@@ -50,7 +59,18 @@ func ParsePatientIdentity(b []byte) (*PatientIdentity, error) {
 	if v := d.byte(); v != patientIdentityVersion && d.err == nil {
 		d.err = errors.New("identity of an unknown version")
 	}
-	p := &PatientIdentity{FormerID: d.string(), FormerIssuer: d.string(), At: d.time(), System: d.string()}
+	p := d.patientIdentity()
+	for len(d.b) > 0 && d.err == nil {
+		p.Others = append(p.Others, d.patientIdentity())
+	}
+	if d.err != nil {
+		return nil, halong.E("storage.ParsePatientIdentity", halong.Corrupt, "", d.err)
+	}
+	return &p, nil
+}
+
+func (d *decoder) patientIdentity() PatientIdentity {
+	p := PatientIdentity{FormerID: d.string(), FormerIssuer: d.string(), At: d.time(), System: d.string()}
 	for n := d.byte(); n > 0 && d.err == nil; n-- {
 		var c PatientValue
 		for _, x := range d.take(4) {
@@ -59,17 +79,7 @@ func ParsePatientIdentity(b []byte) (*PatientIdentity, error) {
 		c.Value = d.string()
 		p.Changes = append(p.Changes, c)
 	}
-	if d.err != nil || len(d.b) > 0 {
-		return nil, halong.E("storage.ParsePatientIdentity", halong.Corrupt, "", errors.Join(d.err, errTrailing(len(d.b))))
-	}
-	return p, nil
-}
-
-func errTrailing(n int) error {
-	if n > 0 {
-		return errors.New("bytes after its end")
-	}
-	return nil
+	return p
 }
 
 // value gives a value that is served instead; ok is false where what was received is.
@@ -93,10 +103,21 @@ func (p *PatientIdentity) Row(s *dataset.Set) {
 	}
 }
 
-// is tells whether a header is one of those whose identity is replaced; others in the study are somebody else's.
-func (p *PatientIdentity) is(s *dataset.Set) bool {
-	issuer := s.String(tag.IssuerOfPatientID)
-	return plainText(s.String(tag.PatientID)) == p.FormerID && (issuer == "" || p.FormerIssuer == "" || plainText(issuer) == p.FormerIssuer)
+// of gives what is for a header; nil for that of somebody else in the study.
+func (p *PatientIdentity) of(s *dataset.Set) *PatientIdentity {
+	id, issuer := plainText(s.String(tag.PatientID)), plainText(s.String(tag.IssuerOfPatientID))
+	is := func(p *PatientIdentity) bool {
+		return id == p.FormerID && (issuer == "" || p.FormerIssuer == "" || issuer == p.FormerIssuer)
+	}
+	if is(p) {
+		return p
+	}
+	for i := range p.Others {
+		if is(&p.Others[i]) {
+			return &p.Others[i]
+		}
+	}
+	return nil
 }
 
 // Representation names what is served of an instance: its digest, unless it is served under another identity than it was received

@@ -81,6 +81,9 @@ func (tx *Tx) prune(facility int64, id storage.Identity, st *knownStudy, se *kno
 	}
 	if gone {
 		tx.db.keys.studies.remove(studyKey{facility, id.Study})
+		if _, err = tx.Exec(`DELETE FROM study_bearer WHERE study = ?`, st.id); err != nil {
+			return err
+		}
 		_, err = tx.Exec(`DELETE FROM study_group WHERE study = ?`, st.id)
 		return err
 	}

@@ -3,7 +3,7 @@ package sqlite
 import (
 	"bytes"
 	"context"
-	"database/sql"
+	"errors"
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/dicom"
@@ -63,7 +63,8 @@ func (db *DB) Reidentify(t halong.Tx, f halong.Facility, id string) error {
 }
 
 func (tx *Tx) reidentify(facility int64, f halong.Facility, id string) error {
-	bearers, err := tx.bearers(facility, id)
+	x := identifier{tx: tx, facility: facility, name: f}
+	bearers, err := x.bearers(id)
 	if err != nil {
 		return err
 	}
@@ -74,7 +75,7 @@ func (tx *Tx) reidentify(facility int64, f halong.Facility, id string) error {
 	}
 	studies, err := tx.receivedWith(facility, id)
 	for i := 0; i < len(studies) && err == nil; i++ {
-		err = tx.identify(&studies[i], f, bearers)
+		err = x.study(&studies[i])
 	}
 	return err
 }
@@ -86,9 +87,20 @@ type bearer struct {
 	merged   []*patient.Patient // from the patient to the survivor
 }
 
-// bearers gives the registered patients of a facility whose identity has the identifier.
-func (tx *Tx) bearers(facility int64, id string) ([]bearer, error) {
-	all, err := tx.patients(selectPatients+` WHERE p.identifier = ? AND p.facility = ? AND p.registered = 1 ORDER BY p.authority`, id, facility)
+// identifier finds out which identities studies of one facility are to be served under.
+type identifier struct {
+	tx       *Tx
+	facility int64
+	name     halong.Facility
+	known    map[string][]bearer
+}
+
+// bearers gives the registered patients of the facility whose identity has an identifier.
+func (x *identifier) bearers(id string) ([]bearer, error) {
+	if known, ok := x.known[id]; ok {
+		return known, nil
+	}
+	all, err := x.tx.patients(selectPatients+` WHERE p.identifier = ? AND p.facility = ? AND p.registered = 1 ORDER BY p.authority`, id, x.facility)
 	if err != nil {
 		return nil, err
 	}
@@ -96,27 +108,33 @@ func (tx *Tx) bearers(facility int64, id string) ([]bearer, error) {
 	for i, p := range all {
 		out[i] = bearer{Patient: p, survivor: p}
 		for b := &out[i]; b.survivor.Survivor != 0; {
-			if b.survivor, err = onePatient("sqlite.bearers", tx.QueryRow(selectPatients+` WHERE p.id = ?`, b.survivor.Survivor)); err != nil {
+			if b.survivor, err = patientBy(x.tx, b.survivor.Survivor); err != nil {
 				return nil, err
 			}
 			b.merged = append(b.merged, b.survivor)
 		}
 	}
+	if x.known == nil {
+		x.known = map[string][]bearer{}
+	}
+	x.known[id] = out
 	return out, nil
 }
 
-// studyIdentity is what identifies the patient of a study row.
+// studyIdentity is what identifies the patients of a study.
 type studyIdentity struct {
 	id       int64
-	former   sql.NullString
-	received []byte // attributes as received
+	received []byte // attributes of the row as received
 	identity []byte // null: served as received
+	fresh    bool   // all of its objects have one Patient ID
 }
 
-// receivedWith gives the studies that were received with a Patient ID.
+// receivedWith gives the studies that were received with a Patient ID, or hold objects that were.
 func (tx *Tx) receivedWith(facility int64, id string) ([]studyIdentity, error) {
-	rows, err := tx.Query(`SELECT id, former, attributes, identity FROM study INDEXED BY study_patient WHERE patient = ?1 AND facility = ?2 AND former IS NULL
-		UNION ALL SELECT id, former, received, identity FROM study INDEXED BY study_former WHERE former = ?1 AND facility = ?2`, id, facility)
+	rows, err := tx.Query(`SELECT id, attributes, identity FROM study INDEXED BY study_patient WHERE patient = ?1 AND facility = ?2 AND former IS NULL
+		UNION ALL SELECT id, received, identity FROM study INDEXED BY study_former WHERE former = ?1 AND facility = ?2
+		UNION ALL SELECT s.id, coalesce(s.received, s.attributes), s.identity
+			FROM (SELECT DISTINCT study FROM study_bearer WHERE patient = ?1) b CROSS JOIN study s ON s.id = b.study WHERE s.facility = ?2`, id, facility)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +142,7 @@ func (tx *Tx) receivedWith(facility int64, id string) ([]studyIdentity, error) {
 	var all []studyIdentity
 	for rows.Next() {
 		var st studyIdentity
-		if err := rows.Scan(&st.id, &st.former, &st.received, &st.identity); err != nil {
+		if err := rows.Scan(&st.id, &st.received, &st.identity); err != nil {
 			return nil, err
 		}
 		all = append(all, st)
@@ -132,24 +150,79 @@ func (tx *Tx) receivedWith(facility int64, id string) ([]studyIdentity, error) {
 	return all, rows.Err()
 }
 
-// identify makes a study be served under the identity it is to be served under.
-func (tx *Tx) identify(st *studyIdentity, f halong.Facility, among []bearer) error {
+// study makes a study be served under the identities it is to be served under.
+func (x *identifier) study(st *studyIdentity) error {
 	s, err := decode(st.received)
 	if err != nil {
 		return err
 	}
 	h := headerOf(s)
+	as, err := x.replacement(h)
+	if err != nil {
+		return err
+	}
+	others, err := x.others(st)
+	if err != nil {
+		return err
+	}
+	if len(others) > 0 && as == nil {
+		as = &storage.PatientIdentity{FormerID: h.ID, FormerIssuer: h.Issuer}
+	}
+	if as != nil {
+		as.Others = others
+	}
+	return x.tx.serve(st, s, as)
+}
+
+// others gives what is for objects of a study that bear other Patient IDs than its row.
+func (x *identifier) others(st *studyIdentity) (out []storage.PatientIdentity, err error) {
+	if st.fresh {
+		return nil, nil
+	}
+	rows, err := x.tx.Query(`SELECT patient, issuer FROM study_bearer WHERE study = ? ORDER BY patient, issuer`, st.id)
+	if err != nil {
+		return nil, err
+	}
+	var all []patient.Header
+	for rows.Next() {
+		var h patient.Header
+		if err = rows.Scan(&h.ID, &h.Issuer); err != nil {
+			break
+		}
+		all = append(all, h)
+	}
+	if err = errors.Join(err, rows.Err(), rows.Close()); err != nil {
+		return nil, err
+	}
+	for _, h := range all {
+		as, err := x.replacement(h)
+		if err != nil {
+			return nil, err
+		}
+		if as != nil {
+			out = append(out, *as)
+		}
+	}
+	return out, nil
+}
+
+// replacement gives what is served in the place of a header; nil if that is the header itself.
+func (x *identifier) replacement(h patient.Header) (*storage.PatientIdentity, error) {
+	among, err := x.bearers(h.ID)
+	if err != nil || len(among) == 0 {
+		return nil, err
+	}
 	list := make([]*patient.Patient, len(among))
 	for i := range among {
 		list[i] = among[i].Patient
 	}
-	whose := tx.db.options.Policy.Whose(f, h, list)
+	whose := x.tx.db.options.Policy.Whose(x.name, h, list)
 	for i := range among {
 		if b := &among[i]; b.Patient == whose {
-			return tx.serve(st, s, tx.db.replacement(h, b))
+			return x.tx.db.replacement(h, b), nil
 		}
 	}
-	return tx.serve(st, s, nil)
+	return nil, nil
 }
 
 // headerOf gives what attributes of a study say of its patient.
@@ -225,15 +298,40 @@ func (tx *Tx) putGroups(study int64, name string) error {
 // identifyNew gives a study that is new the identity it is to be served under. It costs nothing while no patient of the facility is
 // served under another one than was received.
 func (tx *Tx) identifyNew(study, facility int64, n *storage.NewInstance) error {
-	id := text(n.StudyAttributes, tag.PatientID)
-	if id == "" || !tx.db.identities.in[facility] {
+	if !tx.db.identities.in[facility] {
 		return nil
 	}
-	bearers, err := tx.bearers(facility, id)
-	if err != nil || len(bearers) == 0 {
+	x := identifier{tx: tx, facility: facility, name: n.Facility}
+	return x.study(&studyIdentity{id: study, received: encode(n.StudyAttributes), fresh: true})
+}
+
+// encodedPatient gives the value of Patient ID for a quick comparison.
+func encodedPatient(s *dataset.Set) string {
+	if e := s.Get(tag.PatientID); e != nil {
+		return string(e.Value)
+	}
+	return ""
+}
+
+// addBearer notes that an object of a study has another Patient ID than the study's row.
+func (tx *Tx) addBearer(st *knownStudy, facility int64, n *storage.NewInstance) error {
+	h := headerOf(n.StudyAttributes)
+	if h.ID == "" {
+		return nil
+	}
+	r, err := tx.Exec(`INSERT INTO study_bearer (patient, study, issuer) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, h.ID, st.id, h.Issuer)
+	if err != nil {
 		return err
 	}
-	return tx.identify(&studyIdentity{id: study, received: encode(n.StudyAttributes)}, n.Facility, bearers)
+	if added, err := r.RowsAffected(); added == 0 || err != nil || !tx.db.identities.in[facility] {
+		return err
+	}
+	row := studyIdentity{id: st.id}
+	if err := tx.QueryRow(`SELECT coalesce(received, attributes), identity FROM study WHERE id = ?`, st.id).Scan(&row.received, &row.identity); err != nil {
+		return err
+	}
+	x := identifier{tx: tx, facility: facility, name: n.Facility}
+	return x.study(&row)
 }
 
 // received gives the attributes that a study was received with, for filling in what was absent.
@@ -249,8 +347,9 @@ func (tx *Tx) refill(study, facility int64, f halong.Facility, s *dataset.Set) e
 	if err != nil {
 		return err
 	}
-	if err := tx.putGroups(study, c.name); err != nil {
+	if err := tx.putGroups(study, c.name); err != nil || !tx.db.identities.in[facility] {
 		return err
 	}
-	return tx.identifyNew(study, facility, &storage.NewInstance{Instance: storage.Instance{Identity: storage.Identity{Facility: f}}, StudyAttributes: s})
+	x := identifier{tx: tx, facility: facility, name: f}
+	return x.study(&studyIdentity{id: study, received: encode(s)})
 }

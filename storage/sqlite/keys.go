@@ -33,8 +33,9 @@ type seriesKey struct {
 
 // known is what is remembered of a row: its key, and which attributes have values.
 type known struct {
-	id     int64
-	filled []dicom.Tag
+	id      int64
+	filled  []dicom.Tag
+	patient string // of a study: the value of Patient ID as received, as it is encoded
 }
 
 type (
@@ -94,6 +95,6 @@ func (tx *Tx) known(query string, args ...any) (*known, error) {
 	if err != nil {
 		return nil, err
 	}
-	k.filled = filled(s)
+	k.filled, k.patient = filled(s), encodedPatient(s)
 	return k, nil
 }

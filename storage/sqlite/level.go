@@ -12,6 +12,11 @@ import (
 // instance fills what was absent, or a new row if st is nil.
 func (tx *Tx) studyFor(st *knownStudy, facility int64, n *storage.NewInstance) (*knownStudy, error) {
 	if st != nil {
+		if e := n.StudyAttributes.Get(tag.PatientID); e != nil && string(e.Value) != st.patient {
+			if err := tx.addBearer(st, facility, n); err != nil {
+				return nil, err
+			}
+		}
 		if !adds(n.StudyAttributes, st.filled) {
 			return st, nil
 		}
@@ -23,7 +28,7 @@ func (tx *Tx) studyFor(st *knownStudy, facility int64, n *storage.NewInstance) (
 	if err != nil {
 		return nil, err
 	}
-	st = &knownStudy{filled: filled(n.StudyAttributes)}
+	st = &knownStudy{filled: filled(n.StudyAttributes), patient: encodedPatient(n.StudyAttributes)}
 	if st.id, err = r.LastInsertId(); err != nil {
 		return nil, err
 	}
@@ -41,7 +46,7 @@ func (tx *Tx) fillStudy(st *knownStudy, facility int64, n *storage.NewInstance) 
 		return err
 	}
 	fill(s, n.StudyAttributes)
-	st.filled = filled(s)
+	st.filled, st.patient = filled(s), encodedPatient(s)
 	return tx.refill(st.id, facility, n.Facility, s)
 }
 

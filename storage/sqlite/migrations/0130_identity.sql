@@ -51,3 +51,12 @@ ALTER TABLE study ADD COLUMN former TEXT;
 ALTER TABLE study ADD COLUMN received BLOB;
 ALTER TABLE study ADD COLUMN identity BLOB;
 CREATE INDEX study_former ON study (former, facility) WHERE former IS NOT NULL;
+
+-- Patient IDs that objects of a study were received with beside the one of its row.
+CREATE TABLE study_bearer (
+	patient TEXT NOT NULL,
+	study   INTEGER NOT NULL,
+	issuer  TEXT NOT NULL,
+	PRIMARY KEY (patient, study, issuer)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX study_bearer_study ON study_bearer (study);
