@@ -40,6 +40,7 @@ type DB struct {
 	keys       keys       // of studies and series; the committer's
 	identities identities // the committer's
 
+	tail     eventTail              // the latest events
 	notify   atomic.Pointer[func()] // told of events
 	removals atomic.Bool            // there may be removals
 

@@ -7,6 +7,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/halong-gateway/halong"
@@ -68,19 +70,40 @@ func salted(salt, payload []byte) halong.Digest {
 	return halong.Digest(h.Sum(nil))
 }
 
+// eventsAtOnce is how many events one statement writes: a statement costs more than a row.
+const eventsAtOnce = 16
+
+const (
+	insertEvents = `INSERT INTO event (seq, time, type, facility, payload, salt, digest, chain) VALUES `
+	eventValues  = `(?, ?, ?, ?, ?, ?, ?, ?)`
+)
+
+// insertEventTexts are the statements for 1, 2, 3 … events.
+var insertEventTexts = func() (texts [eventsAtOnce]string) {
+	for i := range texts {
+		texts[i] = insertEvents + strings.Repeat(eventValues+", ", i) + eventValues
+	}
+	return texts
+}()
+
 // writeEvents numbers and chains a group's events.
 func (db *DB) writeEvents(events []halong.Event) (head, error) {
 	at := db.chain
-	for i := range events {
-		e := &events[i]
-		salt := make([]byte, saltSize)
-		db.options.Random(salt)
-		digest := salted(salt, e.Payload)
-		at = at.next(e, digest)
-		_, err := db.writer.exec(context.Background(),
-			`INSERT INTO event (seq, time, type, facility, payload, salt, digest, chain) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-			int64(at.seq), e.Time.UnixMicro(), string(e.Type), string(e.Facility), e.Payload, salt, digest[:], at.chain[:])
-		if err != nil {
+	salts := make([]byte, saltSize*len(events))
+	db.options.Random(salts)
+	args := make([]any, 0, 8*min(len(events), eventsAtOnce))
+	for group := range slices.Chunk(events, eventsAtOnce) {
+		args = args[:0]
+		for i := range group {
+			e := &group[i]
+			salt := salts[:saltSize:saltSize]
+			salts = salts[saltSize:]
+			digest := salted(salt, e.Payload)
+			at = at.next(e, digest)
+			e.Seq, e.Chain, e.Time = at.seq, at.chain, e.Time.UTC().Truncate(time.Microsecond)
+			args = append(args, int64(at.seq), e.Time.UnixMicro(), string(e.Type), string(e.Facility), e.Payload, salt, digest[:], e.Chain[:])
+		}
+		if _, err := db.writer.exec(context.Background(), insertEventTexts[len(group)-1], args...); err != nil {
 			return head{}, err
 		}
 	}
@@ -92,6 +115,9 @@ const selectEvents = `SELECT seq, time, type, facility, payload, salt, digest, c
 // EventsSince gives committed events with a number greater than seq in their
 // order, at most limit. The payload of an erased event is nil.
 func (db *DB) EventsSince(ctx context.Context, seq uint64, limit int) ([]halong.Event, error) {
+	if events, ok := db.tail.since(seq, limit); ok {
+		return events, nil
+	}
 	var events []halong.Event
 	err := db.eachEvent(ctx, seq, limit, func(e *storedEvent) error {
 		events = append(events, e.Event)

@@ -154,6 +154,7 @@ func (g *group) end() {
 	if err == nil {
 		g.db.chain = next
 		g.db.facilities.publish()
+		g.db.tail.add(g.events)
 		g.db.notified(len(g.events))
 		answer(g.callers, nil)
 		return
