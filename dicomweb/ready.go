@@ -44,7 +44,7 @@ type ReadyConfig struct {
 	// MadeBy names the program and all that answers depend on beside what is stored, the index's own name among it: what was made
 	// under another name is not given out.
 	MadeBy string
-	Quiet  time.Duration    // how long a series must not change before its metadata are made; default 3 s
+	Quiet  time.Duration    // how long a series must not change before its metadata are made; default 1 s
 	Now    func() time.Time // nil: time.Now
 	Failed func(error)      // background work that failed; nil: nobody is told
 }
@@ -98,7 +98,7 @@ type shelved struct {
 // NewReady makes a Ready; Run makes it work. cfg is what is given to Register, with the Ready in it.
 func NewReady(cfg Config, r ReadyConfig) (*Ready, error) {
 	if r.Quiet <= 0 {
-		r.Quiet = 3 * time.Second
+		r.Quiet = time.Second
 	}
 	if r.Now == nil {
 		r.Now = time.Now
