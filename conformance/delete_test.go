@@ -236,6 +236,40 @@ func TestRejectionNote(t *testing.T) {
 	x.sameAfterReindex()
 }
 
+// TestDeleteFromHere: without tokens only this machine may delete, though others may read by way of it.
+func TestDeleteFromHere(t *testing.T) {
+	c := onLoopback(t.TempDir())
+	c.HTTP.Origins = []string{"*"}
+	g := serve(t, c)
+	ask := func(header, value string) int {
+		t.Helper()
+		req, err := http.NewRequest(http.MethodDelete, "http://"+g.HTTP+"/dicom-web/studies/1.2.3", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set(header, value)
+		r, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Body.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return r.StatusCode
+	}
+	for _, x := range []struct {
+		header, value string
+		want          int
+	}{
+		{"Accept", "*/*", 404}, {"Origin", "http://localhost:3000", 404},
+		{"X-Forwarded-For", "10.1.0.7", 403}, {"Forwarded", "for=10.1.0.7", 403}, {"Via", "1.1 proxy", 403}, {"Origin", "https://elsewhere.example", 403}, {"Origin", "null", 403},
+	} {
+		if got := ask(x.header, x.value); got != x.want {
+			t.Errorf("%s %s: %d, want %d", x.header, x.value, got, x.want)
+		}
+	}
+}
+
 // TestDeleteRights: beyond what is open on loopback nobody may delete without the right to, nor in another facility.
 func TestDeleteRights(t *testing.T) {
 	c := onLoopback(t.TempDir())

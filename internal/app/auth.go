@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -82,7 +83,24 @@ func (g *gate) who(r *http.Request) (access.Principal, int) {
 	if access.Loopback(g.config.HTTP.Listen) && !loopbackHost(r.Host) {
 		return access.Principal{}, http.StatusForbidden // a page elsewhere that had its name point here (DNS rebinding)
 	}
-	return g.open, 0
+	p := g.open
+	if !fromHere(r) {
+		p.Rights = access.Rights{}
+	}
+	return p, 0
+}
+
+// fromHere tells whether nothing in the request says that it comes from elsewhere: through a proxy on this machine, or from a web page
+// of another origin.
+func fromHere(r *http.Request) bool {
+	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via"} {
+		if r.Header.Get(name) != "" {
+			return false
+		}
+	}
+	origin := r.Header.Get(echo.HeaderOrigin)
+	u, err := url.Parse(origin)
+	return origin == "" || err == nil && loopbackHost(u.Host)
 }
 
 // loopbackHost tells whether a Host header or an origin's host means this machine.

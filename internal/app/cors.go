@@ -20,7 +20,7 @@ type cors struct {
 
 const (
 	corsMethods = "GET, HEAD, POST, PUT, DELETE, OPTIONS"
-	corsHeaders = "Accept, Authorization, Cache-Control, Content-Type, If-Match, If-None-Match, If-Range, Range, X-Requested-With"
+	corsHeaders = "Accept, Authorization, Cache-Control, Content-Type, If-Match, If-None-Match, If-Range, Range, X-Requested-With, Halong-Reason, Halong-Reason-Code"
 	corsExposed = "Accept-Ranges, Content-Encoding, Content-Length, Content-Location, Content-Range, ETag, Link, Retry-After, Warning"
 )
 
