@@ -65,8 +65,24 @@ func (o *operator) client() (*http.Client, error) {
 	return &http.Client{Transport: &http.Transport{TLSClientConfig: t, Proxy: http.ProxyFromEnvironment}}, nil
 }
 
-// call sends a GET, or with an order a POST, and reads the answer.
+// call asks about forwarding.
 func (o *operator) call(ctx context.Context, path string, send *app.ForwardOrder, answer any) error {
+	var order any
+	if send != nil {
+		order = send
+	}
+	err := o.ask(ctx, "/api/forward"+path, order, answer)
+	if errors.Is(err, errNoSuchPlace) {
+		return errors.New("the gateway forwards nothing: its configuration has no forward.destinations, nor routes.destinations")
+	}
+	return err
+}
+
+// errNoSuchPlace is given for a path that the gateway does not have.
+var errNoSuchPlace = errors.New("the gateway has no such thing")
+
+// ask sends a GET, or with an order a POST, and reads the answer: JSON, or bytes as they are.
+func (o *operator) ask(ctx context.Context, path string, send, answer any) error {
 	h, err := o.client()
 	if err != nil {
 		return usage{err}
@@ -79,7 +95,7 @@ func (o *operator) call(ctx context.Context, path string, send *app.ForwardOrder
 		}
 		method, body = http.MethodPost, bytes.NewReader(b)
 	}
-	rq, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(o.URL, "/")+"/api/forward"+path, body)
+	rq, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(o.URL, "/")+path, body)
 	if err != nil {
 		return usage{err}
 	}
@@ -98,13 +114,17 @@ func (o *operator) call(ctx context.Context, path string, send *app.ForwardOrder
 	}
 	switch resp.StatusCode {
 	case http.StatusOK:
+		if raw, ok := answer.(*[]byte); ok {
+			*raw = b
+			return nil
+		}
 		return json.Unmarshal(b, answer)
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return fmt.Errorf("the gateway refuses with %s: a token or certificate is needed that sees every facility", resp.Status)
 	}
 	text := strings.TrimSpace(string(b[:min(len(b), 1<<10)]))
 	if resp.StatusCode == http.StatusNotFound && text == http.StatusText(http.StatusNotFound) {
-		return errors.New("the gateway forwards nothing: its configuration has no forward.destinations, nor routes.destinations")
+		return errNoSuchPlace
 	}
 	return fmt.Errorf("the gateway answers %s: %s", resp.Status, text)
 }

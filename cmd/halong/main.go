@@ -47,6 +47,7 @@ type cli struct {
 	Move        moveCmd        `cmd:"" help:"C-MOVE: let an Application Entity send objects to another one."`
 	Commit      commitCmd      `cmd:"" help:"Storage Commitment: ask an Application Entity whether objects are safe with it."`
 	Forward     forwardCmd     `cmd:"" help:"What a running gateway sends on to others."`
+	HL7         hl7Cmd         `cmd:"" name:"hl7" help:"HL7v2 messages of a running gateway; send one, or try rules."`
 	Worklist    worklistCmd    `cmd:"" help:"The Modality Worklist of a running gateway."`
 	Conformance conformanceCmd `cmd:"" help:"Print the DICOM conformance statement of a configuration."`
 	Coerce      coerceCmd      `cmd:"" help:"Try rules that change attributes."`

@@ -35,6 +35,7 @@ func (a *App) addHTTP() error {
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    384 << 10, // a query by 5,000 UIDs
+		Protocols:         httpProtocols(a.config.HTTP.H2C),
 		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}
 	scheme := "http"
@@ -63,6 +64,15 @@ func (a *App) addHTTP() error {
 	return err
 }
 
+// httpProtocols gives what the listener speaks: HTTP/1.1, HTTP/2 over TLS, and where h2c says so HTTP/2 in clear, by prior knowledge (RFC 9113 3.3).
+func httpProtocols(h2c bool) *http.Protocols {
+	p := &http.Protocols{}
+	p.SetHTTP1(true)
+	p.SetHTTP2(true)
+	p.SetUnencryptedHTTP2(h2c)
+	return p
+}
+
 func (a *App) routes(web dicomweb.Config) *echo.Echo {
 	e := a.newEcho()
 	g := e.Group(strings.TrimSuffix(a.base("/"), "/"))
@@ -80,6 +90,7 @@ func (a *App) routes(web dicomweb.Config) *echo.Echo {
 	intake.RegisterReprocess(g.Group("/api", a.gate.middleware), a.data.intake, scope)
 	a.registerPatients(g.Group("/api/patients", a.gate.middleware))
 	a.registerForward(g.Group("/api/forward", a.gate.middleware))
+	a.registerMessages(g.Group("/api/messages", a.gate.middleware))
 	a.registerOrders(g.Group("/api/orders", a.gate.middleware))
 	a.registerWorklist(g.Group("/api/worklist", a.gate.middleware))
 	a.registerDeleted(g.Group("/api/deleted", a.gate.middleware))

@@ -125,6 +125,7 @@ type Selection struct {
 	Destination string
 	States      []State
 	Study       dicom.UID
+	Ref         string    // of a message: "message 12"
 	From, Until time.Time // by Entered: not before, before
 }
 

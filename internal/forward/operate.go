@@ -115,7 +115,11 @@ func (f *Forwarder) Replay(ctx context.Context, r Replay) (total int, err error)
 	end := f.standing.Cursor
 	f.mu.Unlock()
 	defer f.pokeAll()
-	for at := uint64(0); at < end; {
+	at, err := f.seek(ctx, r.From, end)
+	if err != nil {
+		return 0, err
+	}
+	for at < end {
 		events, err := f.Ledger.EventsSince(ctx, at, eventsAtOnce)
 		if err != nil || len(events) == 0 {
 			return total, err
@@ -174,6 +178,98 @@ func (f *Forwarder) replay(ctx context.Context, r *Replay, events []halong.Event
 		return nil
 	})
 	return n, err
+}
+
+// seekSlack is by how much the times of events may be out of order: each bears the time at which its cause came.
+const seekSlack = time.Hour
+
+// seek gives an event before all those of a time or later, found by halving: the numbers of events are dense.
+func (f *Forwarder) seek(ctx context.Context, from time.Time, end uint64) (uint64, error) {
+	if from.IsZero() {
+		return 0, nil
+	}
+	from = from.Add(-seekSlack)
+	low, high := uint64(0), end
+	for low < high {
+		mid := low + (high-low)/2
+		events, err := f.Ledger.EventsSince(ctx, mid, 1)
+		if err != nil {
+			return 0, err
+		}
+		if len(events) > 0 && events[0].Time.Before(from) {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	return low, nil
+}
+
+// Resend sends a message to a destination, whether or not a rule names it, or to all that rules name if that is empty: what ref
+// names ("message 12"), which came at a time. It tells how many entries wait for it. The error is of kind NotExist if there is no such event or destination.
+func (f *Forwarder) Resend(ctx context.Context, ref string, at time.Time, destination string) (n int, err error) {
+	const op = "forward.Resend"
+	if l := f.lane(destination); destination != "" && (l == nil || l.Transport.carries() != Message) {
+		return 0, halong.E(op, halong.NotExist, destination, errors.New("no such destination of messages"))
+	}
+	e, it, topic, err := f.event(ctx, ref, at)
+	if err != nil {
+		return 0, err
+	}
+	to := []string{destination}
+	if destination == "" {
+		if to, err = f.routeMessage(ctx, e, topic); err != nil {
+			return 0, err
+		}
+	}
+	err = f.Ledger.Update(ctx, func(tx halong.Tx) error {
+		n = 0
+		for _, name := range to {
+			entered, err := f.Ledger.EnterDelivery(tx, name, e.Seq, it, f.now(), []State{Done, Dead, Gone})
+			if err != nil {
+				return err
+			}
+			if entered {
+				n++
+			}
+		}
+		return nil
+	})
+	f.pokeAll()
+	return n, err
+}
+
+// event finds the event that a message is sent for.
+func (f *Forwarder) event(ctx context.Context, ref string, at time.Time) (*halong.Event, *Item, Topic, error) {
+	last, err := f.Ledger.LastEvent(ctx)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	seq, err := f.seek(ctx, at, last)
+	for err == nil {
+		var events []halong.Event
+		if events, err = f.Ledger.EventsSince(ctx, seq, eventsAtOnce); len(events) == 0 {
+			break
+		}
+		for i := range events {
+			e := &events[i]
+			if it, topic, ok := messageOf(e); ok && it.Ref == ref {
+				return e, it, topic, nil
+			}
+			if e.Time.After(at.Add(seekSlack)) {
+				events = nil
+				break
+			}
+			seq = e.Seq
+		}
+		if events == nil {
+			break
+		}
+	}
+	if err == nil {
+		err = halong.E("forward.Resend", halong.NotExist, ref, errNoEvent)
+	}
+	return nil, nil, "", err
 }
 
 // Pause keeps a destination's entries waiting, until Resume.

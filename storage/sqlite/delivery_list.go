@@ -56,6 +56,9 @@ func selected(s *forward.Selection) *where {
 	if s.Study != "" {
 		w.and("d.study = ?", string(s.Study))
 	}
+	if s.Ref != "" {
+		w.and("d.item = ? AND d.kind = 2", s.Ref)
+	}
 	if !s.From.IsZero() {
 		w.and("d.entered >= ?", s.From.UnixMicro())
 	}

@@ -1,0 +1,297 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/halong-gateway/halong/hl7v2"
+	"github.com/halong-gateway/halong/hl7v2/mllp"
+	"github.com/halong-gateway/halong/hl7v2/transform"
+	"github.com/halong-gateway/halong/internal/app"
+	"github.com/halong-gateway/halong/internal/app/config"
+	"github.com/halong-gateway/halong/internal/intake"
+)
+
+type hl7Cmd struct {
+	List      hl7ListCmd      `cmd:"" help:"Messages that came, the newest first."`
+	Show      hl7ShowCmd      `cmd:"" help:"A message, what was answered, and where it was sent."`
+	Resend    hl7ResendCmd    `cmd:"" help:"Send a message on again."`
+	Reprocess hl7ReprocessCmd `cmd:"" help:"Process a message that was only kept."`
+	Send      hl7SendCmd      `cmd:"" help:"Send files to a receiver by MLLP, each a message or a batch, and print the answers."`
+	Try       hl7TryCmd       `cmd:"" help:"Apply a file of rules (tables, rules) to a message; nothing is sent."`
+}
+
+type hl7ListCmd struct {
+	operator
+	Control string     `help:"With this control ID (MSH-10)." placeholder:"ID"`
+	Sender  string     `help:"From this application or site (MSH-3, MSH-4)." placeholder:"NAME"`
+	Type    string     `help:"Of this type: ORU, or ORU^R01." placeholder:"TYPE"`
+	State   string     `help:"kept, processed or refused." enum:"kept,processed,refused," default:""`
+	Patient string     `help:"That results, orders or changes of this patient came in." placeholder:"ID"`
+	Since   *time.Time `help:"Not older than (RFC 3339)." placeholder:"TIME"`
+	Until   *time.Time `help:"Older than (RFC 3339)." placeholder:"TIME"`
+	Limit   int        `help:"At most so many." default:"50"`
+}
+
+// Run prints messages.
+func (x *hl7ListCmd) Run(e *env) error {
+	q := url.Values{}
+	for key, value := range map[string]string{"control": x.Control, "sender": x.Sender, "type": x.Type, "state": x.State, "patient": x.Patient} {
+		if value != "" {
+			q.Set(key, value)
+		}
+	}
+	for key, t := range map[string]*time.Time{"from": x.Since, "until": x.Until} {
+		if t != nil {
+			q.Set(key, t.Format(time.RFC3339Nano))
+		}
+	}
+	all := app.MessageList{Messages: []app.MessageView{}}
+	for {
+		q.Set("limit", strconv.Itoa(x.Limit-len(all.Messages)))
+		var page app.MessageList
+		if err := x.ask(e.ctx, "/api/messages?"+q.Encode(), nil, &page); err != nil {
+			return err
+		}
+		all.Messages = append(all.Messages, page.Messages...)
+		if page.Before == 0 || len(all.Messages) >= x.Limit {
+			break
+		}
+		q.Set("before", strconv.FormatUint(page.Before, 10))
+	}
+	if x.JSON {
+		return x.printJSON(e, all)
+	}
+	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "MESSAGE\tRECEIVED\tTYPE\tSTATE\tFROM\tCONTROL ID\tBYTES\tNOTE")
+	for i := range all.Messages {
+		m := &all.Messages[i]
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", m.Message, m.Received.Local().Format(time.DateTime), printable(m.Type), m.State,
+			printable(m.Application+"/"+m.Site), printable(m.Control), m.Size, m.Note+m.Reason)
+	}
+	return w.Flush()
+}
+
+type hl7ShowCmd struct {
+	operator
+	Message uint64 `arg:"" help:"Its number."`
+	Raw     bool   `help:"Its bytes alone, as they came."`
+}
+
+// Run prints a message.
+func (x *hl7ShowCmd) Run(e *env) error {
+	path := "/api/messages/" + strconv.FormatUint(x.Message, 10)
+	var raw []byte
+	if err := x.ask(e.ctx, path, nil, &raw); err != nil {
+		return err
+	}
+	if x.Raw {
+		_, err := e.stdout.Write(raw)
+		return err
+	}
+	var v app.MessageView
+	if err := x.ask(e.ctx, path+"/status", nil, &v); err != nil {
+		return err
+	}
+	if x.JSON {
+		return x.printJSON(e, v)
+	}
+	e.printf("message %d of %s, received %s by %s from %s: %s\n", v.Message, v.Facility, v.Received.Local().Format(time.DateTime), v.Protocol, v.Address, v.State)
+	if v.Note+v.Reason != "" {
+		e.printf("%s\n", v.Note+v.Reason)
+	}
+	printMessage(e, raw)
+	for _, a := range v.Answers {
+		e.printf("answered:\n")
+		printMessage(e, []byte(a))
+	}
+	for i := range v.Deliveries {
+		d := &v.Deliveries[i]
+		e.printf("to %s: %s, %d attempts %s\n", d.Destination, d.State, d.Attempts, d.Reason)
+	}
+	return nil
+}
+
+// printMessage prints segments, each in a line, in UTF-8.
+func printMessage(e *env, raw []byte) {
+	m, err := hl7v2.Parse(raw)
+	if err != nil {
+		e.printf("  (not readable: %v)\n", err)
+		return
+	}
+	for s := range m.Segments() {
+		e.printf("  %s\n", printable(m.Charset().Decode(s.Raw())))
+	}
+}
+
+type hl7ResendCmd struct {
+	operator
+	Message uint64 `arg:"" help:"Its number."`
+	To      string `help:"Destination of routes.destinations; else those that rules name." placeholder:"NAME"`
+}
+
+// Run makes it wait to be sent.
+func (x *hl7ResendCmd) Run(e *env) error {
+	var done app.ForwardDone
+	err := x.ask(e.ctx, "/api/messages/"+strconv.FormatUint(x.Message, 10)+"/resend", app.MessageOrder{Destination: x.To}, &done)
+	switch {
+	case err != nil:
+		return err
+	case x.JSON:
+		return x.printJSON(e, done)
+	case done.Entries == 0:
+		return errors.New("it is sent nowhere: no rule names a destination, or it waits already")
+	}
+	e.printf("sent on to %d destinations\n", done.Entries)
+	return nil
+}
+
+type hl7ReprocessCmd struct {
+	operator
+	Message uint64 `arg:"" help:"Its number."`
+}
+
+// Run processes it.
+func (x *hl7ReprocessCmd) Run(e *env) error {
+	var done intake.Reprocessed
+	if err := x.ask(e.ctx, "/api/messages/"+strconv.FormatUint(x.Message, 10)+"/reprocess", struct{}{}, &done); err != nil {
+		return err
+	}
+	if x.JSON {
+		return x.printJSON(e, done)
+	}
+	e.printf("message %d, %s: %s %s\n", done.Message, printable(done.Type), done.State, done.Note)
+	return nil
+}
+
+type hl7SendCmd struct {
+	Address string        `arg:"" help:"HOST:PORT of the receiver."`
+	Files   []string      `arg:"" help:"Files with messages, sent as they are." type:"existingfile"`
+	Timeout time.Duration `help:"How long an answer is waited for." default:"30s"`
+	tlsFlags
+}
+
+// maxMessageFile bounds a file that is sent, in bytes.
+const maxMessageFile = 256 << 20
+
+// Run sends the files over one connection.
+func (x *hl7SendCmd) Run(e *env) error {
+	if _, _, err := net.SplitHostPort(x.Address); err != nil {
+		return usage{fmt.Errorf("%s: want HOST:PORT", x.Address)}
+	}
+	d := config.Destination{TLS: x.TLS, CA: x.CA, Cert: x.Cert, Key: x.Key, ServerName: x.ServerName}
+	make := app.NewDial
+	if x.TLSInsecure {
+		make = app.NewUnverifiedDial
+	}
+	dial, err := make(d, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return usage{err}
+	}
+	conn, err := dial(e.ctx, "tcp", x.Address)
+	if err != nil {
+		return err
+	}
+	c := mllp.NewClient(conn)
+	defer c.Close()
+	refused := 0
+	for _, name := range x.Files {
+		ok, err := x.one(e, c, name)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if !ok {
+			refused++
+		}
+	}
+	if refused > 0 {
+		return fmt.Errorf("%d of %d were not accepted", refused, len(x.Files))
+	}
+	return nil
+}
+
+// one sends a file, and tells whether the receiver took it.
+func (x *hl7SendCmd) one(e *env, c *mllp.Client, name string) (bool, error) {
+	raw, err := readBounded(name)
+	if err != nil {
+		return false, err
+	}
+	ctx, cancel := context.WithTimeout(e.ctx, x.Timeout)
+	defer cancel()
+	answer, err := c.Send(ctx, bytes.TrimRight(raw, "\n"))
+	if err != nil {
+		return false, err
+	}
+	printMessage(e, answer)
+	m, err := hl7v2.Parse(answer)
+	if err != nil {
+		return false, nil
+	}
+	code := m.Get("MSA-1")
+	return code == "AA" || code == "CA", nil
+}
+
+func readBounded(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > maxMessageFile {
+		return nil, fmt.Errorf("larger than %d bytes", maxMessageFile)
+	}
+	return os.ReadFile(name)
+}
+
+type hl7TryCmd struct {
+	Rules   string `arg:"" help:"File with tables and rules, as routes.transforms has them." type:"existingfile"`
+	Message string `arg:"" help:"File with a message." type:"existingfile"`
+	Charset string `help:"Character set to write in; the message's own when empty." placeholder:"NAME"`
+	Raw     bool   `help:"The message that comes out alone, as it would be sent."`
+}
+
+// Run prints what the rules change, and the message that comes out.
+func (x *hl7TryCmd) Run(e *env) error {
+	rules, err := config.LoadTransform(x.Rules)
+	if err != nil {
+		return usage{err}
+	}
+	var charset *hl7v2.Charset
+	if x.Charset != "" {
+		var ok bool
+		if charset, ok = hl7v2.LookupCharset(x.Charset); !ok {
+			return usage{fmt.Errorf("%q is not a character set that is known", x.Charset)}
+		}
+	}
+	raw, err := readBounded(x.Message)
+	if err != nil {
+		return err
+	}
+	m, err := hl7v2.Parse(raw)
+	if err != nil {
+		return err
+	}
+	out, err := app.Transform(rules, m, charset, func(s transform.Step) {
+		if !x.Raw {
+			e.printf("%s: %s %s: %q -> %q\n", s.Rule, s.Action, s.Place, s.Before, s.After)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if x.Raw {
+		_, err := e.stdout.Write(out.Bytes())
+		return err
+	}
+	printMessage(e, out.Bytes())
+	return nil
+}
