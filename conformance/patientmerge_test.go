@@ -39,7 +39,7 @@ func hl7(t testing.TB, addr, kind string, segments ...string) string {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	msh := fmt.Sprintf("MSH|^~\\&|HIS|H|HALONG||20261122010203||%s|%s|P|2.5.1|||||||UNICODE UTF-8", kind, fmt.Sprint("F", control.Add(1)))
+	msh := fmt.Sprintf("MSH|^~\\&|HIS|H|HALONG||20261122010203||%s|%s|P|2.5.1||||||UNICODE UTF-8", kind, fmt.Sprint("F", control.Add(1)))
 	answer, err := c.Send(t.Context(), []byte(strings.Join(append([]string{msh}, segments...), "\r")+"\r"))
 	if err != nil {
 		t.Fatal(err)

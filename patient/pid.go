@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/hl7v2"
 )
@@ -26,6 +28,7 @@ func FromPID(f halong.Facility, pid hl7v2.Segment, sent string) *Patient {
 		if len(*s) > maxName {
 			*s = strings.ToValidUTF8((*s)[:maxName], "")
 		}
+		*s = norm.NFC.String(*s) // letters with diacritics come in several forms; headers and searches have this one
 	}
 	for _, n := range []int{3, 2, 4} {
 		for _, v := range pid.Field(n).Repetitions() {
@@ -42,7 +45,7 @@ func (p *Patient) addIdentifier(c hl7v2.CX) {
 	if c.ID == "" || len(c.ID) > maxLength || len(c.Authority) > maxLength || len(c.Type) > maxLength || len(p.Identifiers) == maxIdentifiers {
 		return
 	}
-	id := Identifier{ID: c.ID, Authority: c.Authority, Type: c.Type}
+	id := Identifier{ID: norm.NFC.String(c.ID), Authority: norm.NFC.String(c.Authority), Type: c.Type}
 	if c.Type == "NI" && IsCCCD(c.ID) {
 		id.System = CitizenID
 	}

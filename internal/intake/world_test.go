@@ -37,6 +37,8 @@ type world struct {
 	now  time.Time
 	fail func(halong.Tx) error // nil, or what Update is to fail with
 	seen map[Outcome]int
+
+	control int // the last message's number
 }
 
 // Update runs a transaction, or fails as the test says.
@@ -71,7 +73,7 @@ func (w *world) openIndex(log storage.Log) {
 	}
 	w.t.Cleanup(func() { w.db.Close() })
 	w.in = New(Config{
-		Updater: w, Journal: w.disk, Messages: w.db, Events: w.db, Patients: patient.New(w.db), Lab: lab.New(w.db), Blobs: w.disk,
+		Updater: w, Journal: w.disk, Messages: w.db, Events: w.db, Patients: patient.New(w.db), Registry: w.db, Lab: lab.New(w.db), Blobs: w.disk,
 		Log:     slog.New(slog.NewTextHandler(logTo{w.t}, nil)),
 		Now:     func() time.Time { w.now = w.now.Add(time.Second); return w.now },
 		Observe: func(o Outcome, _ time.Duration) { w.seen[o]++ },
