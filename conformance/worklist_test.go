@@ -3,7 +3,6 @@ package conformance
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -207,6 +206,10 @@ func TestOrderToImages(t *testing.T) {
 		status, body := get(t, far.URL+"/api/worklist/performed/2.25.801", "")
 		return status == http.StatusOK && bytes.Contains(body, []byte(`"COMPLETED"`))
 	})
+	eventually(t, "nothing waits any more", func() bool {
+		_, body := get(t, g.URL+"/api/worklist/forward", "")
+		return strings.TrimSpace(string(body)) == `{"waiting":[]}`
+	})
 	sameAfterReindex(t, g, "/api/orders", "/api/orders?number=PL1", "/api/worklist/performed/2.25.801", "/api/worklist/mismatches", "/api/worklist/forward")
 }
 
@@ -258,13 +261,26 @@ func performHead(t *testing.T, g *gateway) {
 	t.Helper()
 	series := []jsonObject{{"SeriesInstanceUID": "2.25.802", "ProtocolName": "Head", "PerformingPhysicianName": "", "OperatorsName": "", "RetrieveAETitle": "HALONG"}}
 	done := jsonObject{"PerformedProcedureStepStatus": "COMPLETED", "PerformedProcedureStepEndDate": "20261122", "PerformedProcedureStepEndTime": "094500", "PerformedSeriesSequence": series}
-	for _, x := range []struct {
+	type request struct {
 		what     string
 		set      bool
 		instance string
 		elements jsonObject
 		want     int
-	}{
+	}
+	carryOut := func(list ...request) {
+		var ask []jsonObject
+		for _, x := range list {
+			ask = append(ask, jsonObject{"op": "perform", "set": x.set, "instance": x.instance, "elements": x.elements})
+		}
+		said := dcmjsSCU(t, g.DICOM, nil, ask...)
+		for i, x := range list {
+			if got := said.final(i); got != x.want {
+				t.Errorf("%s: status %04X, not %04X", x.what, got, x.want)
+			}
+		}
+	}
+	carryOut([]request{
 		{"completed at once", false, "2.25.801", performed(jsonObject{"PerformedProcedureStepStatus": "COMPLETED"}), 0x0106},
 		{"without station", false, "2.25.801", performed(jsonObject{"PerformedStationAETitle": nil}), 0x0120},
 		{"without modality's value", false, "2.25.801", performed(jsonObject{"Modality": ""}), 0x0121},
@@ -273,25 +289,18 @@ func performHead(t *testing.T, g *gateway) {
 		{"created twice", false, "2.25.801", performed(nil), 0x0111},
 		{"no such status", true, "2.25.801", jsonObject{"PerformedProcedureStepStatus": "DONE"}, 0x0106},
 		{"completed without an end", true, "2.25.801", jsonObject{"PerformedProcedureStepStatus": "COMPLETED", "PerformedSeriesSequence": series}, 0x0120},
+	}...)
+	if got := orderOf(t, g.URL, "PL1").states(); got != "started: started scheduled" {
+		t.Errorf("after N-CREATE: %s", got)
+	}
+	carryOut([]request{
 		{"description", true, "2.25.801", jsonObject{"PerformedProcedureStepDescription": "Sọ não"}, 0},
 		{"another patient", true, "2.25.801", jsonObject{"PatientID": "P999"}, 0x0107},
 		{"completed", true, "2.25.801", done, 0},
 		{"once more", true, "2.25.801", done, 0x0110},
-	} {
-		said := dcmjsSCU(t, g.DICOM, nil, jsonObject{"op": "perform", "set": x.set, "instance": x.instance, "elements": x.elements})
-		if got := said.final(0); got != x.want {
-			t.Errorf("%s: status %04X, not %04X", x.what, got, x.want)
-		}
-		if x.what == "created" {
-			if got := orderOf(t, g.URL, "PL1").states(); got != "started: started scheduled" {
-				t.Errorf("after N-CREATE: %s", got)
-			}
-		}
-	}
+	}...)
 	_, body := get(t, g.URL+"/api/worklist/performed?study=2.25.7001000801", "")
 	if !bytes.Contains(body, []byte("P001")) || bytes.Contains(body, []byte("P999")) || !bytes.Contains(body, []byte("2.25.802")) {
 		t.Errorf("performed: %s", body)
 	}
 }
-
-var _ = fmt.Sprint

@@ -137,7 +137,7 @@ func (a *App) listMPPSQueue(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return noStore(c, http.StatusOK, map[string]any{"waiting": all})
+	return noStore(c, http.StatusOK, map[string]any{"waiting": append([]*worklist.Delivery{}, all...)})
 }
 
 // retryMPPS answers POST /api/worklist/forward/retry: all that waits, or was given up, is tried now.
