@@ -98,9 +98,10 @@ func (f *folding) add(v *Version, history bool) error {
 	}
 	if s.ID == 0 || !v.Late {
 		s.ID, s.Facility, s.Message, s.Received = v.First, v.Facility, v.ID.Message(), v.Received
-		obs := s.Observations
+		before := s.Report
 		s.Report = r
-		s.Observations = obs
+		s.Observations = before.Observations
+		s.Report.keep(&before)
 	}
 	f.only = nil
 	if f.groups == nil {
@@ -108,6 +109,45 @@ func (f *folding) add(v *Version, history bool) error {
 	}
 	f.merge(grouped(&r))
 	return nil
+}
+
+// keep takes over from the version before what a version does not mention.
+func (r *Report) keep(before *Report) {
+	for _, f := range []struct{ now, was *string }{
+		{&r.Accession, &before.Accession}, {&r.Visit, &before.Visit}, {&r.Observed, &before.Observed}, {&r.Section, &before.Section},
+	} {
+		if *f.now == "" {
+			*f.now = *f.was
+		}
+	}
+	if r.Placer == nil {
+		r.Placer = before.Placer
+	}
+	if r.Filler == nil {
+		r.Filler = before.Filler
+	}
+	if r.Orderer == nil {
+		r.Orderer = before.Orderer
+	}
+	if r.Specimen == nil {
+		r.Specimen, r.Specimens = before.Specimen, before.Specimens
+	}
+	if r.Service == (Coded{}) {
+		r.Service = before.Service
+	}
+	if r.Document != nil && before.Document != nil {
+		r.Document.keep(before.Document)
+	}
+}
+
+func (d *Document) keep(before *Document) {
+	for _, f := range []struct{ now, was *string }{
+		{&d.ID, &before.ID}, {&d.Parent, &before.Parent}, {&d.Type, &before.Type}, {&d.Title, &before.Title}, {&d.File, &before.File},
+	} {
+		if *f.now == "" {
+			*f.now = *f.was
+		}
+	}
 }
 
 // grouped divides a report's observations, in their order.

@@ -136,6 +136,7 @@ func (a *api) reportsByNumber(c echo.Context, scope halong.Scope, f filter) (out
 	if err != nil {
 		return out, err
 	}
+	f.number = "" // an earlier version may bear it
 	for _, id := range ids {
 		r, err := a.oneReport(c, scope, id, f.history)
 		if err != nil {
