@@ -19,8 +19,8 @@ var _ ups.Store = (*DB)(nil)
 
 const workitemColumns = `w.uid, w.state, w.secret, w.revision, w.created, w.changed, w.attributes`
 
-// scanItem reads a workitem of a facility.
-func scanItem(row scanner, f halong.Facility) (*ups.Item, error) {
+// scanWorkitem reads a workitem of a facility.
+func scanWorkitem(row scanner, f halong.Facility) (*ups.Item, error) {
 	it := &ups.Item{Facility: f}
 	var created, changed, revision int64
 	var raw []byte
@@ -36,10 +36,10 @@ func scanItem(row scanner, f halong.Facility) (*ups.Item, error) {
 	return it, err
 }
 
-const selectItem = `SELECT ` + workitemColumns + ` FROM workitem w WHERE w.uid = ? AND w.facility = ?`
+const selectWorkitem = `SELECT ` + workitemColumns + ` FROM workitem w WHERE w.uid = ? AND w.facility = ?`
 
-// noItem makes a missing row no error.
-func noItem(op string, uid dicom.UID, it *ups.Item, err error) (*ups.Item, error) {
+// noWorkitem makes a missing row no error.
+func noWorkitem(op string, uid dicom.UID, it *ups.Item, err error) (*ups.Item, error) {
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -53,8 +53,8 @@ func (db *DB) ItemTx(t halong.Tx, f halong.Facility, uid dicom.UID) (*ups.Item, 
 	if err != nil {
 		return nil, err
 	}
-	it, err := scanItem(tx.QueryRow(selectItem, string(uid), facility), f)
-	return noItem(op, uid, it, err)
+	it, err := scanWorkitem(tx.QueryRow(selectWorkitem, string(uid), facility), f)
+	return noWorkitem(op, uid, it, err)
 }
 
 // upsTx gives the transaction and the key of a facility.
@@ -74,8 +74,8 @@ func (db *DB) Item(ctx context.Context, f halong.Facility, uid dicom.UID) (*ups.
 	if !ok {
 		return nil, nil
 	}
-	it, err := scanItem(db.reader.QueryRow(ctx, selectItem, string(uid), facility), f)
-	return noItem(op, uid, it, err)
+	it, err := scanWorkitem(db.reader.QueryRow(ctx, selectWorkitem, string(uid), facility), f)
+	return noWorkitem(op, uid, it, err)
 }
 
 // SaveItem implements ups.ItemStore.
@@ -137,19 +137,19 @@ func (db *DB) CountItems(t halong.Tx, f halong.Facility) (n int, err error) {
 }
 
 // EachItem implements ups.ItemStore. It reads a page at a time, so that fn may write.
-func (db *DB) EachItem(t halong.Tx, f halong.Facility, fn func(*ups.Item) error) error {
+func (db *DB) EachItem(t halong.Tx, f halong.Facility, n ups.Narrow, skip int, fn func(*ups.Item) error) error {
 	const op, page = "sqlite.EachItem", 64
 	tx, facility, err := db.upsTx(op, t, f)
 	if err != nil {
 		return err
 	}
-	for at := (ups.Position{}); ; {
-		rows, err := tx.Query(`SELECT `+workitemColumns+` FROM workitem w INDEXED BY workitem_order
-			WHERE w.facility = ? AND w.state < 4 AND (w.starts, w.uid) > (?, ?) ORDER BY w.starts, w.uid LIMIT ?`, facility, at.Starts, string(at.UID), page)
+	for at := (ups.Position{}); ; skip = 0 {
+		text, args := selectWorkitems(facility, n, at, page)
+		rows, err := tx.Query(text+` OFFSET ?`, append(args, skip)...)
 		if err != nil {
 			return fail(op, string(f), err)
 		}
-		items, err := items(rows, f)
+		items, err := workitemRows(rows, f)
 		if err != nil {
 			return fail(op, string(f), err)
 		}
@@ -165,11 +165,11 @@ func (db *DB) EachItem(t halong.Tx, f halong.Facility, fn func(*ups.Item) error)
 	}
 }
 
-// items reads all rows.
-func items(rows *sql.Rows, f halong.Facility) (list []*ups.Item, err error) {
+// workitemRows reads all rows.
+func workitemRows(rows *sql.Rows, f halong.Facility) (list []*ups.Item, err error) {
 	defer rows.Close()
 	for rows.Next() {
-		it, err := scanItem(rows, f)
+		it, err := scanWorkitem(rows, f)
 		if err != nil {
 			return nil, err
 		}
@@ -178,13 +178,25 @@ func items(rows *sql.Rows, f halong.Facility) (list []*ups.Item, err error) {
 	return list, rows.Err()
 }
 
-// Items implements ups.ItemStore. The index that leaves the fewest rows is named: SQLite knows nothing of how states are distributed.
+// Items implements ups.ItemStore.
 func (db *DB) Items(ctx context.Context, f halong.Facility, n ups.Narrow, after ups.Position, limit int) ([]*ups.Item, error) {
 	const op = "sqlite.Items"
 	facility, ok := db.facilities.get(f)
 	if !ok {
 		return nil, nil
 	}
+	text, args := selectWorkitems(facility, n, after, limit)
+	rows, err := db.reader.Query(ctx, text, args...)
+	if err != nil {
+		return nil, fail(op, string(f), err)
+	}
+	found, err := workitemRows(rows, f)
+	return found, fail(op, string(f), err)
+}
+
+// selectWorkitems gives the statement for a page of workitems. The index that leaves the fewest rows is named: SQLite knows nothing
+// of how states are distributed.
+func selectWorkitems(facility int64, n ups.Narrow, after ups.Position, limit int) (text string, args []any) {
 	where, args := []string{"w.facility = ?", "w.state < 4"}, []any{facility}
 	and := func(text string, values ...any) { where, args = append(where, text), append(args, values...) }
 	index := "workitem_order"
@@ -197,7 +209,7 @@ func (db *DB) Items(ctx context.Context, f halong.Facility, n ups.Narrow, after 
 		index = "workitem_state"
 		and("w.state = ?", int64(n.States[0]))
 	case len(n.States) > 0:
-		and("w.state IN (SELECT value FROM json_each(?))", list(numbers(n.States)))
+		and("w.state IN (SELECT value FROM json_each(?))", list(workitemStates(n.States)))
 	}
 	if len(n.UIDs) > 0 {
 		index = "workitem_uid"
@@ -212,16 +224,11 @@ func (db *DB) Items(ctx context.Context, f halong.Facility, n ups.Narrow, after 
 	if after != (ups.Position{}) {
 		and("(w.starts, w.uid) > (?, ?)", after.Starts, string(after.UID))
 	}
-	rows, err := db.reader.Query(ctx, `SELECT `+workitemColumns+` FROM workitem w INDEXED BY `+index+` WHERE `+strings.Join(where, " AND ")+
-		` ORDER BY w.starts, w.uid LIMIT ?`, append(args, limit)...)
-	if err != nil {
-		return nil, fail(op, string(f), err)
-	}
-	found, err := items(rows, f)
-	return found, fail(op, string(f), err)
+	return `SELECT ` + workitemColumns + ` FROM workitem w INDEXED BY ` + index + ` WHERE ` + strings.Join(where, " AND ") +
+		` ORDER BY w.starts, w.uid LIMIT ?`, append(args, limit)
 }
 
-func numbers(states []ups.State) []int64 {
+func workitemStates(states []ups.State) []int64 {
 	out := make([]int64, len(states))
 	for i, s := range states {
 		out[i] = int64(s)

@@ -50,6 +50,19 @@ func (db *DB) Subscribe(t halong.Tx, f halong.Facility, uid dicom.UID, s ups.Sub
 	return fail(op, string(uid), err)
 }
 
+// SubscribeAll implements ups.SubscriptionStore.
+func (db *DB) SubscribeAll(t halong.Tx, f halong.Facility, s ups.Subscription) error {
+	const op = "sqlite.SubscribeAll"
+	tx, facility, err := db.upsTx(op, t, f)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(`INSERT INTO workitem_subscription (facility, uid, ae, lock, origin)
+		SELECT facility, uid, ?2, ?3, ?4 FROM workitem INDEXED BY workitem_order WHERE facility = ?1 AND state < 4
+		ON CONFLICT (uid, facility, ae) DO UPDATE SET lock = excluded.lock, origin = excluded.origin WHERE origin <> 0`, facility, string(s.AE), s.Lock, int64(s.By))
+	return fail(op, string(s.AE), err)
+}
+
 // Unsubscribe implements ups.SubscriptionStore.
 func (db *DB) Unsubscribe(t halong.Tx, f halong.Facility, uid dicom.UID, ae dicom.AETitle) (bool, error) {
 	const op = "sqlite.Unsubscribe"

@@ -181,7 +181,7 @@ func upsSearch(t *testing.T, s Workitems) {
 	seen := 0
 	transact(t, s, func(tx halong.Tx) error {
 		seen = 0
-		return s.EachItem(tx, "BV1", func(it *ups.Item) error {
+		return s.EachItem(tx, "BV1", ups.Narrow{}, 0, func(it *ups.Item) error {
 			seen++
 			return s.Subscribe(tx, "BV1", it.UID, ups.Subscription{AE: "A"})
 		})
@@ -189,6 +189,40 @@ func upsSearch(t *testing.T, s Workitems) {
 	if seen != 100 {
 		t.Errorf("%d of 100", seen)
 	}
+	transact(t, s, func(tx halong.Tx) error {
+		seen = 0
+		count := func(*ups.Item) error { seen++; return nil }
+		if err := s.EachItem(tx, "BV1", ups.Narrow{}, 70, count); err != nil {
+			return err
+		}
+		if seen != 30 {
+			t.Errorf("%d after the first 70 of 100", seen)
+		}
+		seen = 0
+		if err := s.EachItem(tx, "BV1", ups.Narrow{States: []ups.State{ups.Completed}}, 20, count); err != nil {
+			return err
+		}
+		if seen != 5 {
+			t.Errorf("%d after the first 20 of 25", seen)
+		}
+		if err := s.SubscribeAll(tx, "BV1", ups.Subscription{AE: "A", Lock: true, By: ups.ByGlobal}); err != nil { // does not touch A's own
+			return err
+		}
+		if err := s.SubscribeAll(tx, "BV1", ups.Subscription{AE: "B", By: ups.ByGlobal}); err != nil {
+			return err
+		}
+		if err := s.SubscribeAll(tx, "BV1", ups.Subscription{AE: "B", Lock: true, By: ups.ByGlobal}); err != nil {
+			return err
+		}
+		subs, err := s.Subscriptions(tx, "BV1", "1.2.99")
+		if d := cmp.Diff([]ups.Subscription{{AE: "A"}, {AE: "B", Lock: true, By: ups.ByGlobal}}, subs); d != "" {
+			t.Error(d)
+		}
+		if subs, err := s.Subscriptions(tx, "BV1", "1.8"); len(subs) > 0 || err != nil {
+			t.Errorf("to a deleted one: %v %v", subs, err)
+		}
+		return err
+	})
 }
 
 func upsOld(t *testing.T, s Workitems) {

@@ -35,6 +35,9 @@ func settle(op string, uid dicom.UID, s *dataset.Set, list []rule) error {
 			}
 			*e = dataset.Element{Tag: r.tag, VR: vr}
 		}
+		if isString(vr) && !isString(e.VR) && hasValue(e) {
+			return refuse(op, uid, Refusal{Status: InvalidValue, Reason: "its value representation is another", Tag: r.tag})
+		}
 		if e.VR != vr && isString(e.VR) && isString(vr) {
 			s.PutString(r.tag, vr, s.Strings(r.tag)...) // with the padding of its VR
 		}
@@ -185,29 +188,43 @@ func coded(item *dataset.Set) bool {
 
 // checkValues looks at values that others rely on, whatever sent them.
 func checkValues(op string, uid dicom.UID, s *dataset.Set) error {
-	invalid := func(t dicom.Tag, reason string) error {
+	if t, reason := badValue(rules, s); reason != "" {
 		return refuse(op, uid, Refusal{Status: InvalidValue, Reason: reason, Tag: t})
-	}
-	for i := range rules {
-		r := &rules[i]
-		v := s.Strings(r.tag)
-		if len(v) == 0 {
-			continue
-		}
-		if r.terms != nil && (len(v) > 1 || !slices.Contains(r.terms, v[0])) {
-			return invalid(r.tag, "its value is not one of those that are defined")
-		}
-		if dicom.VROf(r.tag) != dicom.DT {
-			continue
-		}
-		if _, ok := query.NormalizeDateTime(v[0]); !ok || len(v) > 1 {
-			return invalid(r.tag, "its value is no date and time")
-		}
 	}
 	if len(s.Append(nil, syntax)) > maxWorkitem {
 		return refuse(op, uid, Refusal{Status: InvalidValue, Reason: "the workitem is too large"})
 	}
 	return nil
+}
+
+// badValue finds a value that is none of the defined terms, or no date and time; the reason is empty when there is none.
+func badValue(list []rule, s *dataset.Set) (dicom.Tag, string) {
+	for i := range list {
+		r := &list[i]
+		e := s.Get(r.tag)
+		if e == nil {
+			continue
+		}
+		for _, item := range e.Items {
+			if t, reason := badValue(r.items, item); reason != "" {
+				return t, reason
+			}
+		}
+		v := s.Strings(r.tag)
+		if len(v) == 0 {
+			continue
+		}
+		if r.terms != nil && (len(v) > 1 || !slices.Contains(r.terms, v[0])) {
+			return r.tag, "its value is not one of those that are defined"
+		}
+		if dicom.VROf(r.tag) != dicom.DT {
+			continue
+		}
+		if _, ok := query.NormalizeDateTime(v[0]); !ok || len(v) > 1 {
+			return r.tag, "its value is no date and time"
+		}
+	}
+	return 0, ""
 }
 
 // unmet gives the first attribute that keeps a workitem from a final state; ok when there is none.

@@ -63,6 +63,12 @@ func (h *hub) greeted(who subscriber) {
 	h.greets[who] = true
 }
 
+func (h *hub) forget(who subscriber) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.greets, who)
+}
+
 // stop makes all channels end, and waits for them.
 func (h *hub) stop(ctx context.Context) error {
 	h.mu.Lock()

@@ -43,7 +43,14 @@ func global(uid dicom.UID) bool { return uid == Worklist || uid == FilteredWorkl
 // Unsubscribe ends a subscription of an AE with its deletion lock (N-ACTION Unsubscribe). That from the Worklist ends all
 // subscriptions of the AE, that from the Filtered Worklist those which came from it. The error is of kind NotExist when there was none.
 func (s *Service) Unsubscribe(ctx context.Context, f halong.Facility, uid dicom.UID, ae dicom.AETitle) error {
-	return s.end(ctx, "ups.Unsubscribe", opUnsubscribe, f, uid, ae)
+	if err := s.end(ctx, "ups.Unsubscribe", opUnsubscribe, f, uid, ae); err != nil {
+		return err
+	}
+	left, err := s.Store.Subscribed(ctx, f, ae)
+	if err == nil && !left {
+		s.hub.forget(subscriber{f, ae})
+	}
+	return err
 }
 
 // Suspend makes new workitems no longer come under an AE's subscription to the Worklist or the Filtered Worklist; those that are there
@@ -109,7 +116,10 @@ func (s *Service) applySubscribe(tx halong.Tx, r *record) error {
 	if err := s.Store.SaveGlobal(tx, r.Facility, g); err != nil {
 		return err
 	}
-	return s.Store.EachItem(tx, r.Facility, func(it *Item) error {
+	if g.By == ByGlobal {
+		return s.subscribeAll(tx, r)
+	}
+	return s.Store.EachItem(tx, r.Facility, narrow(g.Keys), 0, func(it *Item) error {
 		if !g.covers(it) {
 			return nil
 		}
@@ -128,6 +138,22 @@ func (s *Service) applySubscribe(tx halong.Tx, r *record) error {
 		}
 		return nil
 	})
+}
+
+// subscribeAll subscribes to all workitems. Their reports are so many as can wait: the last ones.
+func (s *Service) subscribeAll(tx halong.Tx, r *record) error {
+	if err := s.Store.SubscribeAll(tx, r.Facility, Subscription{r.AE, r.Lock, ByGlobal}); err != nil || !r.Lock {
+		return err
+	}
+	n, err := s.Store.CountItems(tx, r.Facility)
+	if err != nil {
+		return err
+	}
+	skip := max(0, n-s.Waiting.Reports)
+	if skip > 0 {
+		s.Log.Warn("ups: an AE that subscribed to the Worklist is not told of its first workitems: too many", "workitems", skip, "facility", r.Facility)
+	}
+	return s.Store.EachItem(tx, r.Facility, Narrow{}, skip, func(it *Item) error { return s.initial(tx, it, r) })
 }
 
 // initial reports the current state of a workitem to who has subscribed (PS3.4 CC.2.4.3).

@@ -181,7 +181,7 @@ func (w *world) dump() (list []string) {
 	w.must(w.db.Update(ctx, func(tx halong.Tx) error {
 		list = nil
 		for _, f := range w.db.Facilities(halong.Everything()) {
-			err := w.db.EachItem(tx, f, func(it *ups.Item) error {
+			err := w.db.EachItem(tx, f, ups.Narrow{}, 0, func(it *ups.Item) error {
 				subs, err := w.db.Subscriptions(tx, f, it.UID)
 				list = append(list, fmt.Sprint(f, it.UID, it.State, it.Transaction, it.Revision, it.Created, it.Changed, subs, string(dicomjson.AppendSet(nil, it.Attributes, dicomjson.Options{}))))
 				return err
