@@ -1,6 +1,7 @@
 package dicomweb
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -19,8 +20,10 @@ type Config struct {
 	// Peer names the caller in the source of what it stores; default: no name.
 	Peer func(echo.Context) string
 
-	Base        string   // path of the group given to Register, as clients see it; default "/dicom-web"
-	PublicURL   string   // scheme, host and path prefix of all URLs given out; default: those of the request
+	Base      string // path of the group given to Register, as clients see it; default "/dicom-web"
+	PublicURL string // scheme, host and path prefix of all URLs given out; default: those of the request
+	// Proxy tells whether an address is that of a reverse proxy whose Forwarded and X-Forwarded- headers are believed; nil: none is.
+	Proxy       func(netip.Addr) bool
 	RelativeURI bool     // BulkDataURI without scheme and host (PS3.18 F.2.7 allows both)
 	Origins     []string // web origins that may read answers, "*" for all (not with credentials); default none
 

@@ -119,7 +119,7 @@ func TestMetadataInXML(t *testing.T) {
 
 // What was made once is not made again, until something changes.
 func TestDocumentsAreKept(t *testing.T) {
-	s := serve(t)
+	s := serve(t, behindProxy)
 	s.put(file("1.2.3.5"), file("1.2.3.6"))
 	paths := []string{"/studies/1.2.3/metadata", "/studies/1.2.3/series/1.2.3.4/metadata", "/studies/1.2.3/series/1.2.3.4/instances", "/studies/1.2.3/instances?includefield=all", "/studies/1.2.3/series"}
 	for round := range 3 {

@@ -9,6 +9,7 @@ import (
 	"iter"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strconv"
 	"strings"
 	"sync"
@@ -338,6 +339,9 @@ func serve(t testing.TB, change ...func(*Config)) *server {
 	s.h = e
 	return s
 }
+
+// behindProxy believes whoever sends requests what it says of their clients.
+func behindProxy(c *Config) { c.Proxy = func(netip.Addr) bool { return true } }
 
 // do sends a request; headers are given as "Name: value".
 func (s *server) do(method, path string, body io.Reader, headers ...string) *httptest.ResponseRecorder {

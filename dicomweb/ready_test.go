@@ -78,7 +78,7 @@ func openHouse(t testing.TB, dir, madeBy string, change ...func(*Config)) *house
 		t.Fatal(err)
 	}
 	h.archive = &counting{Archive: storage.NewArchive(storage.Config{Index: h.index, Blobs: h.store, Journal: h.store})}
-	h.server = serve(t, func(c *Config) {
+	h.server = serve(t, behindProxy, func(c *Config) {
 		c.Archive = FromStorage(h.archive)
 		for _, f := range change {
 			f(c)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -230,25 +231,40 @@ func TestMetadata(t *testing.T) {
 	}
 }
 
+// TestURLs: the URLs in answers are those under which the client knows the service; proxies are believed when they are trusted.
 func TestURLs(t *testing.T) {
-	s := serve(t)
+	trusted := func(c *Config) {
+		c.Proxy = func(a netip.Addr) bool {
+			return a == netip.MustParseAddr("192.0.2.1") || a == netip.MustParseAddr("10.0.0.2")
+		} // 192.0.2.1 is where httptest's requests come from
+	}
+	s, deaf := serve(t, trusted), serve(t)
 	s.put(file("1.2.3.5"))
+	deaf.put(file("1.2.3.5"))
 	for _, tc := range []struct {
 		want    string
 		headers []string
 	}{
 		{"http://pacs.test/dicom-web/", nil},
-		{"https://pub.example:8443/dicom-web/", []string{`Forwarded: for=10.0.0.1;host="pub.example:8443";proto=https, for=10.0.0.2`}},
+		{"https://pub.example:8443/dicom-web/", []string{`Forwarded: for=10.0.0.1;host="pub.example:8443";proto=https`}},
+		{"https://pub.example:8443/dicom-web/", []string{`Forwarded: for=10.0.0.1;host="pub.example:8443";proto=https, for="10.0.0.2:4711";host=inner`}},
+		{"https://pub.example/dicom-web/", []string{`Forwarded: for=1.1.1.1;host=evil.example`, `Forwarded: for=10.9.9.9;host=pub.example;proto=https`}},
 		{"https://pub.example/dicom-web/", []string{"X-Forwarded-Proto: https", "X-Forwarded-Host: pub.example"}},
 		{"https://pub.example/pacs/dicom-web/", []string{"X-Forwarded-Proto: https", "X-Forwarded-Host: pub.example", "X-Forwarded-Prefix: /pacs/"}},
+		{"https://pub.example/dicom-web/", []string{"X-Forwarded-For: 8.8.8.8, 10.9.9.9, 10.0.0.2", "X-Forwarded-Proto: gopher, https, http", "X-Forwarded-Host: evil.example, pub.example, inner"}},
 		{"http://pacs.test/dicom-web/", []string{`X-Forwarded-Host: evil"><script>`, "X-Forwarded-Prefix: //evil", "X-Forwarded-Proto: javascript"}},
+		{"http://pacs.test/dicom-web/", []string{"Forwarded: ;;;=", "X-Forwarded-Host: pub.example"}},
 	} {
 		list := results(t, s.want(s.get("/studies", tc.headers...), 200))
 		if got := list[0]["00081190"].Value[0]; got != tc.want+"studies/1.2.3" {
 			t.Errorf("%v: %v", tc.headers, got)
 		}
+		list = results(t, deaf.want(deaf.get("/studies", tc.headers...), 200))
+		if got := list[0]["00081190"].Value[0]; got != "http://pacs.test/dicom-web/studies/1.2.3" {
+			t.Errorf("%v without a trusted proxy: %v", tc.headers, got)
+		}
 	}
-	p := serve(t, func(c *Config) { c.PublicURL = "https://pacs.example/"; c.Archive = FromStorage(s.m) })
+	p := serve(t, trusted, func(c *Config) { c.PublicURL = "https://pacs.example/"; c.Archive = FromStorage(s.m) })
 	if list := results(t, p.want(p.get("/studies", "X-Forwarded-Host: other"), 200)); list[0]["00081190"].Value[0] != "https://pacs.example/dicom-web/studies/1.2.3" {
 		t.Error(list[0]["00081190"])
 	}

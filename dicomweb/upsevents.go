@@ -71,7 +71,7 @@ func (q *request) sameOrigin(r *http.Request) bool {
 	if err != nil || u.Host == "" {
 		return false
 	}
-	_, forwarded := forwardedBy(r.Header)
+	forwarded := q.forwarded(r).host
 	return strings.EqualFold(u.Host, r.Host) || forwarded != "" && strings.EqualFold(u.Host, forwarded)
 }
 

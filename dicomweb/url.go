@@ -6,12 +6,11 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/halong-gateway/halong/dicomweb/multipart"
 	"github.com/halong-gateway/halong/storage"
 )
 
 // baseURL gives the absolute URL of the service as the client sees it: the
-// configured one, or that of the request or, behind a proxy, of its Forwarded
+// configured one, or that of the request or, behind a trusted proxy, of its Forwarded
 // (RFC 7239) or X-Forwarded- headers. Only the caller's own answer depends on them.
 func (s *service) baseURL(r *http.Request) string {
 	if s.PublicURL != "" {
@@ -21,41 +20,17 @@ func (s *service) baseURL(r *http.Request) string {
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	proto, forwarded := forwardedBy(r.Header)
-	if proto == "http" || proto == "https" {
-		scheme = proto
+	f := s.forwarded(r)
+	if f.proto == "http" || f.proto == "https" {
+		scheme = f.proto
 	}
-	if validHost(forwarded) {
-		host = forwarded
+	if validHost(f.host) {
+		host = f.host
 	}
 	if !validHost(host) {
-		return s.prefix(r) + s.Base
+		return f.prefix + s.Base
 	}
-	return scheme + "://" + host + s.prefix(r) + s.Base
-}
-
-// forwardedBy gives protocol and host of the proxy nearest to the client.
-func forwardedBy(h http.Header) (proto, host string) {
-	if f := h.Get("Forwarded"); f != "" {
-		first, _, _ := strings.Cut(f, ",")
-		m, err := multipart.ParseMediaType("forwarded/element;" + first)
-		if err != nil {
-			return "", ""
-		}
-		return strings.ToLower(m.Get("proto")), m.Get("host")
-	}
-	proto, _, _ = strings.Cut(h.Get("X-Forwarded-Proto"), ",")
-	host, _, _ = strings.Cut(h.Get("X-Forwarded-Host"), ",")
-	return strings.ToLower(strings.TrimSpace(proto)), strings.TrimSpace(host)
-}
-
-// prefix gives the path that a proxy puts in front of all others.
-func (s *service) prefix(r *http.Request) string {
-	p := strings.TrimRight(r.Header.Get("X-Forwarded-Prefix"), "/")
-	if p == "" || p[0] != '/' || strings.HasPrefix(p, "//") || (&url.URL{Path: p}).EscapedPath() != p {
-		return ""
-	}
-	return p
+	return scheme + "://" + host + f.prefix + s.Base
 }
 
 // validHost tells whether s is a host with an optional port.

@@ -21,7 +21,8 @@ type App struct {
 	data    *Data
 	metrics *metrics
 	gate    *gate
-	labMaps lab.Maps // of local codes and units
+	proxies proxies
+	labMaps lab.Maps           // of local codes and units
 	forward *forward.Forwarder // nil without destinations
 	shelf   *shelf             // nil when no metadata are kept ready
 	servers []server
@@ -61,6 +62,9 @@ func Open(ctx context.Context, c *config.Config, log *slog.Logger, parts ...Part
 		}
 	}()
 	if a.gate, err = newGate(c); err != nil {
+		return nil, err
+	}
+	if a.proxies, err = c.TrustedProxies(); err != nil {
 		return nil, err
 	}
 	if a.data, err = OpenData(ctx, c, log, parts...); err != nil {

@@ -31,6 +31,7 @@ func (a *App) newEcho() *echo.Echo {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = a.httpError
+	e.IPExtractor = a.proxies.extractor()
 	k := &cors{origins: a.config.HTTP.Origins, local: a.gate.isOpen() && access.Loopback(a.config.HTTP.Listen)}
 	e.Use(a.observe, k.middleware, headers)
 	return e

@@ -28,6 +28,7 @@ func (c *Config) Check() error {
 		c.checkForward(),
 		c.checkRoutes(),
 		c.checkDICOMweb(),
+		c.checkProxies(),
 		c.checkLab(),
 		c.checkRemoval(),
 		c.checkPatients(),

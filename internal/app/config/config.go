@@ -43,6 +43,9 @@ type HTTP struct {
 	Origins []string `yaml:"origins"` // web pages of these origins may call (CORS); "*" for all
 	Tokens  []Token  `yaml:"tokens"`
 	TLS     TLS      `yaml:"tls"`
+	Proxies []string `yaml:"proxies"`    // addresses or networks of reverse proxies whose Forwarded headers are believed
+	Public  string   `yaml:"public_url"` // scheme, host and path prefix of URLs given out; default: those of the request
+	H2C     bool     `yaml:"h2c"`        // HTTP/2 without TLS, for proxies that speak it
 }
 
 // TLS names certificates (PEM files). With ClientCA clients must show a

@@ -14,7 +14,14 @@ type DICOMweb struct {
 	Ready      Size   `yaml:"ready"`       // disk for metadata of series kept ready; 0: none
 	Frames     Size   `yaml:"frames"`      // memory for frames that cost work to make; 0: none
 	MaxResults int    `yaml:"max_results"` // rows of one search
+	BulkURI    string `yaml:"bulk_uri"`    // absolute | relative: whether BulkDataURIs have scheme and host
 }
+
+// Forms of BulkDataURI (PS3.18 F.2.2).
+const (
+	BulkURIAbsolute = "absolute"
+	BulkURIRelative = "relative"
+)
 
 // Answers to a search that finds nothing.
 const (
@@ -23,7 +30,7 @@ const (
 )
 
 func defaultDICOMweb() DICOMweb {
-	return DICOMweb{Empty: EmptyOK, Metadata: 256 << 20, Documents: 64 << 20, Ready: 1 << 30, Frames: 64 << 20, MaxResults: 20_000}
+	return DICOMweb{Empty: EmptyOK, Metadata: 256 << 20, Documents: 64 << 20, Ready: 1 << 30, Frames: 64 << 20, MaxResults: 20_000, BulkURI: BulkURIAbsolute}
 }
 
 // checkDICOMweb refuses bounds that nothing would fit into.
@@ -32,6 +39,9 @@ func (c *Config) checkDICOMweb() error {
 	var errs []error
 	if w.Empty != EmptyOK && w.Empty != EmptyNoContent {
 		errs = append(errs, wrong("dicomweb.empty", "%q is neither %s nor %s", w.Empty, EmptyOK, EmptyNoContent))
+	}
+	if w.BulkURI != BulkURIAbsolute && w.BulkURI != BulkURIRelative {
+		errs = append(errs, wrong("dicomweb.bulk_uri", "%q is neither %s nor %s", w.BulkURI, BulkURIAbsolute, BulkURIRelative))
 	}
 	for _, n := range []struct {
 		key   string
