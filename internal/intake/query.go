@@ -7,6 +7,7 @@ import (
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/hl7v2"
+	"github.com/halong-gateway/halong/internal/fold"
 	"github.com/halong-gateway/halong/patient"
 	"github.com/halong-gateway/halong/storage"
 )
@@ -79,6 +80,15 @@ func (w *queryWork) answer(k *hl7v2.Ack) {
 	case len(w.patients) == 0:
 		status = "NF"
 	}
+	k.Body = w.body(status, func(s string) string { return s })
+	_, err := k.Body.Encode(w.h.Delimiters(), w.h.Charset())
+	if err != nil || strings.TrimSpace(w.h.At("MSH-18").Text()) == "ASCII" { // a name without its diacritics is more than no answer
+		k.Body = w.body(status, fold.Plain)
+	}
+}
+
+// body makes the segments after MSA and ERR; names go through spell.
+func (w *queryWork) body(status string, spell func(string) string) *hl7v2.Builder {
 	b := &hl7v2.Builder{}
 	b.Add("QAK").Set("QAK-1", strings.TrimSpace(w.qpd.Field(2).Text())).Set("QAK-2", status)
 	name := w.qpd.Field(1)
@@ -88,17 +98,17 @@ func (w *queryWork) answer(k *hl7v2.Ack) {
 	b.Copy(w.qpd)
 	if len(w.errors) == 0 {
 		for i, p := range w.patients {
-			w.pid(b, i+1, p)
+			w.pid(b, i+1, p, spell)
 		}
 		if w.next != "" {
 			b.Add("DSC").Set("DSC-1", w.next).Set("DSC-2", "I")
 		}
 	}
-	k.Body = b
+	return b
 }
 
 // pid writes the n-th PID.
-func (w *queryWork) pid(b *hl7v2.Builder, n int, p *patient.Patient) {
+func (w *queryWork) pid(b *hl7v2.Builder, n int, p *patient.Patient, spell func(string) string) {
 	at := "PID[" + strconv.Itoa(n) + "]-"
 	b.Add("PID").Set(at+"1", strconv.Itoa(n))
 	for i, id := range p.Identifiers {
@@ -114,7 +124,7 @@ func (w *queryWork) pid(b *hl7v2.Builder, n int, p *patient.Patient) {
 		b.Set(at+"5[2].7", "S") // ITI-9: the name is left empty
 		return
 	}
-	parts := strings.SplitN(p.Name, "^", 5)
+	parts := strings.SplitN(spell(p.Name), "^", 5)
 	for i, component := range []int{1, 2, 3, 5, 4} { // prefix and suffix change places
 		if i < len(parts) {
 			b.Set(at+"5."+strconv.Itoa(component), parts[i])
