@@ -40,7 +40,7 @@ func (a *App) routeDestination(i int, transforms map[string][]transform.Rule) (d
 	dial, err := a.dialer(config.Destination{TLS: c.TLS, CA: c.CA, Cert: c.Cert, Key: c.Key, ServerName: c.ServerName})
 	d.Transport = &forward.MLLP{
 		Dial:   func(ctx context.Context) (net.Conn, error) { return dial(ctx, "tcp", c.MLLP) },
-		Answer: c.Answer.Std(), OnError: forward.OnError(c.OnError), NoAnswer: c.Ack == "none",
+		Answer: c.Answer.Std(), OnError: forward.OnError(c.OnError),
 	}
 	return d, err
 }

@@ -1,8 +1,6 @@
 package forward
 
 import (
-	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/halong-gateway/halong/hl7v2"
@@ -17,33 +15,31 @@ const (
 	TryAgain OnError = "retry" // it is tried again, and holds up those that come after it
 )
 
-// acknowledgement is what an answer says of a message.
-type acknowledgement struct {
-	code    string // MSA-1
-	control string // MSA-2
-	fault   string // of ERR, for people: no text of the receiver's, which may hold patient data
+// refused is the error of a receiver that takes nothing at present.
+type refused struct{ text string }
+
+// Error implements error.
+func (r *refused) Error() string { return r.text }
+
+// judge says what an acknowledgement means for a message. Its reasons name codes and places, no text of the receiver's, which may hold
+// patient data. The error says that nothing can be sent at present.
+func judge(code hl7v2.AckCode, raw []byte, x OnError) (outcome, error) {
+	if code == hl7v2.AA || code == hl7v2.CA {
+		return outcome{state: Done}, nil
+	}
+	said := "answered with " + string(code)
+	if m, err := hl7v2.Parse(raw); err == nil {
+		if e := m.First("ERR"); e.Exists() {
+			said = strings.TrimSuffix(said+", "+faultOf(e), ", ")
+		}
+	}
+	if (code == hl7v2.AE || code == hl7v2.CE) && x != TryAgain {
+		return outcome{state: Dead, reason: said}, nil
+	}
+	return outcome{state: Waiting, reason: said}, &refused{said}
 }
 
-var errNoAnswer = errors.New("the answer is no HL7 acknowledgement")
-
-// readAnswer reads an acknowledgement (HL7 2.14.8).
-func readAnswer(b []byte) (a acknowledgement, err error) {
-	m, err := hl7v2.Parse(b)
-	if err != nil {
-		return a, errNoAnswer
-	}
-	msa := m.First("MSA")
-	if !msa.Exists() {
-		return a, errNoAnswer
-	}
-	a.code, a.control = strings.TrimSpace(msa.Field(1).Text()), msa.Field(2).Text()
-	if e := m.First("ERR"); e.Exists() {
-		a.fault = faultOf(e)
-	}
-	return a, nil
-}
-
-// faultOf tells code and place of an error.
+// faultOf tells code and place of an error (HL7 2.14.5).
 func faultOf(e hl7v2.Segment) string {
 	var parts []string
 	if code := safe(e.Field(3).Component(1).Text()); code != "" {
@@ -72,32 +68,4 @@ func safe(s string) string {
 		return ""
 	}
 	return s
-}
-
-// refused is the error of a receiver that takes nothing at present.
-type refused struct{ text string }
-
-// Error implements error.
-func (r *refused) Error() string { return r.text }
-
-// judge says what an acknowledgement means for a message. more tells that another one is to be waited for.
-func (a *acknowledgement) judge(mode hl7v2.AckMode, x OnError) (o outcome, more bool, err error) {
-	said := "answered with " + safe(a.code)
-	if a.fault != "" {
-		said += ", " + a.fault
-	}
-	switch a.code {
-	case "AA":
-		return outcome{state: Done}, false, nil
-	case "CA":
-		return outcome{state: Done}, mode.Enhanced && (mode.Application == hl7v2.Always || mode.Application == hl7v2.OnError || mode.Application == hl7v2.OnSuccess), nil
-	case "AE", "CE":
-		if x != TryAgain {
-			return outcome{state: Dead, reason: said}, false, nil
-		}
-		return again("%s", said), false, &refused{said}
-	case "AR", "CR":
-		return again("%s", said), false, &refused{said}
-	}
-	return outcome{}, false, fmt.Errorf("%w: MSA-1 is none of AA, AE, AR, CA, CE, CR", errNoAnswer)
 }

@@ -273,12 +273,12 @@ func TestComplaint09Pruning(t *testing.T) {
 
 func TestAnswers(t *testing.T) {
 	for name, c := range map[string]struct {
-		enhanced, none bool
-		onError        forward.OnError
-		answer         func(n int, m *hl7v2.Message) []string
-		want           string // states of two messages
-		reason         string // of the first
-		sent           []string
+		enhanced bool
+		onError  forward.OnError
+		answer   func(n int, m *hl7v2.Message) []string
+		want     string // states of two messages
+		reason   string // of the first
+		sent     []string
 	}{
 		"accepted": {answer: aa, want: "done done", sent: []string{"M1", "M2"}},
 		"error": {
@@ -351,13 +351,12 @@ func TestAnswers(t *testing.T) {
 			enhanced: true, answer: func(_ int, m *hl7v2.Message) []string { return []string{ack("CA", m.Get("MSH-10"))} },
 			want: "done done", reason: "taken with CA, without an application acknowledgement", sent: []string{"M1", "M2"},
 		},
-		"nothing is acknowledged": {none: true, answer: func(int, *hl7v2.Message) []string { return []string{} }, want: "done done", sent: []string{"M1", "M2"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := &receiver{answer: c.answer}
 				b := newRoute(t, numbered{c.enhanced}, forward.Destination{
-					Name: "his", Transport: &forward.MLLP{Dial: r.dial, OnError: c.onError, NoAnswer: c.none}, Retry: forward.Backoff{First: time.Second, Most: time.Minute},
+					Name: "his", Transport: &forward.MLLP{Dial: r.dial, OnError: c.onError}, Retry: forward.Backoff{First: time.Second, Most: time.Minute},
 				}, quietLog())
 				b.messages(2)
 				after(10 * time.Minute)

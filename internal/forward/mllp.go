@@ -10,32 +10,51 @@ import (
 	"github.com/halong-gateway/halong/hl7v2/mllp"
 )
 
-// MLLP sends messages by the Minimal Lower Layer Protocol, one after the other, each answered before the next. After
-// a time-out, or an answer to something else, the connection is ended, so that a late answer is never taken for another message's.
+// MLLP sends messages by the Minimal Lower Layer Protocol, one after the other, each answered before the next.
 type MLLP struct {
-	Dial     func(ctx context.Context) (net.Conn, error)
-	Answer   time.Duration // how long an acknowledgement is waited for; 0: 30 s
-	OnError  OnError
-	NoAnswer bool // the receiver acknowledges nothing, whatever a message asks for
+	Dial    func(ctx context.Context) (net.Conn, error)
+	Answer  time.Duration // how long acknowledgements are waited for; 0: 30 s
+	OnError OnError
 }
 
-func (m *MLLP) carrier() carrier { return &conversation{m: m} }
+func (m *MLLP) carrier() carrier {
+	return &conversation{m, mllp.NewSender(mllp.SenderConfig{Dial: m.Dial, AckTimeout: m.Answer})}
+}
 
 // conversation is a carrier.
 type conversation struct {
 	m *MLLP
-	c *mllp.Client
+	s *mllp.Sender
 }
 
-func (c *conversation) rest() {
-	if c.c != nil {
-		_ = c.c.Close() // nothing is under way
-		c.c = nil
-	}
-}
+func (c *conversation) rest() { _ = c.s.Close() } // nothing is under way
 
 // send implements carrier.
-func (c *conversation) send(ctx context.Context, j *job) error {
+func (c *conversation) send(ctx context.Context, j *job) error { return j.messages(ctx, c.one) }
+
+// one sends a message and says what came of it. The error says that nothing can be sent at present.
+func (c *conversation) one(ctx context.Context, m *hl7v2.Message) (outcome, error) {
+	x, err := c.s.Send(ctx, m.Bytes())
+	switch {
+	case errors.Is(err, mllp.ErrControl):
+		return dead("%v", err), nil
+	case err != nil && x.Accept != nil && x.Accept.Code == hl7v2.CA: // the receiver's promise (HL7 2.9.3); what came of it is not told
+		return outcome{state: Done, reason: "taken with CA, without an application acknowledgement"}, nil
+	case err != nil:
+		return again("%v", reasonOf(err)), err
+	}
+	a := x.Application
+	if a == nil {
+		a = x.Accept
+	}
+	if a == nil { // the message asks for none
+		return outcome{state: Done}, nil
+	}
+	return judge(a.Code, a.Raw, c.m.OnError)
+}
+
+// messages sends the messages of a job, one after the other. Those behind one that is to be tried again wait.
+func (j *job) messages(ctx context.Context, one func(context.Context, *hl7v2.Message) (outcome, error)) error {
 	for i := range j.entries {
 		if j.stop() || ctx.Err() != nil {
 			return nil
@@ -45,11 +64,11 @@ func (c *conversation) send(ctx context.Context, j *job) error {
 			o := unreadable(err)
 			j.end(i, o)
 			if o.state == Waiting {
-				return nil // those behind it wait
+				return nil
 			}
 			continue
 		}
-		o, err := c.one(ctx, m)
+		o, err := one(ctx, m)
 		if ctx.Err() != nil && o.state != Done {
 			return nil // it is sent again after the next start, with the same control ID
 		}
@@ -59,70 +78,4 @@ func (c *conversation) send(ctx context.Context, j *job) error {
 		}
 	}
 	return nil
-}
-
-// one sends a message and says what came of it. The error says that nothing can be sent at present.
-func (c *conversation) one(ctx context.Context, m *hl7v2.Message) (outcome, error) {
-	broken := func(err error) (outcome, error) {
-		c.rest()
-		return again("%v", reasonOf(err)), err
-	}
-	if c.c == nil {
-		conn, err := c.m.Dial(ctx)
-		if err != nil {
-			return broken(err)
-		}
-		c.c = mllp.NewClient(conn)
-	}
-	limit := c.m.Answer
-	if limit <= 0 {
-		limit = answerTime
-	}
-	within, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	if err := c.c.Write(within, m.Bytes()); err != nil {
-		return broken(err)
-	}
-	mode := m.AckMode()
-	if c.m.NoAnswer || !mode.Accept.Wanted(true) && !mode.Application.Wanted(true) {
-		return outcome{state: Done}, nil
-	}
-	return c.await(within, m, mode, broken)
-}
-
-var (
-	errOther  = errors.New("the answer is to another message")
-	errSilent = errors.New("no acknowledgement came in time")
-)
-
-// await reads what the receiver says to a message.
-func (c *conversation) await(ctx context.Context, m *hl7v2.Message, mode hl7v2.AckMode, broken func(error) (outcome, error)) (outcome, error) {
-	accepted := false
-	for {
-		b, err := c.c.Read(ctx)
-		switch {
-		case err != nil && accepted: // CA is the receiver's promise (HL7 2.9.3); what came of it is not told
-			c.rest()
-			return outcome{state: Done, reason: "taken with CA, without an application acknowledgement"}, nil
-		case errors.Is(err, context.DeadlineExceeded):
-			return broken(errSilent)
-		case err != nil:
-			return broken(err)
-		}
-		a, err := readAnswer(b)
-		if err != nil {
-			return broken(err)
-		}
-		if a.control != m.Get("MSH-10") {
-			return broken(errOther)
-		}
-		o, more, err := a.judge(mode, c.m.OnError)
-		if o.state == 0 {
-			return broken(err)
-		}
-		if !more {
-			return o, err
-		}
-		accepted = true
-	}
 }

@@ -31,31 +31,7 @@ type posts struct{ p *Post }
 func (posts) rest() {}
 
 // send implements carrier.
-func (c *posts) send(ctx context.Context, j *job) error {
-	for i := range j.entries {
-		if j.stop() || ctx.Err() != nil {
-			return nil
-		}
-		m, err := j.message(ctx, &j.entries[i])
-		if err != nil {
-			o := unreadable(err)
-			j.end(i, o)
-			if o.state == Waiting {
-				return nil
-			}
-			continue
-		}
-		o, err := c.one(ctx, m)
-		if ctx.Err() != nil && o.state != Done {
-			return nil
-		}
-		j.end(i, o)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
+func (c *posts) send(ctx context.Context, j *job) error { return j.messages(ctx, c.one) }
 
 // maxAcknowledgement bounds what is read of an answer, in bytes.
 const maxAcknowledgement = 1 << 20
@@ -71,13 +47,13 @@ func (c *posts) one(ctx context.Context, m *hl7v2.Message) (outcome, error) {
 	if err != nil {
 		return again("%v", reasonOf(err)), err
 	}
-	if a, err := readAnswer(body); err == nil {
-		if a.control != m.Get("MSH-10") {
+	if a, err := hl7v2.Parse(body); err == nil && a.First("MSA").Exists() {
+		if a.Get("MSA-2") != m.Get("MSH-10") {
 			return again("%v", errOther), errOther
 		}
-		o, _, err := a.judge(m.AckMode(), c.p.OnError)
-		if o.state != 0 {
-			return o, err
+		switch code := hl7v2.AckCode(a.Get("MSA-1")); code {
+		case hl7v2.AA, hl7v2.AE, hl7v2.AR, hl7v2.CA, hl7v2.CE, hl7v2.CR:
+			return judge(code, body, c.p.OnError)
 		}
 	}
 	switch {
@@ -92,6 +68,8 @@ func (c *posts) one(ctx context.Context, m *hl7v2.Message) (outcome, error) {
 	}
 	return again("HTTP status %d", status), &refusal{status, wait}
 }
+
+var errOther = errors.New("the answer is to another message")
 
 // post sends a message and reads the answer.
 func (c *posts) post(ctx context.Context, m *hl7v2.Message) (status int, body []byte, wait time.Duration, err error) {

@@ -39,7 +39,6 @@ type RouteDestination struct {
 	Charset   string   `yaml:"charset"`   // character set to send in; the message's own when empty
 	Answer    Duration `yaml:"answer"`    // how long an acknowledgement is waited for
 	OnError   string   `yaml:"on_error"`  // dead | retry: what becomes of a message that is answered with AE
-	Ack       string   `yaml:"ack"`       // wait | none: the receiver acknowledges nothing
 
 	Windows    []string `yaml:"windows"`
 	RetryFirst Duration `yaml:"retry_first"`
@@ -134,8 +133,8 @@ func (c *Config) checkRouteDestination(key string, i int) error {
 		fault(".url", "%w", client.CheckURL(d.URL))
 	case d.MLLP != "" && d.Token != "":
 		fault(".token", "goes with url")
-	case d.URL != "" && (d.TLS || d.ServerName != "" || d.Ack != ""):
-		fault("", "tls, server_name and ack go with mllp")
+	case d.URL != "" && (d.TLS || d.ServerName != ""):
+		fault("", "tls and server_name go with mllp")
 	case d.MLLP != "" && !d.TLS && d.CA+d.Cert+d.Key+d.ServerName != "":
 		fault("", "ca, cert, key and server_name go with tls: true")
 	case (d.Cert == "") != (d.Key == ""):
@@ -146,9 +145,6 @@ func (c *Config) checkRouteDestination(key string, i int) error {
 	}
 	if !slices.Contains([]string{"", "dead", "retry"}, d.OnError) {
 		fault(".on_error", "%q is neither dead nor retry", d.OnError)
-	}
-	if !slices.Contains([]string{"", "wait", "none"}, d.Ack) {
-		fault(".ack", "%q is neither wait nor none", d.Ack)
 	}
 	if most := cmp.Or(d.RetryMost.Std(), forward.DefaultRetryMost); d.RetryFirst.Std() > most {
 		fault(".retry_first", "longer than retry_most (%v)", most)
