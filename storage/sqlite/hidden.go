@@ -98,6 +98,9 @@ func (tx *Tx) addHidden(removal, about int64, n *storage.NewInstance, policy sto
 // hiddenSeriesFor gives the hidden series that an arriving instance belongs to; what the instance tells of study and series is added.
 func (tx *Tx) hiddenSeriesFor(removal, about int64, n *storage.NewInstance) (int64, error) {
 	key, err := tx.findHiddenSeries(removal, about, n.Series)
+	if err == nil {
+		err = tx.keepBearer(about, n.StudyAttributes)
+	}
 	if err != nil {
 		return 0, err
 	}

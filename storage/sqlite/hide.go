@@ -204,6 +204,9 @@ func (h *hiding) take(from int64, sop string, all []version) (err error) {
 		if h.to, err = h.tx.hiddenSeries(h.removal.id, h.about, h.series, h.st.id, h.se.id); err != nil {
 			return err
 		}
+		if err := h.tx.keepBearers(h.about, h.st.id); err != nil {
+			return err
+		}
 	}
 	told, err := h.tx.describe(from, sop)
 	if err != nil {

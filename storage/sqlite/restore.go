@@ -17,6 +17,7 @@ type hiddenPlace struct {
 	study    dicom.UID
 	facility halong.Facility
 	above    [2][]byte // attributes of study and series
+	shown    bool      // the study has been told whose objects it gets
 }
 
 // Restore shows what a removal hides. See storage.RemovalIndex.
@@ -139,6 +140,9 @@ func (tx *Tx) show(p *hiddenPlace) (*knownStudy, *knownSeries, error) {
 	st, err := tx.study(facility, p.study)
 	if err == nil {
 		st, err = tx.studyFor(st, facility, n)
+	}
+	if err == nil && !p.shown {
+		p.shown, err = true, tx.showBearers(p.about, facility, st, n)
 	}
 	if err != nil {
 		return nil, nil, err

@@ -41,6 +41,7 @@ func Patients(t *testing.T, open func(t testing.TB) PatientIndex) {
 		{"issuers", patientIssuers},
 		{"facilities", patientFacilities},
 		{"filled in", patientFilledIn},
+		{"hidden", patientHidden},
 	} {
 		t.Run(s.name, func(t *testing.T) { s.run(t, open(t)) })
 	}
