@@ -55,7 +55,7 @@ func (s *shelf) run(ctx context.Context, failed func(error)) {
 }
 
 // madeBy names all that an answer depends on beside what is stored: the program, as its file tells it, the rules that
-// say which version is served, and the index.
+// say which version is served and under which identity, and the index.
 func madeBy(c *config.Config, index string) string {
 	program := ""
 	if name, err := os.Executable(); err == nil {
@@ -63,5 +63,5 @@ func madeBy(c *config.Config, index string) string {
 			program = fmt.Sprint(info.Size(), info.ModTime().UnixNano())
 		}
 	}
-	return fmt.Sprintf("%s %s %s %s", Version(), program, c.Storage.Versions, index)
+	return fmt.Sprintf("%s %s %s %+v %+v %s", Version(), program, c.Storage.Versions, c.Storage.Rejections, c.Patients, index)
 }
