@@ -97,15 +97,13 @@ func (db *DB) Versions(ctx context.Context, f halong.Facility, key int64) ([]lab
 	var all []lab.Version
 	for _, k := range keys {
 		some, err := db.versions(ctx, `SELECT `+headColumns+`, content, ? FROM lab_version INDEXED BY lab_version_patient
-			WHERE patient = ? AND facility = ? ORDER BY id`, string(f), k, facility)
+			WHERE patient = ? AND facility = ?`, string(f), k, facility)
 		if err != nil {
 			return nil, fail(op, "", err)
 		}
 		all = append(all, some...)
 	}
-	if len(keys) > 1 {
-		slices.SortFunc(all, func(a, b lab.Version) int { return int(max(-1, min(1, a.ID-b.ID))) })
-	}
+	slices.SortFunc(all, func(a, b lab.Version) int { return int(max(-1, min(1, a.ID-b.ID))) })
 	return all, nil
 }
 

@@ -1,0 +1,213 @@
+package storagetest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/lab"
+	"github.com/halong-gateway/halong/storage"
+)
+
+// LabStore is what laboratory results are kept in.
+type LabStore interface {
+	storage.Index
+	lab.Store
+	lab.Reader
+	KeepDocument(tx halong.Tx, d *lab.StoredDocument) (bool, error)
+	ReportsOf(ctx context.Context, message uint64) ([]lab.ID, error)
+}
+
+// Lab tests a store of laboratory results.
+func Lab(t *testing.T, open func(t testing.TB) LabStore) {
+	for name, test := range map[string]func(*testing.T, LabStore){
+		"versions": labVersions, "documents": labDocuments, "recent": labRecent, "indexed": labIndexed,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, open(t)) })
+	}
+}
+
+// labVersion makes the n-th version of a report.
+func labVersion(message uint64, first lab.ID, number int, f halong.Facility, patient int64, content string) *lab.Version {
+	id := lab.NewID(message, 0)
+	if first == 0 {
+		first = id
+	}
+	return &lab.Version{
+		Head: lab.Head{
+			ID: id, First: first, Number: number, Patient: patient, Facility: f, Received: time.Unix(int64(message), 0).UTC(), Status: lab.Final, Sent: "2026",
+			Link: lab.Link{Service: "CBC", Filler: "F|LIS", Placer: "P", Accession: "A", Observed: "2026-11-21"},
+		},
+		Content: []byte(content),
+	}
+}
+
+func addVersions(t testing.TB, x LabStore, all ...*lab.Version) {
+	t.Helper()
+	update(t, x, func(tx halong.Tx) error {
+		for _, v := range all {
+			if err := x.AddVersion(tx, v); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func labVersions(t *testing.T, x LabStore) {
+	ctx := context.Background()
+	one := labVersion(1, 0, 1, "BV1", 0, `{"a":1}`)
+	two := labVersion(2, one.ID, 2, "BV1", 0, `{"a":2}`)
+	other := labVersion(3, 0, 1, "BV2", 0, `{}`)
+	addVersions(t, x, one, two, other)
+	update(t, x, func(tx halong.Tx) error {
+		heads, err := x.Heads(tx, "BV1", 0, "CBC")
+		if d := cmp.Diff([]lab.Head{one.Head, two.Head}, heads, cmp.AllowUnexported(lab.Link{})); d != "" {
+			t.Error(d)
+		}
+		return err
+	})
+	for _, all := range []func() ([]lab.Version, error){
+		func() ([]lab.Version, error) { return x.Versions(ctx, "BV1", 0) },
+		func() ([]lab.Version, error) { return x.Report(ctx, halong.Everything(), one.ID) },
+	} {
+		got, err := all()
+		if d := cmp.Diff([]lab.Version{*one, *two}, got, cmp.AllowUnexported(lab.Link{})); d != "" || err != nil {
+			t.Error(d, err)
+		}
+	}
+	for _, id := range []lab.ID{two.ID, 99} { // the name of a report is that of its first version
+		_, err := x.Report(ctx, halong.Everything(), id)
+		wantKind(t, err, halong.NotExist)
+	}
+	_, err := x.Report(ctx, halong.Scope{Own: "BV2"}, one.ID)
+	wantKind(t, err, halong.NotExist)
+	if ids, err := x.ReportsOf(ctx, 2); err != nil || len(ids) != 1 || ids[0] != one.ID {
+		t.Error(ids, err)
+	}
+	if _, ok, err := x.OrderOf(ctx, "BV1", lab.Numbers{Accession: "A", Specimens: []string{"S"}}); ok || err != nil {
+		t.Error("an order was found", err)
+	}
+}
+
+func labDocuments(t *testing.T, x LabStore) {
+	ctx := context.Background()
+	v := labVersion(1, 0, 1, "BV1", 0, `{}`)
+	kept, lost := Blob("kept"), Blob("lost")
+	d1 := lab.StoredDocument{Report: v.ID, Number: 1, Version: v.ID, Digest: kept.Digest, Size: 4, MediaType: "application/pdf"}
+	d2 := lab.StoredDocument{Report: v.ID, Number: 2, Version: v.ID, Ordinal: 1, Digest: lost.Digest, Size: 4, MediaType: "text/plain"}
+	addVersions(t, x, v)
+	update(t, x, func(tx halong.Tx) error {
+		if _, _, err := x.AddBlob(tx, kept, placeOf(kept)); err != nil {
+			return err
+		}
+		if err := x.AddDocument(tx, &d1); err != nil {
+			return err
+		}
+		if err := x.AddDocument(tx, &d2); err != nil {
+			return err
+		}
+		all, err := x.Documents(tx, v.ID)
+		if d := cmp.Diff([]lab.StoredDocument{d1, d2}, all); d != "" {
+			t.Error(d)
+		}
+		return err
+	})
+	if !d1.Kept || d2.Kept {
+		t.Errorf("kept: %v %v", d1.Kept, d2.Kept)
+	}
+	if row, live := blob(t, x, kept.Digest); !live || row.Refs != 1 {
+		t.Errorf("%+v %v", row, live)
+	}
+	for range 2 { // the second time it has its reference
+		update(t, x, func(tx halong.Tx) error {
+			if _, _, err := x.AddBlob(tx, lost, placeOf(lost)); err != nil {
+				return err
+			}
+			ok, err := x.KeepDocument(tx, &d2)
+			if !ok {
+				t.Error("not kept")
+			}
+			return err
+		})
+	}
+	if row, _ := blob(t, x, lost.Digest); row.Refs != 1 {
+		t.Errorf("%d references", row.Refs)
+	}
+	d, err := x.Document(ctx, halong.Everything(), v.ID, 2)
+	if err != nil || !d.Kept || d.Digest != lost.Digest || d.Ordinal != 1 || d.MediaType != "text/plain" {
+		t.Errorf("%+v %v", d, err)
+	}
+	for _, scope := range []halong.Scope{{Own: "BV2"}, {}} {
+		_, err = x.Document(ctx, scope, v.ID, 1)
+		wantKind(t, err, halong.NotExist)
+	}
+	_, err = x.Document(ctx, halong.Everything(), v.ID, 3)
+	wantKind(t, err, halong.NotExist)
+}
+
+func labRecent(t *testing.T, x LabStore) {
+	ctx := context.Background()
+	one := labVersion(1, 0, 1, "BV1", 0, `{}`)
+	addVersions(t, x, one, labVersion(2, 0, 1, "BV2", 0, `{}`), labVersion(3, 0, 1, "BV1", 0, `{}`), labVersion(4, one.ID, 2, "BV1", 0, `{}`))
+	ids := func(scope halong.Scope, before lab.ID, limit int) (all []uint64, next lab.ID) {
+		t.Helper()
+		got, next, err := x.Recent(ctx, scope, before, limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range got {
+			all = append(all, v.ID.Message())
+		}
+		return all, next
+	}
+	all, next := ids(halong.Everything(), 0, 10)
+	if d := cmp.Diff([]uint64{4, 3, 2}, all); d != "" || next != 0 { // the first report at its latest version
+		t.Error(d, next)
+	}
+	all, next = ids(halong.Everything(), 0, 2)
+	if d := cmp.Diff([]uint64{4, 3}, all); d != "" || next != lab.NewID(3, 0) {
+		t.Error(d, next)
+	}
+	if all, _ = ids(halong.Everything(), next, 2); len(all) != 1 {
+		t.Error(all)
+	}
+	if all, _ = ids(halong.Scope{Own: "BV2"}, 0, 10); len(all) != 1 || all[0] != 2 {
+		t.Error(all)
+	}
+}
+
+func labIndexed(t *testing.T, x LabStore) {
+	ctx := context.Background()
+	content := func(code, filler string) string {
+		return `{"sender":"LIS","fillerOrder":{"id":"` + filler + `"},"specimen":{"id":"S1"},"observations":[{"code":{"code":"` + code + `"},"units":{"code":"g"}},{"code":{"code":"` + code + `"},"units":{"code":"g"}}]}`
+	}
+	one := labVersion(5, 0, 1, "BV1", 0, content("GLU", "F1"))
+	addVersions(t, x, one, labVersion(6, 0, 1, "BV1", 0, content("CRP", "F2")), labVersion(7, one.ID, 2, "BV1", 0, content("GLU", "F1")))
+	if behind, err := x.IndexLab(ctx, 2); err != nil || behind != 1 {
+		t.Errorf("%d behind, %v", behind, err)
+	}
+	if behind, err := x.IndexLab(ctx, 10); err != nil || behind != 0 {
+		t.Errorf("%d behind, %v", behind, err)
+	}
+	addVersions(t, x, labVersion(2, 0, 1, "BV1", 0, content("GLU", "F0"))) // of a message that was only kept until now
+	counts := map[string]int64{}
+	codes, err := x.Codes(ctx, halong.Everything())
+	for _, c := range codes {
+		counts[c.Sender+" "+c.Code.Code+" "+c.Unit.Code] += c.Count
+	}
+	if d := cmp.Diff(map[string]int64{"LIS GLU g": 6, "LIS CRP g": 2}, counts); d != "" || err != nil {
+		t.Error(d, err)
+	}
+	for number, n := range map[string]int{"F1": 1, "F0": 1, "S1": 3, "F9": 0} {
+		if ids, err := x.Numbered(ctx, halong.Everything(), number); len(ids) != n || err != nil {
+			t.Errorf("%s: %v %v", number, ids, err)
+		}
+	}
+	if ids, _ := x.Numbered(ctx, halong.Scope{Own: "BV2"}, "S1"); len(ids) != 0 {
+		t.Error("another facility's reports are seen")
+	}
+}
