@@ -32,7 +32,7 @@ func Conformance(w io.Writer, c *config.Config) error {
 		AE: c.AE, Port: port, CheckCalledAE: c.DICOM.CheckCalledAE, RejectUnknown: served.RejectUnknown,
 		MaxAssociations: c.DICOM.MaxAssociations, MaxPerPeer: c.DICOM.MaxPerPeer, AsyncOperations: c.DICOM.AsyncOperations,
 		MaxLength: dimse.DefaultMaxLength, Idle: c.DICOM.Idle.Std(), Timeouts: served.Timeouts.WithDefaults(),
-		Mux: scp.New(*served).Mux(), Store: scp.StoreOutcomes(), Query: scp.QueryOutcomes(), TLS: profile(), Asked: asked(c),
+		Mux: scp.New(*served).Mux(), Store: scp.StoreOutcomes(), Query: scp.QueryOutcomes(), Performed: scp.PerformedOutcomes(), TLS: profile(), Asked: asked(c),
 	})
 }
 
@@ -59,6 +59,7 @@ func asked(c *config.Config) []statement.Activity {
 		{"halong commit, forwarding", func(t scu.Target) {
 			_, _ = scu.Commit(ctx, t, []commitment.Reference{{}}, scu.CommitOptions{Wait: time.Minute})
 		}},
+		{"MPPS forwarding", func(t scu.Target) { _, _ = scu.Perform(ctx, t, scu.Procedure{}) }},
 	} {
 		heard := statement.Overhear(func(dial func(context.Context, string, string) (net.Conn, error)) {
 			x.do(scu.Target{CallingAE: c.AE, CalledAE: c.AE, Dial: dial})

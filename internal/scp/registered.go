@@ -23,6 +23,9 @@ func StoreOutcomes() []Outcome { return outcomes(storeStatus) }
 // QueryOutcomes gives those of C-FIND, C-MOVE and C-GET.
 func QueryOutcomes() []Outcome { return outcomes(queryStatus) }
 
+// PerformedOutcomes gives those of N-CREATE, N-SET and N-GET of Modality Performed Procedure Steps.
+func PerformedOutcomes() []Outcome { return outcomes(performedStatus) }
+
 func outcomes[V ~struct {
 	status  dimse.Status
 	comment string

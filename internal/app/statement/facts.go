@@ -25,6 +25,7 @@ type Facts struct {
 	Timeouts        dimse.Timeouts
 	Mux             *dimse.Mux // what is registered
 	Store, Query    []scp.Outcome
+	Performed       []scp.Outcome // of Modality Performed Procedure Steps
 	TLS             *tls.Config
 	Asked           []Activity
 }

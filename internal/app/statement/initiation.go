@@ -13,7 +13,7 @@ import (
 // initiation is PS3.2 A.4.2.1.3: what we ask for.
 func (p *page) initiation() {
 	p.text(`
-#### 4.2.8 Association initiation
+#### 4.2.10 Association initiation
 
 Each activity asks for an Association of its own. Proposed Presentation Contexts, as they are on the wire, with all the options that may be asked for:`)
 	rows := [][]string{{"activity", "SOP Class", "Transfer Syntaxes, a row a Presentation Context", "role", "extended negotiation"}}

@@ -26,6 +26,7 @@ func Write(w io.Writer, f *Facts) error {
 	p.entity()
 	p.acceptance()
 	p.services()
+	p.procedures()
 	p.initiation()
 	p.rest()
 	p.annexes()
@@ -99,7 +100,7 @@ func (p *page) contents() {
 1. Overview
 2. Table of contents
 3. Introduction
-4. Networking: 4.1 implementation model, 4.2 Application Entity (general, acceptance, Verification, Storage, Query, Retrieval, Storage Commitment, initiation), 4.3 network interfaces, 4.4 configuration
+4. Networking: 4.1 implementation model, 4.2 Application Entity (general, acceptance, Verification, Storage, Query, Retrieval, Storage Commitment, Modality Worklist, Modality Performed Procedure Step, initiation), 4.3 network interfaces, 4.4 configuration
 5. Media interchange
 6. Character sets
 7. Security
@@ -134,6 +135,8 @@ facility. It waits for Associations; C-MOVE requests, Storage Commitment, forwar
 | somebody retrieves by C-GET | sends on the same Association |
 | somebody retrieves by C-MOVE | sends to a configured destination on an Association of its own, which it keeps for the next ones |
 | somebody asks for commitment | reads the bytes back and compares their digests, then reports, on the same Association or a new one |
+| a modality asks for its worklist | answers what is ordered and not done |
+| a modality tells what it performs | keeps it, brings the order in step, forwards it to the destinations that are configured |
 | a rule says so | forwards to destinations |
 | an operator says so | ` + "`halong echo, send, find, move, get, commit`" + ` |`)
 }
