@@ -30,6 +30,7 @@ var (
 	peerDCMTK   = implementation{"DCMTK", said(`v(\d[\w.]*)`, "echoscu", "--version")}
 	peerOrthanc = implementation{"Orthanc", said(`(\d[\w.]*)`, orthancProgram, "--version")}
 	peerOHIF    = implementation{"OHIF", said(`@ohif/app@(\d[\w.]*)`, "cat", "ohif/setup.sh")}
+	peerNginx   = implementation{"nginx", said(`nginx/(\d[\w.]*)`, nginxProgram, "-v")}
 	// The npm package under OHIF and Cornerstone.
 	peerDICOMwebClient = implementation{"dicomweb-client", said(`"dicomweb-client": "(\d[\w.]*)"`, "cat", "dicomwebclient/package.json")}
 )
