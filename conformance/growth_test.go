@@ -44,6 +44,13 @@ func TestGrowth(t *testing.T) {
 		g.process = start(t, g.data)
 		at = append(at, g)
 	}
+	for _, g := range at {
+		eventually(t, "nothing more to do after the start", func() bool {
+			before := schedCPU(t, g.cmd.Process.Pid)
+			time.Sleep(500 * time.Millisecond)
+			return schedCPU(t, g.cmd.Process.Pid)-before < 0.01
+		})
+	}
 	for _, k := range growthKinds {
 		if only := os.Getenv("HALONG_BENCH_KINDS"); only != "" && !slices.Contains(strings.Split(only, ","), k.name) {
 			continue
