@@ -96,6 +96,9 @@ func newMerging(t *testing.T, data string) *merging {
 		w.objects = append(w.objects, newObject(720, n+1, 20_000, "OLD7"))
 	}
 	storeAll(t, w.DICOM, w.objects)
+	if a := hl7(t, w.HL7, "ORM^O01^ORM_O01", "PID|1||OLD7^^^HIS^MR||TRẦN^THỊ^OLD7", "ORC|NW|P77^HIS||||||^^^20261123080000", "OBR|1|P77^HIS||CT^CT Thorax^L|||||||||||||||ACC77|RP77|SPS77||||CT|||^^^20261123080000"); !strings.Contains(a, "MSA|AA") {
+		t.Fatal(a)
+	}
 	return w
 }
 
@@ -212,6 +215,12 @@ func (w *merging) dimse(out map[string]string) {
 			out[name] = who(dumped(ids[1], "0010,0020"), dumped(names[1], "0010,0010"))
 		}
 	}
+	said := tool(t, "findscu", "-v", "-W", "-aec", "HALONG", "-k", "PatientID", "-k", "PatientName", "-k", "AccessionNumber", "-k", "(0040,0100)[0].ScheduledProcedureStepStartDate", host, port)
+	_, ids := findAnswers(said, "0010,0020")
+	_, names := findAnswers(said, "0010,0010")
+	if len(ids) == 2 && len(names) == 2 {
+		out["worklist"] = who(dumped(ids[1], "0010,0020"), dumped(names[1], "0010,0010"))
+	}
 	tool(t, "movescu", "-S", "-aec", "HALONG", "-aem", "STORE", "-k", "QueryRetrieveLevel=STUDY", "-k", "StudyInstanceUID="+study, host, port)
 	out["C-MOVE"] = w.inFolder(w.received, len(w.objects))
 	folder := t.TempDir()
@@ -262,7 +271,7 @@ func (w *merging) everywhere(when, want string) {
 	if d := cmp.Diff(wanted, got); d != "" {
 		w.t.Errorf("%s: %s", when, d)
 	}
-	if len(got) != 12 {
+	if len(got) != 13 {
 		w.t.Errorf("%s: %d protocols", when, len(got))
 	}
 }
