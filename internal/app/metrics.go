@@ -54,7 +54,7 @@ func newMetrics(version string, queue func() int) *metrics {
 		m.registry.MustRegister(v)
 		return v
 	}
-	m.objects = counter("halong_ingest_objects_total", "SOP Instances received, by protocol and outcome (stored, duplicate, version, quarantined, or the kind of failure).", "protocol", "outcome")
+	m.objects = counter("halong_ingest_objects_total", "SOP Instances received, by protocol and outcome (stored, hidden, duplicate, version, quarantined, or the kind of failure).", "protocol", "outcome")
 	m.receiving = gauge("halong_ingest_in_progress", "SOP Instances being received or waiting for their commit.", "protocol")
 	m.storeSeconds = histogram("halong_ingest_seconds", "Time from an object's first byte to its durable commit.", "protocol")
 	m.deidentified = counter("halong_deidentification_warnings_total", "SOP Instances that may identify after de-identification, by project, reason and whether they were sent or refused.", "project", "reason", "outcome")
@@ -105,6 +105,9 @@ func (a archive) Store(ctx context.Context, in storage.Inbound) (storage.Receipt
 }
 
 func outcome(r storage.Receipt, err error) string {
+	if r.Hidden {
+		return "hidden"
+	}
 	switch r.Outcome {
 	case storage.Quarantined:
 		return "quarantined"
