@@ -188,9 +188,9 @@ routes:
     - {name: results, topics: [result], to: [his]}
 `, first.Port)))
 	deliver(t, p.HL7, "MSH|^~\\&|HIS|BV1|RIS|BV1|20260102030405||ORM^O01|O1|P|2.5\rPID|1||7^^^BV1||Nguyễn^Ánh||19850102|F\r"+
-		"ORC|NW|P1^HIS|F1^RIS||SC\rOBR|1|P1^HIS|F1^RIS|CT1^CT Head^L|||||||||||||||ACC1|RP1|SP1||||CT|||^^^20260103080000\r")
+		"ORC|NW|P1^HIS|F1^RIS||SC\rOBR|1|P1^HIS|F1^RIS|CT1^CT Head^L||||||||||||||ACC1|RP1|SP1||||CT|||^^^20260103080000\r")
 	deliver(t, p.HL7, "MSH|^~\\&|HIS|BV1|RIS|BV1|20260102030505||ORM^O01|O2|P|2.5\rPID|1||7^^^BV1||Nguyễn^Ánh||19850102|F\r"+
-		"ORC|CA|P1^HIS|F1^RIS||CA\rOBR|1|P1^HIS|F1^RIS|CT1^CT Head^L|||||||||||||||ACC1|RP1|SP1||||CT\r")
+		"ORC|CA|P1^HIS|F1^RIS||CA\rOBR|1|P1^HIS|F1^RIS|CT1^CT Head^L||||||||||||||ACC1|RP1|SP1||||CT\r")
 	deliver(t, p.HL7, "MSH|^~\\&|LAB|BV1|RIS|BV1|20260102030605||ORU^R01|O3|P|2.5\rPID|1||7^^^BV1||Nguyễn^Ánh||19850102|F\r"+
 		"OBR|1|L1|L2|CBC^Count^L|||20260102\rOBX|1|SN|HB^Hb^L||>=^120|g/l|100-150|N|||F\r")
 	seen := map[string]*hl7v2.Message{}
