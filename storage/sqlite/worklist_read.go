@@ -46,7 +46,8 @@ func (db *DB) stepsOf(ctx context.Context, f facility, n *worklist.Narrow, yield
 }
 
 // narrowed chooses the index: what names few orders comes first.
-func narrowed(n *worklist.Narrow) (index string, w where) {
+func narrowed(n *worklist.Narrow) (index string, w *where) {
+	w = &where{}
 	use := func(name, column string, values []string) {
 		if len(values) == 0 {
 			return

@@ -1,0 +1,95 @@
+package sqlite_test
+
+import (
+	"context"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/dicom"
+	"github.com/halong-gateway/halong/storage/sqlite"
+	"github.com/halong-gateway/halong/storage/storagetest"
+	"github.com/halong-gateway/halong/worklist"
+)
+
+func TestWorklist(t *testing.T) {
+	storagetest.Worklist(t, func(t testing.TB) storagetest.WorklistStore { return open(t, nil, sqlite.Options{}) })
+}
+
+// TestWorklistPlans: no question about orders and procedure steps reads a whole table.
+func TestWorklistPlans(t *testing.T) {
+	db := open(t, nil, sqlite.Options{})
+	ctx := context.Background()
+	if err := db.Update(ctx, func(tx halong.Tx) error { return db.PutOrder(tx, storagetest.Order(1, "BV1")) }); err != nil {
+		t.Fatal(err)
+	}
+	scan := regexp.MustCompile(`SCAN (o|s|d|w|p|worklist_\w+|performed\w*)\b`)
+	check := func(name string, plans []string, err error) {
+		t.Helper()
+		if err != nil || len(plans) == 0 {
+			t.Errorf("%s: %d plans, %v", name, len(plans), err)
+		}
+		for _, p := range plans {
+			if scan.MatchString(p) {
+				t.Errorf("%s: %s", name, p)
+			}
+		}
+	}
+	steps := func(n worklist.Narrow) func() error {
+		return func() error {
+			for _, err := range db.Steps(ctx, halong.Scope{Own: "BV1"}, n) {
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}
+	list := func(l worklist.Listing) func() error {
+		return func() error { l.Limit = 10; _, err := db.List(ctx, halong.Scope{Own: "BV1"}, l); return err }
+	}
+	for name, f := range map[string]func() error{
+		"worklist":        steps(worklist.Narrow{Open: true}),
+		"of a day":        steps(worklist.Narrow{Open: true, From: "20261101", To: "20261102"}),
+		"of an accession": steps(worklist.Narrow{Open: true, Accessions: []string{"ACC1"}}),
+		"of studies":      steps(worklist.Narrow{Open: true, Studies: []dicom.UID{"2.25.1", "2.25.2"}}),
+		"of a patient":    steps(worklist.Narrow{Open: true, PatientIDs: []string{"P1"}, From: "20261101"}),
+		"of a step":       steps(worklist.Narrow{Open: true, StepIDs: []string{"SPS1-1"}}),
+		"of a procedure":  steps(worklist.Narrow{Open: true, Procedures: []string{"RP1"}}),
+		"orders":          list(worklist.Listing{}),
+		"next orders":     list(worklist.Listing{Before: time.Now().UnixMicro(), BeforeID: 9 << 20, Status: worklist.Scheduled}),
+		"a number":        list(worklist.Listing{Number: "PL1"}),
+		"patient's":       list(worklist.Listing{PatientID: "P1"}),
+		"due deliveries":  func() error { _, err := db.DueDeliveries(ctx, time.Now(), 10); return err },
+		"due studies":     func() error { _, err := db.DueStudies(ctx, time.Now(), 10); return err },
+		"performed":       func() error { _, err := db.PerformedOf(ctx, halong.Everything(), "2.25.1"); return err },
+		"mismatches":      func() error { _, err := db.Mismatches(ctx, halong.Everything(), false, 10); return err },
+	} {
+		plans, err := db.Plans(f)
+		check(name, plans, err)
+	}
+	plans, err := db.WriterPlans(func() error {
+		return db.Update(ctx, func(tx halong.Tx) error {
+			for _, by := range []worklist.NumberKind{
+				worklist.ByPlacer, worklist.ByFiller, worklist.ByAccession, worklist.ByStudy, worklist.ByStep, worklist.ByProcedure, worklist.ByGroup,
+			} {
+				if _, err := db.OrdersBy(tx, "BV1", by, "X"); err != nil {
+					return err
+				}
+			}
+			if _, err := db.OrdersOf(tx, "BV1", 1); err != nil {
+				return err
+			}
+			if _, err := db.PerformedFor(tx, worklist.Link{Order: 1}); err != nil {
+				return err
+			}
+			_, err := db.MismatchOf(tx, "BV1", "2.25.1", 1)
+			if halong.KindOf(err) == halong.NotExist {
+				err = nil
+			}
+			return err
+		})
+	})
+	check("in transactions", plans, err)
+}
