@@ -33,7 +33,7 @@ const maxGroups = 500
 // adt files ADT messages with the service patient.
 type adt struct{ in *Intake }
 
-// Handle registers, merges or links patients. Where that cannot be done the message is kept, with a note, and nothing of it is done. The sender
+// Handle registers, merges or links patients. Where that cannot be done the message stays, with a note, and nothing of it is done. The sender
 // of a merge or link gets AE then, with an ERR that says where the fault is.
 func (a adt) Handle(tx halong.Tx, m *storage.Message, h *hl7v2.Message) (Applied, error) {
 	event := trigger(h)
@@ -49,15 +49,16 @@ func (a adt) Handle(tx halong.Tx, m *storage.Message, h *hl7v2.Message) (Applied
 		}
 		return w.register(h, slices.Contains(adtUpdate, event))
 	})
-	if errors.Is(err, errUntrusted) {
-		return Applied{Note: errUntrusted.Error()}, nil
-	}
 	var r *refusal
-	if errors.As(err, &r) {
-		if !w.orders { // nobody waits for anything to be done
-			return Applied{Note: r.Text}, nil
-		}
-		return Applied{Note: r.Text, Answer: r.answer}, nil
+	switch untrusted, refused := errors.Is(err, errUntrusted), errors.As(err, &r); {
+	case untrusted && !w.orders:
+		return Applied{Note: errUntrusted.Error()}, nil
+	case untrusted:
+		return Applied{Remark: errUntrusted.Error()}, nil
+	case refused && !w.orders: // nobody waits for anything to be done
+		return Applied{Note: r.Text}, nil
+	case refused: // not only kept: to be looked at again some day it would be carried out when nobody expects it
+		return Applied{Remark: r.Text, Answer: r.answer}, nil
 	}
 	return Applied{Remark: w.remark}, err
 }
