@@ -32,18 +32,25 @@ func (db *DB) Break(text string) (mend func(), err error) {
 	}, nil
 }
 
-// Plans gives SQLite's plan of each query that f runs, one line each, the parts joined by "; ".
-func (db *DB) Plans(f func() error) (plans []string, err error) {
-	type statement struct {
-		text string
-		args []any
-	}
-	var ran []statement
-	db.reader.trace = func(text string, args []any) { ran = append(ran, statement{text, args}) }
+// Statement is a query that was run.
+type Statement struct {
+	Text string
+	Args []any
+}
+
+// Statements gives the queries that f runs.
+func (db *DB) Statements(f func() error) (ran []Statement, err error) {
+	db.reader.trace = func(text string, args []any) { ran = append(ran, Statement{text, args}) }
 	err = f()
 	db.reader.trace = nil
+	return ran, err
+}
+
+// Plans gives SQLite's plan of each query that f runs, one line each, the parts joined by "; ".
+func (db *DB) Plans(f func() error) (plans []string, err error) {
+	ran, err := db.Statements(f)
 	for _, s := range ran {
-		rows, err := db.reader.pool.Query("EXPLAIN QUERY PLAN "+s.text, s.args...)
+		rows, err := db.reader.pool.Query("EXPLAIN QUERY PLAN "+s.Text, s.Args...)
 		if err != nil {
 			return nil, err
 		}

@@ -23,8 +23,8 @@ func pages[T any](first int, last *T, read func(last *T, limit int) ([]T, error)
 		for limit := first; ; limit = min(4*limit, lastPage) {
 			page, err := read(last, limit)
 			if err != nil {
-				var none T
-				yield(none, err)
+				var row T
+				yield(row, err)
 				return
 			}
 			for _, row := range page {
@@ -36,6 +36,16 @@ func pages[T any](first int, last *T, read func(last *T, limit int) ([]T, error)
 				return
 			}
 			last = &page[len(page)-1]
+		}
+	}
+}
+
+// none gives no row, or only an error.
+func none[T any](err error) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		if err != nil {
+			var row T
+			yield(row, err)
 		}
 	}
 }

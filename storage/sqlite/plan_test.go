@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -14,6 +15,7 @@ import (
 	"github.com/halong-gateway/halong/dicom/tag"
 	"github.com/halong-gateway/halong/storage"
 	"github.com/halong-gateway/halong/storage/sqlite"
+	"github.com/halong-gateway/halong/storage/storagetest"
 )
 
 // scan finds a plan's reading of a whole table or index, other than of a list of values.
@@ -210,3 +212,61 @@ func TestPlansOfRetrieval(t *testing.T) {
 		})
 	}
 }
+
+// TestLongLists: lists of UIDs are gone through once for the whole of a search, not for each study or series that they name.
+func TestLongLists(t *testing.T) {
+	db := open(t, nil, sqlite.Options{})
+	const studies = 40
+	var o storagetest.Object
+	var seriesUIDs, sops []string
+	if err := db.Update(context.Background(), func(tx halong.Tx) error {
+		for i := range studies * 4 {
+			o = object(i, 2, 2)
+			if _, err := db.AddInstance(tx, o.Instance(), storage.ServeFirst); err != nil {
+				return err
+			}
+			if seriesUIDs, sops = append(seriesUIDs, o.Series), append(sops, o.SOP); i%2 == 0 {
+				seriesUIDs = append(seriesUIDs, o.Series+".0")
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		level storage.Level
+		tag   dicom.Tag
+		uids  []string
+		found int
+	}{
+		{storage.LevelSeries, tag.SeriesInstanceUID, seriesUIDs, studies * 2},
+		{storage.LevelInstance, tag.SeriesInstanceUID, seriesUIDs, studies * 4},
+		{storage.LevelInstance, tag.SOPInstanceUID, sops, studies * 4},
+		{storage.LevelInstance, tag.SOPInstanceUID, sops[:longEnough], longEnough},
+		{storage.LevelStudy, tag.SOPInstanceUID, sops, studies},
+	} {
+		found, long := 0, 0
+		statements, err := db.Statements(func() error {
+			for _, err := range db.Find(context.Background(), halong.Everything(), storage.Query{Level: c.level, Keys: []query.Key{{Path: []dicom.Tag{c.tag}, VR: dicom.UI, Values: c.uids}}}) {
+				if err != nil {
+					return err
+				}
+				found++
+			}
+			return nil
+		})
+		if err != nil || found != c.found {
+			t.Errorf("%v at level %d: %d found, want %d, %v", c.tag, c.level, found, c.found, err)
+		}
+		for _, s := range statements {
+			if slices.ContainsFunc(s.Args, func(a any) bool { text, _ := a.(string); return len(text) > 1500 }) {
+				long++
+			}
+		}
+		if long > 4 {
+			t.Errorf("%v at level %d: %d of %d statements go through the whole list", c.tag, c.level, long, len(statements))
+		}
+	}
+}
+
+const longEnough = 100

@@ -33,6 +33,7 @@ type search struct {
 
 	// UIDs that narrow the walk; nil for all.
 	studies, series, sops []string
+	seriesBy, sopsBy      map[int64][]string // those of long lists, by study and by series, once they were looked up
 }
 
 func (db *DB) newSearch(ctx context.Context, scope halong.Scope, level storage.Level) *search {

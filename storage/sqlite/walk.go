@@ -176,8 +176,12 @@ func (s *search) seriesRows(of []*studyRow) iter.Seq2[*seriesRow, error] {
 	w := where{}
 	w.and("e.study = ?", of[0].id)
 	index := "series_order"
-	if s.series != nil {
-		w.in("e.uid", s.series)
+	uids, err := s.seriesIn(of[0].id)
+	if err != nil || uids != nil && len(uids) == 0 {
+		return none[*seriesRow](err)
+	}
+	if uids != nil {
+		w.in("e.uid", uids)
 		index = "series_uid"
 	}
 	begin := "SELECT " + seriesResult + " FROM series e INDEXED BY " + index + " WHERE " + w.text.String()

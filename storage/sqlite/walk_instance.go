@@ -43,8 +43,12 @@ func (s *search) instanceRows(of []*seriesRow) iter.Seq2[*instanceRow, error] {
 		w.and("i.served = 1")
 	}
 	index := "instance_order"
-	if s.sops != nil {
-		w.in("i.sop", s.sops)
+	uids, err := s.sopsIn(of[0].id)
+	if err != nil || uids != nil && len(uids) == 0 {
+		return none[*instanceRow](err)
+	}
+	if uids != nil {
+		w.in("i.sop", uids)
 		index = "instance_sop"
 	}
 	begin := s.selectInstance(index) + w.text.String()
