@@ -136,7 +136,7 @@ type wadlOption struct {
 // parameterNames are what the standard calls the parameters of paths.
 var parameterNames = map[string]string{
 	":study": "StudyInstanceUID", ":series": "SeriesInstanceUID", ":instance": "SOPInstanceUID", ":frames": "FrameList", "*": "BulkdataReference",
-	":workitem": "UPSInstanceUID", ":aetitle": "AETitle",
+	":workitem": "UPSInstanceUID", ":aet": "SubscriberAETitle", ":requester": "RequesterAETitle",
 }
 
 // PathTemplate gives a path with its parameters as PS3.18 writes them: /studies/{StudyInstanceUID}.

@@ -15,14 +15,17 @@ func RegisterURI(g *echo.Group, cfg Config) {
 	s.register(g, uriTransactions())
 }
 
-// uriTransactions are those of the URI Service (PS3.18 9). Rendered media types are not there yet.
-func uriTransactions() []Transaction {
-	return []Transaction{{
-		ID: "RetrieveInstanceByURI", Name: "Retrieve DICOM Instance", Section: "9.4", Service: "URI", Method: http.MethodGet, Path: "", Accept: []string{mediaDICOM},
-		Query:   []string{"requestType", "studyUID", "seriesUID", "objectUID", "contentType", "transferSyntax", "charset", "anonymize"},
-		Headers: cacheHeaders, Statuses: []int{http.StatusOK, http.StatusNotModified, http.StatusNotFound, http.StatusNotAcceptable},
-		operation: "retrieve", handler: wadoURI,
-	}}
+// uriTransactions are those of the URI Service (PS3.18 9), at its root with and without a slash. Rendered media types are not there yet.
+func uriTransactions() (list []Transaction) {
+	for _, path := range []string{"", "/"} {
+		list = append(list, Transaction{
+			ID: "RetrieveInstanceByURI", Name: "Retrieve DICOM Instance", Section: "9.4", Service: "URI", Method: http.MethodGet, Path: path, Accept: []string{mediaDICOM},
+			Query:   []string{"requestType", "studyUID", "seriesUID", "objectUID", "contentType", "transferSyntax", "charset", "anonymize"},
+			Headers: cacheHeaders, Statuses: []int{http.StatusOK, http.StatusNotModified, http.StatusNotFound, http.StatusNotAcceptable},
+			operation: "retrieve", handler: wadoURI,
+		})
+	}
+	return list
 }
 
 // uriParameters are the parameters of PS3.18 tables 9.1.2-1 to 9.1.2-3 and what they mean for application/dicom.

@@ -43,6 +43,12 @@ func (a *App) dicomweb() (dicomweb.Config, error) {
 	return web, a.addReady(&web)
 }
 
+// withServices adds the services that not every archive has. The conformance statement is made of the same list.
+func (a *App) withServices(web *dicomweb.Config) {
+	a.withDeletions(web)
+	web.Workitems = a.data.ups
+}
+
 // orNone gives a size as the package wants it, where 0 is the default and less is none.
 func orNone(s config.Size) int64 {
 	if s == 0 {

@@ -10,15 +10,17 @@ import (
 	"github.com/halong-gateway/halong/dicom/commitment"
 	"github.com/halong-gateway/halong/dicom/dataset"
 	"github.com/halong-gateway/halong/dicom/dimse"
+	"github.com/halong-gateway/halong/dicomweb"
 	"github.com/halong-gateway/halong/internal/app/config"
 	"github.com/halong-gateway/halong/internal/app/statement"
 	"github.com/halong-gateway/halong/internal/scp"
 	"github.com/halong-gateway/halong/internal/scu"
+	"github.com/halong-gateway/halong/worklist/ups"
 )
 
 // Conformance writes the DICOM conformance statement (PS3.2) of a gateway with the configuration. Nothing is opened for it.
 func Conformance(w io.Writer, c *config.Config) error {
-	a := &App{config: c, log: slog.New(slog.DiscardHandler), data: &Data{}}
+	a := &App{config: c, log: slog.New(slog.DiscardHandler), data: &Data{ups: &ups.Service{}}}
 	a.metrics = newMetrics("", func() int { return 0 })
 	served, err := a.dicomConfig()
 	if err != nil {
@@ -28,8 +30,11 @@ func Conformance(w io.Writer, c *config.Config) error {
 	if err != nil { // off
 		port = "none"
 	}
+	var web dicomweb.Config
+	a.withServices(&web)
 	return statement.Write(w, &statement.Facts{
-		AE: c.AE, Port: port, CheckCalledAE: c.DICOM.CheckCalledAE, RejectUnknown: served.RejectUnknown,
+		Web: dicomweb.Transactions(web),
+		AE:  c.AE, Port: port, CheckCalledAE: c.DICOM.CheckCalledAE, RejectUnknown: served.RejectUnknown,
 		MaxAssociations: c.DICOM.MaxAssociations, MaxPerPeer: c.DICOM.MaxPerPeer, AsyncOperations: c.DICOM.AsyncOperations,
 		MaxLength: dimse.DefaultMaxLength, Idle: c.DICOM.Idle.Std(), Timeouts: served.Timeouts.WithDefaults(),
 		Mux: scp.New(*served).Mux(), Store: scp.StoreOutcomes(), Query: scp.QueryOutcomes(), Performed: scp.PerformedOutcomes(), TLS: profile(), Asked: asked(c),

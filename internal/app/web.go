@@ -81,8 +81,7 @@ func (a *App) routes(web dicomweb.Config) *echo.Echo {
 	g.Match(read, "/healthz", a.healthy)
 	g.Match(read, "/readyz", a.readiness)
 	g.Match(read, "/metrics", echo.WrapHandler(a.metrics.handler()), a.gate.middleware)
-	a.withDeletions(&web)
-	web.Workitems = a.data.ups
+	a.withServices(&web)
 	dicomweb.Register(g.Group("/dicom-web", a.gate.middleware), web)
 	g.Match(read, "/events", a.events, a.gate.middleware)
 	dicomweb.RegisterURI(g.Group("/wado", a.gate.middleware), web)

@@ -8,6 +8,7 @@ import (
 	"github.com/halong-gateway/halong/dicom"
 	"github.com/halong-gateway/halong/dicom/dimse"
 	"github.com/halong-gateway/halong/dicom/pdu"
+	"github.com/halong-gateway/halong/dicomweb"
 	"github.com/halong-gateway/halong/internal/scp"
 )
 
@@ -28,6 +29,7 @@ type Facts struct {
 	Performed       []scp.Outcome // of Modality Performed Procedure Steps
 	TLS             *tls.Config
 	Asked           []Activity
+	Web             []dicomweb.Transaction // what is served of PS3.18
 }
 
 // Activity is something that makes us ask for an Association.

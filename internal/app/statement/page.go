@@ -89,7 +89,7 @@ and forwarding, and commits to the storage of what it has read back.`)
 	unknown := p.f.Mux.Lookup("2.25.1") != nil
 	rows = append(rows, []string{"Storage: private SOP Classes, and those of later editions of the standard", yes(unknown), yes(unknown)})
 	p.table(rows...)
-	p.text("Media interchange: Halong reads DICOM media and files (`halong import`) and writes files (`halong export`); see section 5. DICOMweb is not part of this statement yet.")
+	p.text("Media interchange: Halong reads DICOM media and files (`halong import`) and writes files (`halong export`); see section 5. DICOMweb is section 4.5.")
 }
 
 // contents is PS3.2 A.2.
@@ -100,7 +100,7 @@ func (p *page) contents() {
 1. Overview
 2. Table of contents
 3. Introduction
-4. Networking: 4.1 implementation model, 4.2 Application Entity (general, acceptance, Verification, Storage, Query, Retrieval, Storage Commitment, Modality Worklist, Modality Performed Procedure Step, initiation), 4.3 network interfaces, 4.4 configuration
+4. Networking: 4.1 implementation model, 4.2 Application Entity (general, acceptance, Verification, Storage, Query, Retrieval, Storage Commitment, Modality Worklist, Modality Performed Procedure Step, initiation), 4.3 network interfaces, 4.4 configuration, 4.5 web services
 5. Media interchange
 6. Character sets
 7. Security

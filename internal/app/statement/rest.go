@@ -21,15 +21,17 @@ TCP/IP, version 4 and 6, over whatever the operating system has; DICOM over TLS 
 
 AE titles and presentation addresses are in the configuration file: ours is %s at port %s (`+"`ae`, `dicom.listen`, `facilities`"+`), those of others are in `+"`dicom.peers` and `dicom.destinations`"+`.
 Every key is explained in [operations.md](operations.md).
-
+`, f.AE, f.Port))
+	p.web()
+	p.text(`
 ## 5 Media interchange
 
-As File-set Reader (`+"`halong import`"+`) Halong reads DICOM media with a DICOMDIR, folders, zip files and single files, whatever their application profile; as File-set Creator
-(`+"`halong export`"+`) it writes files (PS3.10) without a DICOMDIR. Preamble, File Meta Information and what follows the Data Set are kept as they came.
+As File-set Reader (` + "`halong import`" + `) Halong reads DICOM media with a DICOMDIR, folders, zip files and single files, whatever their application profile; as File-set Creator
+(` + "`halong export`" + `) it writes files (PS3.10) without a DICOMDIR. Preamble, File Meta Information and what follows the Data Set are kept as they came.
 
 ## 6 Character sets
 
-Text is kept in the bytes it came in. For queries, DICOMweb and display it is read in any of these, alone or with code extensions:`, f.AE, f.Port))
+Text is kept in the bytes it came in. For queries, DICOMweb and display it is read in any of these, alone or with code extensions:`)
 	p.text(strings.Join(charset.Terms(), ", ") + ".")
 	p.text(`
 Text without a Specific Character Set that is valid UTF-8 is read as that. Requests of our own are in ISO_IR 6, or ISO_IR 192 where they need it.
