@@ -22,6 +22,7 @@ type group struct {
 	ipcs     []hl7v2.Segment
 	before   []hl7v2.Segment // TQ1 and such between ORC and OBR
 	specimen []string
+	further  bool   // a second OBR below one ORC
 	other    string // the segment in the place of OBR that says this is no order for an observation
 }
 
@@ -102,7 +103,7 @@ func (d *divider) observation(s hl7v2.Segment) {
 	if d.here == nil || d.here.obr.Exists() {
 		g := &group{m: d.m, pid: d.pid}
 		if d.here != nil {
-			g.orc, g.specimen = d.here.orc, nil
+			g.orc, g.further = d.here.orc, true
 			g.before = d.here.before
 			g.segments = append(append(g.segments, g.orc), g.before...)
 		}

@@ -59,6 +59,9 @@ func (g *group) read(by *Mapping, code string) Request {
 	}
 	o := &r.Order
 	o.Placer, o.Filler = number(g.orc.Field(2), g.obr.Field(2)), number(g.orc.Field(3), g.obr.Field(3))
+	if g.further { // it may have numbers of its own
+		o.Placer, o.Filler = number(g.obr.Field(2), g.orc.Field(2)), number(g.obr.Field(3), g.orc.Field(3))
+	}
 	o.Group = g.orc.Field(4).EI().ID
 	o.Specimens = g.specimen
 	msh := g.m.Segment(0)

@@ -1,0 +1,194 @@
+package worklist_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/halong-gateway/halong/dicom/tag"
+	"github.com/halong-gateway/halong/hl7v2"
+	"github.com/halong-gateway/halong/internal/corpus"
+	"github.com/halong-gateway/halong/worklist"
+)
+
+func TestPresets(t *testing.T) {
+	for _, name := range []string{worklist.PresetIHE, worklist.PresetDcm4chee} {
+		m, ok := worklist.Preset(name)
+		if !ok || len(m.Start) < 3 || len(m.Procedure) == 0 || len(m.Statuses) < 8 {
+			t.Errorf("%s: %+v", name, m)
+		}
+		for _, s := range []worklist.Source{
+			m.Accession, m.ProcedureID, m.StepID, m.Study, m.Protocol, m.Modality, m.Station, m.StationName, m.Location, m.Priority, m.Requesting, m.Referring,
+			m.Performing, m.Admission,
+		} {
+			if len(s) == 0 {
+				t.Errorf("%s: a place that cannot be read", name)
+			}
+		}
+	}
+	if _, ok := worklist.Preset("other"); ok {
+		t.Error("a preset that there is not")
+	}
+}
+
+// The two conventions differ in where start, procedure and priority are looked for.
+func TestConventions(t *testing.T) {
+	order := []string{
+		"PID|1||P1^^^A||Nguyễn^An", "ORC|NW|PL1|FL1||SC||^^^20261122100000", "TQ1|1||||||20261122110000||C",
+		"OBR|1|PL1|FL1|A^Ordered^L||||||||||||||ACC1|RP1|SPS1||||CT|||^^^20261122120000|||||||||||||||||B^Performed^L",
+	}
+	for preset, want := range map[string][]string{
+		worklist.PresetIHE:      {"20261122120000", "A", "Ordered", "STAT"},
+		worklist.PresetDcm4chee: {"20261122110000", "B", "Performed", "HIGH"},
+	} {
+		w := newWorld(t, preset, nil)
+		w.message("ORM^O01", order...)
+		o := w.order("PL1")
+		s := o.Steps[0].Attributes
+		got := []string{o.Steps[0].Start, o.Service.Value, s.String(tag.RequestedProcedureDescription), o.Priority}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%s: %s", preset, d)
+		}
+		in := inStep(&o.Steps[0])
+		if in.String(tag.ScheduledProcedureStepID) != "SPS1" || in.String(tag.ScheduledProcedureStepDescription) != "Ordered" || s.String(tag.AccessionNumber) != "ACC1" {
+			t.Errorf("%s: %+v", preset, s)
+		}
+	}
+}
+
+// What ORC-1 and ORC-5 ask for. Many systems leave ORC-5 empty.
+func TestStatuses(t *testing.T) {
+	for _, c := range []struct{ control, state, ihe, dcm4chee string }{
+		{"NW", "SC", "scheduled", "scheduled"}, {"NW", "", "scheduled", ""}, {"NW", "IP", "scheduled", "scheduled"}, {"XO", "CM", "completed", "completed"},
+		{"SC", "A", "completed", "completed"}, {"SC", "IP", "started", ""}, {"CA", "CA", "cancelled", "cancelled"}, {"CA", "", "cancelled", ""},
+		{"DC", "CA", "discontinued", "discontinued"}, {"HD", "", "held", ""}, {"RP", "", "cancelled", ""}, {"PR", "", "", ""}, {"", "", "", ""},
+	} {
+		for preset, want := range map[string]string{worklist.PresetIHE: c.ihe, worklist.PresetDcm4chee: c.dcm4chee} {
+			m, _ := worklist.Preset(preset)
+			s, ok := m.Statuses[c.control+"_"+c.state]
+			if !ok {
+				s = m.Statuses[c.control]
+			}
+			if string(s) != want {
+				t.Errorf("%s %s_%s: %q, not %q", preset, c.control, c.state, s, want)
+			}
+		}
+	}
+}
+
+// Complaint 12: all IPCs are used. Those of one Scheduled Procedure Step are its protocols.
+func TestComplaint12EveryIPC(t *testing.T) {
+	w := newWorld(t, worklist.PresetIHE, nil)
+	done := w.message("OMI^O23", "PID|1||P1", "ORC|NW|PL1|||SC", "OBR|1|PL1||CT^CT^L",
+		"IPC|A1|RP1|2.25.1|S1|CT|P1^First^L||R1|CT1", "IPC|A1|RP1|2.25.1|S1|CT|P2^Second^L||R1|CT1", "IPC|A1|RP1|2.25.1|S2|MR|P3^Third^L||R2|MR1",
+		"ORC|NW|PL2|||SC", "OBR|1|PL2||US^US^L", "IPC|A2|RP2||S3|US|P4^Fourth^L||R3|US1", "OBR|2|PL3||XR^XR^L", "IPC|A3|RP3|bad|S4|DX|P5^Fifth^L||R4|DR1")
+	if len(done) != 3 {
+		t.Fatalf("%d orders", len(done))
+	}
+	o := w.order("PL1")
+	if len(o.Steps) != 2 || len(inStep(&o.Steps[0]).Get(tag.ScheduledProtocolCodeSequence).Items) != 2 || o.Steps[1].Modality != "MR" {
+		t.Errorf("%+v", o.Steps)
+	}
+	two, three := w.order("PL2"), w.order("PL3")
+	if len(two.Steps) != 1 || two.Steps[0].ID != "S3" || two.Steps[0].Study == "" || len(three.Steps) != 1 || three.Steps[0].Stations[0] != "DR1" || !three.Steps[0].Study.Valid() {
+		t.Errorf("%+v %+v", two, three)
+	}
+	if two.Steps[0].Study == three.Steps[0].Study {
+		t.Error("two orders have one study")
+	}
+	w.replayed() // the same UIDs again
+}
+
+// Several OBRs with one order number, accession number and requested procedure are protocols of one step; ZDS behind all is for all.
+func TestSeveralOBR(t *testing.T) {
+	w := newWorld(t, worklist.PresetIHE, nil)
+	w.message("ORM^O01", "PID|1||P1",
+		"ORC|NW|PL1|FL1", "OBR|1|PL1|FL1|A^Head^L||||||||||||||ACC1|RP1|S1||||CT", "ORC|NW|PL1|FL1", "OBR|2|PL1|FL1|B^Contrast^L||||||||||||||ACC1|RP1|S1||||CT",
+		"ORC|NW|PL1|FL1", "OBR|3|PL1|FL1|C^Chest^L||||||||||||||ACC1|RP1|S2||||CT", "ZDS|2.25.77^X^Application^DICOM")
+	o := w.order("PL1")
+	if len(o.Steps) != 2 || o.Steps[0].Study != "2.25.77" || o.Steps[1].Study != "2.25.77" || len(inStep(&o.Steps[0]).Get(tag.ScheduledProtocolCodeSequence).Items) != 2 {
+		t.Errorf("%+v", o)
+	}
+}
+
+// Prior results, laboratory sections, orders for something else.
+func TestKinds(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind     string
+		segments []string
+		orders   int
+		of       worklist.Kind
+	}{
+		"laboratory":          {"OML^O21", []string{"PID|1||P1", "ORC|NW|1", "OBR|1|1||GLU^Glucose^L", "SPM|1|B1&LIS^B1&LIS|"}, 1, worklist.Laboratory},
+		"specimens first":     {"OML^O33", []string{"PID|1||P1", "SPM|1|B1", "SAC|||C1", "ORC|NW|1", "OBR|1|1||A", "ORC|NW|2", "OBR|1|2||B", "SPM|2|B2", "ORC|NW|3", "OBR|1|3||C"}, 3, worklist.Laboratory},
+		"section":             {"ORM^O01", []string{"PID|1||P1", "ORC|NW|1", "OBR|1|1||A||||||||||||||||||||HM"}, 1, worklist.Laboratory},
+		"prior results":       {"OMG^O19", []string{"PID|1||P1", "ORC|NW|1", "OBR|1|1||A", "PID|2||P1", "PV1|1|O", "ORC|PR|9", "OBR|1|9||B", "OBX|1|NM|X||1", "ORC|NW|2", "OBR|2|2||C"}, 2, worklist.Imaging},
+		"pharmacy":            {"ORM^O01", []string{"PID|1||P1", "ORC|NW|1", "RXO|A"}, 0, ""},
+		"nothing":             {"ORM^O01", []string{"PID|1||P1"}, 0, ""},
+		"without ORC":         {"ORM^O01", []string{"PID|1||P1", "OBR|1|1||A"}, 1, worklist.Imaging},
+		"patient comes later": {"ORM^O01", []string{"ORC|NW|1", "OBR|1|1||A", "PID|1||P1", "ZDS|2.25.5"}, 1, worklist.Imaging},
+	} {
+		m, _ := worklist.Preset(worklist.PresetIHE)
+		h, err := hl7v2.Parse([]byte("MSH|^~\\&|H||||2026||" + c.kind + "|C|P|2.5\r" + strings.Join(c.segments, "\r") + "\r"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, note := worklist.Read(h, &m)
+		if len(list) != c.orders || (note == "") != (c.orders > 0) {
+			t.Errorf("%s: %d orders, %q", name, len(list), note)
+		}
+		for _, r := range list {
+			if r.Order.Kind != c.of {
+				t.Errorf("%s: %s", name, r.Order.Kind)
+			}
+		}
+	}
+}
+
+// Every message of the corpus can be read, and nothing panics.
+func TestCorpus(t *testing.T) {
+	m, _ := worklist.Preset(worklist.PresetIHE)
+	orders := map[string]int{}
+	for _, x := range corpus.HL7Messages(t) {
+		h, err := hl7v2.Parse(x.Raw)
+		if err != nil {
+			continue
+		}
+		code, _, _ := strings.Cut(h.Get("MSH-9"), "^")
+		switch code {
+		case "ORM", "OMI", "OMG", "OML", "SIU":
+			list, note := worklist.Read(h, &m)
+			if len(list) == 0 && note == "" {
+				t.Errorf("%s: no order, and no word why", x.Name)
+			}
+			orders[code] += len(list)
+		}
+	}
+	if orders["ORM"] < 5 || orders["OMG"] < 2 || orders["SIU"] < 5 {
+		t.Errorf("%v", orders)
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	for _, s := range []string{
+		"ORM^O01|C|P|2.3\rPID|1||P1\rORC|NW|1\rOBR|1|1||A\rZDS|1.2", "OMI^O23|C|P|2.5\rPID|1||P\rORC|XO|1\rTQ1|||||||2026\rOBR|1\rIPC|A|B|1.2|D|CT|E^F|G|H|I^J",
+		"OML^O33|C|P|2.5\rSPM|1|B\rSAC|||C\rORC|NW|1\rOBR|1", "SIU^S12|C|P|2.5\rSCH|1|2\rRGS|1\rAIS|1||A^B|20261122\rAIL|1||R\rAIP|1||X^Y", "OMG^O19|C|P|2.8\rORC\rOBR\rPV1\rORC|PR\rOBX|1|NM|29463-7||70|kg",
+	} {
+		f.Add("MSH|^~\\&|H||||2026||" + s + "\r")
+	}
+	m, _ := worklist.Preset(worklist.PresetIHE)
+	m.Assign = []worklist.Assignment{{Procedure: "A*", Stations: []string{"X"}}}
+	f.Fuzz(func(t *testing.T, s string) {
+		h, err := hl7v2.Parse([]byte(s))
+		if err != nil {
+			return
+		}
+		list, _ := worklist.Read(h, &m)
+		for i := range list {
+			if n := len(list[i].Order.Steps); n > 100 {
+				t.Errorf("%d steps", n)
+			}
+		}
+	})
+}
