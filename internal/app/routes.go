@@ -13,6 +13,7 @@ import (
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/hl7v2"
+	"github.com/halong-gateway/halong/hl7v2/hl7http"
 	"github.com/halong-gateway/halong/hl7v2/transform"
 	"github.com/halong-gateway/halong/internal/app/config"
 	"github.com/halong-gateway/halong/internal/forward"
@@ -34,7 +35,7 @@ func (a *App) routeDestination(i int, transforms map[string][]transform.Rule) (d
 	}
 	if c.URL != "" {
 		h, err := a.httpClient(c.CA, c.Cert, c.Key)
-		d.Transport = &forward.Post{URL: c.URL, Token: c.Token, Client: h, Answer: c.Answer.Std(), OnError: forward.OnError(c.OnError)}
+		d.Transport = &forward.Post{Client: &hl7http.Client{URL: c.URL, Token: c.Token, Client: h}, Answer: c.Answer.Std(), OnError: forward.OnError(c.OnError)}
 		return d, err
 	}
 	dial, err := a.dialer(config.Destination{TLS: c.TLS, CA: c.CA, Cert: c.Cert, Key: c.Key, ServerName: c.ServerName})

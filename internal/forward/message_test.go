@@ -23,6 +23,7 @@ import (
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/dicom"
 	"github.com/halong-gateway/halong/hl7v2"
+	"github.com/halong-gateway/halong/hl7v2/hl7http"
 	"github.com/halong-gateway/halong/hl7v2/mllp"
 	"github.com/halong-gateway/halong/hl7v2/transform"
 	"github.com/halong-gateway/halong/internal/forward"
@@ -469,7 +470,7 @@ func TestPost(t *testing.T) {
 					return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: rq}
 				})}
 				b := newRoute(t, numbered{}, forward.Destination{
-					Name: "his", Transport: &forward.Post{URL: "http://his.example/hl7", Token: "t", Client: client}, Retry: forward.Backoff{First: time.Second, Most: time.Minute},
+					Name: "his", Transport: &forward.Post{Client: &hl7http.Client{URL: "http://his.example/hl7", Token: "t", Client: client}}, Retry: forward.Backoff{First: time.Second, Most: time.Minute},
 				}, quietLog())
 				b.messages(2)
 				after(10 * time.Minute)

@@ -132,7 +132,7 @@ var dependencies = map[string][]string{
 	"github.com/suyashkumar/dicom":        {"dicom/internal", "internal/dictgen"},
 	// The standard library's own that mark a ring.
 	"database/sql": {"storage/sqlite", "storage/postgres"},
-	"net/http":     {"dicomweb", "fhir", "web", "internal/app", "internal/intake", "cmd", "conformance"},
+	"net/http":     {"dicomweb", "hl7v2/hl7http", "fhir", "web", "internal/app", "internal/intake", "cmd", "conformance"},
 	"os/exec":      {"conformance"},
 	"log":          {},
 	"unsafe":       {"storage/disk"},

@@ -32,7 +32,7 @@ func TestDocumented(t *testing.T) {
 	}
 }
 
-// keys tells of every key: of lists the fields too, without the list's name; of forward, coerce, deidentify, worklist and ups, which have pages of their own, only themselves.
+// keys tells of every key: of lists the fields too, without the list's name; of forward, routes, coerce, deidentify, worklist, lab and ups, which have pages of their own, only themselves.
 func keys(s reflect.Type, above string, says func(string)) {
 	for i := range s.NumField() {
 		key := s.Field(i).Tag.Get("yaml")
@@ -40,7 +40,7 @@ func keys(s reflect.Type, above string, says func(string)) {
 			key = above + "." + key
 		}
 		switch of := s.Field(i).Type; {
-		case key == "forward" || key == "coerce" || key == "deidentify" || key == "worklist" || key == "ups":
+		case key == "forward" || key == "coerce" || key == "deidentify" || key == "worklist" || key == "ups" || key == "routes" || key == "lab":
 			says(key)
 		case of.Kind() == reflect.Slice && of.Elem().Kind() == reflect.Struct:
 			says(key)
