@@ -125,7 +125,7 @@ var dependencies = map[string][]string{
 	"github.com/prometheus/client_golang": {"internal/app"},
 	"github.com/klauspost/compress":       {"storage", "dicomweb", "dicom/dataset", "internal/app"},
 	"github.com/cespare/xxhash":           {"storage", "dicomweb"},
-	"golang.org/x/text":                   {"dicom", "hl7v2", "internal/fold", "patient", "lab", "storage/sqlite"},
+	"golang.org/x/text":                   {"dicom", "hl7v2", "internal/fold", "patient", "lab", "storage"},
 	"golang.org/x/sys":                    {"storage/disk", "internal/app"},
 	"github.com/coder/websocket":          {"dicomweb"},
 	"modernc.org/sqlite":                  {"storage/sqlite"},
