@@ -12,7 +12,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/coder/websocket"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/halong-gateway/halong/internal/app"
@@ -145,4 +147,89 @@ func changes(t *testing.T, p *process) (list []string) {
 		t.Errorf("no completed workitem in %v", list)
 	}
 	return list
+}
+
+// TestOrdersAreWorkitems: an order by HL7v2 makes workitems, whoever is subscribed is told, cancelling the order cancels what nobody has taken; all of
+// it is there again after kill -9 and reindex, where the message makes the workitem a second time.
+func TestOrdersAreWorkitems(t *testing.T) {
+	data := t.TempDir()
+	p := start(t, data)
+	post := func(method, path, body string, want int) {
+		t.Helper()
+		r, err := http.NewRequest(method, p.HTTP+"/dicom-web"+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/dicom+json")
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if b, err := io.ReadAll(resp.Body); resp.StatusCode != want || err != nil {
+			t.Fatalf("%s %s: status %d: %s", method, path, resp.StatusCode, b)
+		}
+	}
+	post("POST", "/workitems/1.2.840.10008.5.1.4.34.5/subscribers/READER", "", http.StatusCreated)
+	hl7(t, p.HL7, "OMI^O23^OMI_O23", headOrder("NW")...)
+	uids := scheduled(t, p, "ReferencedRequestSequence.AccessionNumber=ACC1&ProcedureStepState=SCHEDULED")
+	if len(uids) != 2 {
+		t.Fatalf("%d workitems", len(uids))
+	}
+	post("PUT", "/workitems/"+uids[0]+"/state", `{"00741000":{"vr":"CS","Value":["IN PROGRESS"]},"00081195":{"vr":"UI","Value":["2.25.1"]}}`, http.StatusOK)
+	hl7(t, p.HL7, "OMI^O23^OMI_O23", headOrder("CA")...)
+	if d := cmp.Diff(uids[1:], scheduled(t, p, "ProcedureStepState=CANCELED")); d != "" {
+		t.Error(d)
+	}
+	before := workitems(t, p)
+	p.kill(t)
+	if err := os.RemoveAll(filepath.Join(data, "index")); err != nil {
+		t.Fatal(err)
+	}
+	p = start(t, data)
+	if d := cmp.Diff(before, workitems(t, p)); d != "" {
+		t.Errorf("after reindex: %s", d)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	c, _, err := websocket.Dial(ctx, "ws"+strings.TrimPrefix(p.HTTP, "http")+"/dicom-web/ws/subscribers/READER", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := map[string][]string{}
+	for told[uids[1]] == nil || !strings.HasSuffix(told[uids[1]][len(told[uids[1]])-1], "CANCELED") {
+		_, frame, err := c.Read(ctx)
+		if err != nil {
+			t.Fatalf("%v after %v", err, told)
+		}
+		var r map[string]struct{ Value []any }
+		if err := json.Unmarshal(frame, &r); err != nil {
+			t.Fatal(err)
+		}
+		if state := r["00741000"].Value; len(state) > 0 {
+			uid := r["00001000"].Value[0].(string)
+			told[uid] = append(told[uid], state[0].(string))
+		}
+	}
+	want := map[string][]string{uids[0]: {"SCHEDULED", "IN PROGRESS"}, uids[1]: {"SCHEDULED", "IN PROGRESS", "CANCELED"}}
+	if d := cmp.Diff(want, told); d != "" {
+		t.Error(d)
+	}
+	if err := c.Close(websocket.StatusNormalClosure, ""); err != nil {
+		t.Error(err)
+	}
+}
+
+// scheduled gives the UIDs of the workitems that a search finds.
+func scheduled(t *testing.T, p *process, query string) (uids []string) {
+	t.Helper()
+	status, body := get(t, p.HTTP+"/dicom-web/workitems?"+query, "")
+	var sets []map[string]struct{ Value []any }
+	if err := json.Unmarshal(body, &sets); err != nil || status != http.StatusOK {
+		t.Fatalf("status %d: %s", status, body)
+	}
+	for _, s := range sets {
+		uids = append(uids, s["00080018"].Value[0].(string))
+	}
+	return uids
 }
