@@ -80,10 +80,10 @@ func wanted(q *storage.MessageQuery, m *storage.Message) bool {
 
 // recordsOf gives the journal records in which results, orders and changes of patients with an identifier came. The record is the part of
 // a report's and of an order's ID above its lower twenty bits.
-const recordsOf = `SELECT v.id >> 20 FROM lab_version v JOIN p ON v.patient = p.id
-	UNION SELECT o.id >> 20 FROM worklist_order o JOIN patient x ON x.id IN (SELECT id FROM p) AND x.facility = o.facility WHERE o.patient_id = x.identifier
-	UNION SELECT c.record FROM patient_change c JOIN p ON c.patient = p.id
-	UNION SELECT c.record FROM patient_change c JOIN p ON c.other = p.id AND c.other <> 0`
+const recordsOf = `SELECT v.id >> 20 FROM p CROSS JOIN lab_version v ON v.patient = p.id
+	UNION SELECT o.id >> 20 FROM p CROSS JOIN patient x ON x.id = p.id CROSS JOIN worklist_order o ON o.facility = x.facility AND o.patient_id = x.identifier
+	UNION SELECT c.record FROM p CROSS JOIN patient_change c ON c.patient = p.id
+	UNION SELECT c.record FROM p CROSS JOIN patient_change c ON c.other = p.id AND c.other <> 0`
 
 // messagesOf is FindMessages for a patient.
 func (db *DB) messagesOf(ctx context.Context, scope halong.Scope, q *storage.MessageQuery) (page storage.MessagePage, err error) {
