@@ -27,7 +27,7 @@ help:
 	@echo "make bench-move  C-MOVE against Debian's orthanc, C-FIND against QIDO-RS at 100,000 studies"
 	@echo "make bench-growth  what requests cost at 2,000 and at 40,000 instances"
 	@echo "make big      ten objects of 1 GB at once, in bounded memory"
-	@echo "make pages    write the pages that tests make: docs/interop.md, hard-cases.md, conformance-dicom.md"
+	@echo "make pages    write the pages that tests make: docs/interop.md, hard-cases.md, conformance-dicom.md, conformance-hl7.md"
 	@echo "make nightly  the long tests: kill -9 $(KILLS) times, every fuzz target 10 minutes"
 	@echo "make build    bin/halong, one static binary"
 
@@ -91,6 +91,7 @@ interop: deps
 
 conformance:
 	$(GO) test -count=1 -run TestConformanceStatementIsCurrent ./internal/app -update
+	$(GO) test -count=1 -run TestHL7StatementIsCurrent ./internal/intake -update
 
 pages: conformance interop
 

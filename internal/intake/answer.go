@@ -111,6 +111,13 @@ func (w answerer) reject(err error) [][]byte {
 	return w.negative(kind, hl7v2.AckError{Code: hl7v2.ApplicationInternalError, Text: "not stored (" + kind.String() + "): send again later"})
 }
 
+// The kinds of what is not taken.
+const (
+	kindUnreadable = halong.Invalid
+	kindOversized  = halong.Exhausted
+	kindNotStored  = halong.Transient // for instance: the store's own kind decides
+)
+
 // codes is the one map from kind of error to acknowledgement code.
 var codes = map[halong.Kind]struct{ original, accept hl7v2.AckCode }{
 	halong.Invalid:     {hl7v2.AE, hl7v2.CE},

@@ -158,7 +158,7 @@ func (a *arrival) failed(err error) [][]byte {
 func (a *arrival) refuse(raw []byte, m *hl7v2.Message, reason error) [][]byte {
 	a.outcome = Refused
 	a.hl7 = m
-	a.msg.Answers = a.answers().negative(halong.Invalid, reasonOf(reason))
+	a.msg.Answers = a.answers().negative(kindUnreadable, reasonOf(reason))
 	if err := a.quarantine(raw, reason.Error()); err != nil {
 		return a.answers().reject(err)
 	}
@@ -173,7 +173,7 @@ func (a *arrival) oversized(f mllp.Frame) [][]byte {
 		describe(&a.msg, m)
 	}
 	reason := sizeReason(f)
-	a.msg.Answers = a.answers().negative(halong.Exhausted, hl7v2.AckError{Code: hl7v2.ApplicationInternalError, Text: reason})
+	a.msg.Answers = a.answers().negative(kindOversized, hl7v2.AckError{Code: hl7v2.ApplicationInternalError, Text: reason})
 	if err := a.quarantine(f.Bytes, reason); err != nil {
 		return a.answers().reject(err)
 	}

@@ -173,8 +173,18 @@ func TestComplaint04WhyNotFramed(t *testing.T) {
 func TestComplaint07MicroInUnits(t *testing.T) {
 	w := newWorld(t)
 	for i, c := range []struct{ declared, unit string }{
-		{"UNICODE UTF-8", "µg/L"}, {"8859/1", "\xb5g/L"}, {"8859/15", "\xb5g/L"}, {"WINDOWS-1252", "\xb5g/L"}, {"CP1258", "\xb5g/L"},
-		{"VNI", "\xb5g/L"}, {"", "\xb5g/L"}, {"", "µg/L"}, {"ASCII", "\xb5g/L"}, {"8859/1", `\XB5\g/L`}, {"", `\XC2B5\g/L`}, {"", `\X00B5\g/L`},
+		{"UNICODE UTF-8", "µg/L"},
+		{"8859/1", "\xb5g/L"},
+		{"8859/15", "\xb5g/L"},
+		{"WINDOWS-1252", "\xb5g/L"},
+		{"CP1258", "\xb5g/L"},
+		{"VNI", "\xb5g/L"},
+		{"", "\xb5g/L"},
+		{"", "µg/L"},
+		{"ASCII", "\xb5g/L"},
+		{"8859/1", `\XB5\g/L`},
+		{"", `\XC2B5\g/L`},
+		{"", `\X00B5\g/L`},
 	} {
 		id := fmt.Sprint("u", i)
 		w.send("MSH|^~\\&|LIS|LAB|||20261122||ORU^R01|" + id + "|P|2.5||||||" + c.declared + "\rPID|||" + id + "\rOBR|1||F1|CHEM\rOBX|1|NM|X||5|" + c.unit + "|||||F\r")
@@ -231,7 +241,9 @@ func TestComplaint15LineEndsInText(t *testing.T) {
 func TestComplaint16HexEscapes(t *testing.T) {
 	w := newWorld(t)
 	for i, c := range []struct{ charset, value, want string }{
-		{"", `\X00E0\`, "à"}, {"8859/1", `\XE0\ \X00E0\`, "à à"}, {"UNICODE UTF-8", `\XC3A0\`, "à"},
+		{"", `\X00E0\`, "à"},
+		{"8859/1", `\XE0\ \X00E0\`, "à à"},
+		{"UNICODE UTF-8", `\XC3A0\`, "à"},
 		{"8859/5", "\xbb\xd5\xd9\\X000d\\ \\X0A\\\xbe\xba", "Лей\r \nОК"},
 		{"UNICODE UTF-8", `Лей\X000d\\X0A\ОК`, "Лей\r\nОК"},
 	} {

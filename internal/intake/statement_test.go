@@ -1,0 +1,60 @@
+package intake
+
+import (
+	"flag"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/halong-gateway/halong/hl7v2"
+	"github.com/halong-gateway/halong/hl7v2/mllp"
+)
+
+var updatePage = flag.Bool("update", false, "write the page that TestHL7StatementIsCurrent makes")
+
+// TestHL7StatementIsCurrent: docs/conformance-hl7.md is what the table of handlers says.
+func TestHL7StatementIsCurrent(t *testing.T) {
+	const file = "../../docs/conformance-hl7.md"
+	var want strings.Builder
+	if err := Statement(&want); err != nil {
+		t.Fatal(err)
+	}
+	if *updatePage {
+		if err := os.WriteFile(file, []byte(want.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want.String(), string(got)); d != "" {
+		t.Errorf("run make pages: %s", d)
+	}
+}
+
+// TestStatementHolds: a message of each row is answered with the type that the statement names, and its peer may have ACK instead.
+func TestStatementHolds(t *testing.T) {
+	w := newWorld(t)
+	for _, f := range Families() {
+		for _, e := range f.Events {
+			for plain, want := range map[bool]string{false: answerType(f.Code, e), true: "ACK^" + e + "^ACK"} {
+				if plain && hl7v2.IsQuery(f.Code) {
+					continue // there is no answer without its content
+				}
+				w.in.cfg.Peer = func(mllp.Peer) Rule { return Rule{PlainAck: plain} }
+				id := f.Code + e + map[bool]string{true: "p", false: ""}[plain]
+				answers := w.send("MSH|^~\\&|LIS|LAB|||20261122||" + f.Code + "^" + e + "|" + id + "|P|2.5\r")
+				m, err := hl7v2.Parse([]byte(strings.Join(answers, "")))
+				if err != nil || len(answers) != 1 {
+					t.Fatalf("%s: %q, %v", id, answers, err)
+				}
+				if got := string(m.At("MSH-9").Raw()); got != want || m.Get("MSA-2") != id {
+					t.Errorf("%s: answered %s, want %s", id, got, want)
+				}
+			}
+		}
+	}
+}
