@@ -9,7 +9,7 @@ import (
 // Headers that a page of another origin may send and read.
 const (
 	requestHeaders  = "Accept, Authorization, Cache-Control, Content-Type, If-Match, If-None-Match, If-Range, Range, X-Requested-With, Halong-Reason, Halong-Reason-Code"
-	responseHeaders = "Accept-Ranges, Content-Length, Content-Location, Content-Range, ETag, Retry-After, Warning"
+	responseHeaders = "Accept-Ranges, Content-Length, Content-Location, Content-Range, ETag, Location, Retry-After, Warning"
 )
 
 // allowed tells whether pages of the origin may read answers.

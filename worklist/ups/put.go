@@ -11,7 +11,7 @@ import (
 
 // Put makes the workitem that an order stands for: it creates it, or replaces its attributes while it is SCHEDULED. What
 // N-CREATE demands and attrs lacks is filled in (PS3.4 table CC.2.5-3): priority MEDIUM, readiness READY, the start at the
-// time given, a label from the Scheduled Workitem Code. One that is in progress, completed or canceled is left as it is, which
+// time when it was first given, a label from the Scheduled Workitem Code. One that is in progress, completed or canceled is left as it is, which
 // is no error. The error is of kind Invalid when the attributes break the standard. There is no bound on how many orders make: they
 // are as many as the messages that are kept.
 //
@@ -24,19 +24,33 @@ func (s *Service) Put(tx halong.Tx, f halong.Facility, uid dicom.UID, attrs *dat
 	if err != nil || have != nil && have.State != Scheduled {
 		return err
 	}
-	checked, _, err := checkCreate(op, uid, complete(attrs, at), s.Label)
+	start := dateTime(at)
+	if have != nil {
+		start = have.Starts() // an order that does not say when is not put off by being sent again
+	}
+	checked, _, err := checkCreate(op, uid, complete(attrs, start), s.Label)
 	if err != nil {
 		return err
 	}
 	it := &Item{Facility: f, UID: uid}
 	if have != nil {
-		it = have
+		if it = have; unchanged(have.Attributes, checked) {
+			return nil // orders are sent again and again
+		}
 	}
 	return s.apply(tx, it.with(Scheduled, checked, at).record())
 }
 
+// unchanged tells whether attributes are those that a workitem has, but for when it was modified.
+func unchanged(have, now *dataset.Set) bool {
+	a, b := clone(have), clone(now)
+	a.Delete(tag.ScheduledProcedureStepModificationDateTime)
+	b.Delete(tag.ScheduledProcedureStepModificationDateTime)
+	return string(a.Append(nil, syntax)) == string(b.Append(nil, syntax))
+}
+
 // complete fills in what N-CREATE wants a value for.
-func complete(attrs *dataset.Set, at time.Time) *dataset.Set {
+func complete(attrs *dataset.Set, start string) *dataset.Set {
 	out := clone(attrs)
 	label := "Procedure"
 	if e := out.Get(tag.ScheduledWorkitemCodeSequence); e != nil && len(e.Items) > 0 {
@@ -52,7 +66,7 @@ func complete(attrs *dataset.Set, at time.Time) *dataset.Set {
 		{tag.ScheduledProcedureStepPriority, dicom.CS, "MEDIUM"},
 		{tag.InputReadinessState, dicom.CS, "READY"},
 		{tag.ProcedureStepState, dicom.CS, Scheduled.String()},
-		{tag.ScheduledProcedureStepStartDateTime, dicom.DT, dateTime(at)},
+		{tag.ScheduledProcedureStepStartDateTime, dicom.DT, start},
 		{tag.ProcedureStepLabel, dicom.LO, label},
 	} {
 		if !hasValue(out.Get(d.tag)) {

@@ -77,6 +77,7 @@ func TestOrdersReplay(t *testing.T) {
 	}
 	orders := []func(*world){
 		func(w *world) { put(w, "1.1", "CT", at); put(w, "1.2", "MR", at) },
+		func(w *world) { put(w, "1.1", "CT", at.Add(time.Second)); withdraw(w, "1.9", at) }, // nothing new
 		func(w *world) {
 			put(w, "1.1", "CT thorax", at.Add(time.Minute))
 			withdraw(w, "1.2", at.Add(time.Minute))
@@ -94,6 +95,11 @@ func TestOrdersReplay(t *testing.T) {
 		o(w)
 		marks = append(marks, len(w.records))
 		if i == 1 {
+			if it, err := w.Retrieve(ctx, everything, "1.1"); err != nil || it.Revision != 1 {
+				t.Errorf("the same order makes another revision: %+v %v", it, err)
+			}
+		}
+		if i == 2 {
 			w.ok(w.ChangeState(ctx, bv1, "1.1", ups.InProgress, "2.25.1"))
 			c, err := w.Open(ctx, bv1, "A")
 			w.must(err)
