@@ -16,6 +16,7 @@ import (
 
 	"github.com/halong-gateway/halong/internal/app"
 	"github.com/halong-gateway/halong/internal/app/config"
+	"github.com/halong-gateway/halong/storage"
 )
 
 // freeAddress gives an address of loopback that nobody listens on.
@@ -198,7 +199,7 @@ func checkStored(t testing.TB, folder string, o *object) {
 	}
 }
 
-// TestForwardDeleted: what was deleted before it could be sent ends as gone.
+// TestForwardDeleted: what was deleted before it could be sent ends as gone, and is sent once it is restored.
 func TestForwardDeleted(t *testing.T) {
 	data, addr := t.TempDir(), freeAddress(t)
 	args := []string{"--config", forwardConfig(t, addr, "")}
@@ -231,6 +232,14 @@ func TestForwardDeleted(t *testing.T) {
 	if t.Failed() {
 		t.Log(fmt.Sprintf("%.20000s", metrics))
 	}
+	near.stop(t)
+	var removal storage.Removal
+	if out := run(t, "delete", "--list", "--json", "--data", data); json.Unmarshal([]byte(out), &removal) != nil || removal.SOP != objects[0].sop || removal.Hidden != 1 {
+		t.Error(out)
+	}
+	run(t, "delete", "--data", data, "--number", fmt.Sprint(removal.ID), "--restore")
+	near = start(t, data, args...)
+	eventually(t, "what was restored is sent", func() bool { return account(t, near.HTTP, "far").Done == 6 })
 	near.stop(t)
 	far.stop(t)
 }

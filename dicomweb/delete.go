@@ -48,7 +48,7 @@ func deleteTransactions(cfg *Config) (list []Transaction) {
 			Accept: []string{"application/json"}, Takes: []string{"application/json"},
 			Query: []string{"code", "reason", "purge"}, Headers: []string{headerReasonCode, headerReason},
 			Statuses: []int{
-				http.StatusOK, http.StatusNotFound, http.StatusNotAcceptable, http.StatusGone, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType,
+				http.StatusOK, http.StatusNotFound, http.StatusNotAcceptable, http.StatusConflict, http.StatusGone, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType,
 			},
 			operation: "delete", handler: remove,
 		})
@@ -126,9 +126,12 @@ func (q *request) nothingToDelete(scope halong.Scope) error {
 	if gone {
 		return fail(http.StatusGone, "The resource was deleted.")
 	}
-	for _, err := range q.Archive.Instances(q.ctx, q.scope, q.ref()) {
+	for in, err := range q.Archive.Instances(q.ctx, q.scope, q.ref()) {
 		if err != nil {
 			return err
+		}
+		if scope.Sees(in.Facility) {
+			return fail(http.StatusConflict, "The resource came while it was being deleted; try again.")
 		}
 		return fail(http.StatusForbidden, "The caller may not delete in this facility.")
 	}

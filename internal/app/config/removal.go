@@ -46,7 +46,18 @@ func (c *Config) RejectionRules() (map[string]storage.RejectionRule, error) {
 
 func (c *Config) checkRemoval() error {
 	_, err := c.RejectionRules()
-	return err
+	errs := []error{err}
+	for i, t := range c.HTTP.Tokens {
+		if t.Purge && !t.Delete {
+			errs = append(errs, wrong(fmt.Sprintf("http.tokens[%d].purge", i), "means nothing without delete"))
+		}
+	}
+	for i, x := range c.HTTP.TLS.Clients {
+		if x.Purge && !x.Delete {
+			errs = append(errs, wrong(fmt.Sprintf("http.tls.clients[%d].purge", i), "means nothing without delete"))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // PurgeAfter tells how long after what a removal hides is given up; 0: never.

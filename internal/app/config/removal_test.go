@@ -41,9 +41,10 @@ func TestRejections(t *testing.T) {
 			t.Errorf("%+v is purged after %v", x.removal, got)
 		}
 	}
+	c.HTTP.Tokens = []Token{{SHA256: strings.Repeat("0", 64), Purge: true}}
 	c.Storage.Rejections = []Rejection{{Code: "113000"}, {Code: "113001", Hide: "all"}, {Code: "113001", Again: "never"}}
 	err = c.Check()
-	for _, key := range []string{"storage.rejections[0].code", "storage.rejections[1].hide", "storage.rejections[2].again"} {
+	for _, key := range []string{"storage.rejections[0].code", "storage.rejections[1].hide", "storage.rejections[2].again", "http.tokens[0].purge"} {
 		if err == nil || !strings.Contains(err.Error(), key) {
 			t.Errorf("%s is taken: %v", key, err)
 		}
