@@ -132,7 +132,7 @@ are the sender's.
 ## Character sets
 
 MSH-18, or ` + "`hl7.peers[].charset`" + ` in its place; without both UTF-8, and what is no UTF-8 as Windows-1252. CP1258, TCVN3 (TCVN 5712:1993, ABC fonts)
-and VNI (VNI for Windows) have no value in table 0211 and are given by configuration. Text is kept in Unicode, normalisation form C.
+and VNI (VNI for Windows) have no value in table 0211 and are given by configuration; what is read in them comes out in normalisation form C.
 
 `
 
