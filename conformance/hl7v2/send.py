@@ -1,6 +1,8 @@
-"""Sends the messages of a JSON file over MLLP with python3-hl7 and prints what was answered: send.py PORT messages.json"""
+"""Sends the messages of a JSON file over MLLP with python3-hl7 and prints what was answered:
+send.py PORT messages.json [CA [CERTIFICATE KEY]], with a CA over TLS."""
 import asyncio
 import json
+import ssl
 import sys
 
 import hl7
@@ -14,7 +16,13 @@ def expected(text):
 
 
 async def main():
-    reader, writer = await hl7.mllp.open_hl7_connection("127.0.0.1", int(sys.argv[1]), encoding="utf-8")
+    tls = {}
+    if len(sys.argv) > 3:
+        context = ssl.create_default_context(cafile=sys.argv[3])
+        if len(sys.argv) > 5:
+            context.load_cert_chain(sys.argv[4], sys.argv[5])
+        tls = {"ssl": context, "server_hostname": "127.0.0.1"}
+    reader, writer = await hl7.mllp.open_hl7_connection("127.0.0.1", int(sys.argv[1]), encoding="utf-8", **tls)
     answers = []
     with open(sys.argv[2], encoding="utf-8") as f:
         messages = json.load(f)
