@@ -43,6 +43,11 @@ type Query struct {
 // Search gives the results one after the other, asking for page after page. A server may give fewer at a time than it is asked for: the search goes on until
 // nothing more is there. After an error nothing follows.
 func (c *Client) Search(ctx context.Context, q Query) iter.Seq2[*dataset.Set, error] {
+	return c.search(ctx, q.In.path()+paths[min(int(q.Level), len(paths)-1)], q)
+}
+
+// search searches the resource with the path.
+func (c *Client) search(ctx context.Context, path string, q Query) iter.Seq2[*dataset.Set, error] {
 	return func(yield func(*dataset.Set, error) bool) {
 		asked := q
 		for given := 0; q.Limit <= 0 || given < q.Limit; {
@@ -50,7 +55,7 @@ func (c *Client) Search(ctx context.Context, q Query) iter.Seq2[*dataset.Set, er
 			if q.Limit > 0 {
 				asked.Page = min(asked.Page, q.Limit-given)
 			}
-			n, more, err := c.searchPage(ctx, asked, yield)
+			n, more, err := c.searchPage(ctx, path, asked, q.Limit-given, yield)
 			if err != nil {
 				yield(nil, err)
 				return
@@ -64,12 +69,10 @@ func (c *Client) Search(ctx context.Context, q Query) iter.Seq2[*dataset.Set, er
 	}
 }
 
-// searchPage gives one page; more tells whether another may follow.
-func (c *Client) searchPage(ctx context.Context, q Query, yield func(*dataset.Set, error) bool) (n int, more bool, err error) {
-	path := paths[min(int(q.Level), len(paths)-1)]
+// searchPage gives one page, and no more than are left if there is a limit; more tells whether another page may follow.
+func (c *Client) searchPage(ctx context.Context, path string, q Query, left int, yield func(*dataset.Set, error) bool) (n int, more bool, err error) {
 	resp, err := c.send(ctx, request{
-		op: "Search", method: http.MethodGet, url: c.base() + q.In.path() + path + "?" + q.parameters(),
-		header: http.Header{"Accept": {"application/dicom+json"}},
+		op: "Search", method: http.MethodGet, url: c.base() + path + "?" + q.parameters(), header: http.Header{"Accept": {"application/dicom+json"}},
 	})
 	if err != nil {
 		return 0, false, err
@@ -82,15 +85,12 @@ func (c *Client) searchPage(ctx context.Context, q Query, yield func(*dataset.Se
 		if err != nil {
 			return n, false, err
 		}
-		if n >= q.Page { // the server has no limit: the rest is what the next page would have been
-			return n, true, nil
-		}
-		n++
-		if !yield(set, nil) {
+		if n++; !yield(set, nil) || n == left {
 			return n, false, nil
 		}
 	}
-	return n, n > 0 && (n >= q.Page || strings.HasPrefix(resp.Header.Get("Warning"), "299")), nil
+	// A server that gives more than it was asked for knows no pages, and has given all.
+	return n, n > 0 && (n == q.Page || strings.HasPrefix(resp.Header.Get("Warning"), "299")), nil
 }
 
 // parameters gives the query string, every value percent-encoded.
