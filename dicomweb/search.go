@@ -245,7 +245,7 @@ func (a *searchAnswer) wants(t dicom.Tag) bool {
 }
 
 // send answers 200, or 204 where configured for an empty result (PS3.18 10.6.3.1;
-// CP-2473 made it 200 with an empty list in 2026); an empty result in XML, which would have no part, is always 204.
+// the edition of 2025 says 204, and CP-2473, in ballot pack 134, makes it 200 with an empty list); an empty result in XML, which would have no part, is always 204.
 func (a *searchAnswer) send() error {
 	h := a.q.Response().Header()
 	if a.more {

@@ -225,7 +225,7 @@ func TestErrorsHoldNoPatientData(t *testing.T) {
 	}
 }
 
-// W10: nothing found is 200 and an empty list, as PS3.18 says since 2026; 204 if configured.
+// W10: nothing found is 200 and an empty list, as CP-2473 has it; 204 if configured.
 func TestW10Empty(t *testing.T) {
 	s := serve(t)
 	if got := s.want(s.get("/studies?PatientID=nobody"), 200); got != "[]" {

@@ -2,6 +2,7 @@ package dicomweb
 
 import (
 	"context"
+	"runtime"
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/dicom/dataset"
@@ -20,8 +21,8 @@ type decoding struct {
 const (
 	shortModel = 256 << 10       // bytes of metadata, or of values other than pixels, that are short
 	shortCost  = 16 * shortModel // what decoding them may take
-	perElement = 160             // bytes that a decoded element takes at most, about: itself, and room to grow
-	perItem    = 200             // the same of an item with an element
+	perElement = 320             // bytes that a decoded element takes at most, about: itself, room to grow, and what was not collected yet
+	perItem    = 400             // the same of an item with an element
 )
 
 func newDecoding(total int64) *decoding {
@@ -36,7 +37,12 @@ func (d *decoding) enter(ctx context.Context, large bool) (done func(), err erro
 	}
 	select {
 	case turn <- struct{}{}:
-		return func() { <-turn }, nil
+		return func() {
+			if large { // the next one begins without this one's garbage
+				runtime.GC()
+			}
+			<-turn
+		}, nil
 	case <-ctx.Done():
 		return nil, halong.E("dicomweb.store", halong.Transient, "", ctx.Err())
 	}

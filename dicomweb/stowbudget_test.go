@@ -53,7 +53,7 @@ func TestStoreMetadataBudget(t *testing.T) {
 	spool := t.TempDir()
 	m := &weighing{Archive: FromStorage(&memory{})}
 	s := serve(t, func(c *Config) { c.Archive, c.Metadata, c.Spool = m, budget, spool })
-	model := manyElements("1.2.3.5", 100_000) // 2.5 MB
+	model := manyElements("1.2.3.5", 70_000) // 1.7 MB
 	var before runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
@@ -71,7 +71,7 @@ func TestStoreMetadataBudget(t *testing.T) {
 	if taken := int64(m.most) - int64(before.HeapAlloc) - bodies; m.calls != 8 || taken > budget {
 		t.Errorf("%d stored, %d MiB taken of %d", m.calls, taken>>20, budget>>20)
 	}
-	s.want(s.do(http.MethodPost, "/studies", modelBody([3]string{mediaJSON, "", manyElements("1.2.3.5", 230_000)}), jsonType), http.StatusRequestEntityTooLarge)
+	s.want(s.do(http.MethodPost, "/studies", modelBody([3]string{mediaJSON, "", manyElements("1.2.3.5", 100_000)}), jsonType), http.StatusRequestEntityTooLarge)
 	s.want(s.do(http.MethodPost, "/studies", modelBody([3]string{mediaJSON, "", "[" + strings.Repeat(" ", budget/8) + "]"}), jsonType), http.StatusRequestEntityTooLarge)
 	if left, err := os.ReadDir(spool); err != nil || len(left) > 0 {
 		t.Errorf("%d files left in the spool, %v", len(left), err)

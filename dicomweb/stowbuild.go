@@ -2,10 +2,12 @@ package dicomweb
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"io"
 	"math"
+	"slices"
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/dicom"
@@ -109,16 +111,14 @@ func (mi *modelIntake) file(s *dataset.Set, class, sop, ts dicom.UID, pixels []b
 	if e := s.Get(tag.PixelData); e != nil && e.VR == dicom.OB {
 		vr = dicom.OB
 	}
-	before, after := &dataset.Set{}, &dataset.Set{}
-	for _, e := range s.Elements {
-		switch {
-		case pixels == nil || e.Tag < tag.PixelData:
-			before.Elements = append(before.Elements, e)
-		case e.Tag > tag.PixelData:
-			after.Elements = append(after.Elements, e)
+	before, after := s.Elements, s.Elements[len(s.Elements):]
+	if pixels != nil { // Pixel Data itself is what the parts are
+		at, found := slices.BinarySearchFunc(s.Elements, tag.PixelData, func(e dataset.Element, t dicom.Tag) int { return cmp.Compare(e.Tag, t) })
+		if before, after = s.Elements[:at], s.Elements[at:]; found {
+			after = after[1:]
 		}
 	}
-	head := before.Append(dataset.AppendFileHeader(nil, class, sop, ts, ""), syntax)
+	head := (&dataset.Set{Elements: before}).Append(dataset.AppendFileHeader(nil, class, sop, ts, ""), syntax)
 	all := []io.Reader{bytes.NewReader(head)}
 	switch {
 	case pixels == nil:
@@ -131,7 +131,7 @@ func (mi *modelIntake) file(s *dataset.Set, class, sop, ts dicom.UID, pixels []b
 		}
 		all = append(all, bytes.NewReader(pixelHeader(vr, uint32(size+size%2))), mi.content(pixels[0]), padding(size))
 	}
-	return io.MultiReader(append(all, bytes.NewReader(after.Append(nil, syntax)))...), nil
+	return io.MultiReader(append(all, bytes.NewReader((&dataset.Set{Elements: after}).Append(nil, syntax)))...), nil
 }
 
 // pixelHeader is the header of Pixel Data in Explicit VR Little Endian.
