@@ -2,12 +2,12 @@ package lab
 
 import "github.com/halong-gateway/halong/hl7v2"
 
-// observation reads OBX.
-func (r *reader) observation(s hl7v2.Segment) Observation {
+// observation reads OBX into o.
+func (r *reader) observation(o *Observation, s hl7v2.Segment) {
 	r.fields = s.Fields(r.fields)
 	f := r.fields
 	id := f.At(3).CWE()
-	o := Observation{
+	*o = Observation{
 		Code: Coded{Code: id.Code, Text: id.Text, System: id.System}, Sub: text(f.At(4)), Type: text(f.At(2)),
 		Range: parseRange(f.At(7)), HL7Status: text(f.At(11)), Observed: r.when(f.At(14)), Analysed: r.when(f.At(19)),
 		Producer: text(f.At(15).Component(1)), Equipment: text(f.At(18).Component(1)), Observer: xcn(f.At(16).Repetition(1)),
@@ -28,14 +28,13 @@ func (r *reader) observation(s hl7v2.Segment) Observation {
 			o.Flags = append(o.Flags, t)
 		}
 	}
-	r.values(&o, f.At(5))
+	r.values(o, f.At(5))
 	if o.HL7Status == "N" {
 		o.Absent = "not-asked"
 	}
 	if id.Code+id.Text == "" {
 		o.warn("OBX-3 is empty")
 	}
-	return o
 }
 
 // finish settles the statuses once all of a report is known.

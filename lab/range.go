@@ -157,6 +157,11 @@ var dashes = strings.NewReplacer("–", "-", "—", "-", "−", "-", "÷", "-", 
 
 // between reads two numbers with a dash, "to", two dots or the like between them; the first may be negative.
 func between(s string) (low, high json.Number, ok bool) {
+	if i := strings.IndexByte(s[min(1, len(s)):], '-'); i >= 0 { // most are so
+		if low, high, ok = pair(s[:i+1], s[i+2:]); ok {
+			return low, high, true
+		}
+	}
 	s = dashes.Replace(s)
 	for _, word := range []string{" to ", " đến ", " TO ", "..", "_"} {
 		if a, b, found := strings.Cut(s, word); found {

@@ -176,7 +176,6 @@ func equalOrder(a, b *Order) bool {
 }
 
 func (r *reader) obx(s hl7v2.Segment) {
-	o := r.observation(s)
 	list := &r.loose
 	switch {
 	case r.report != nil:
@@ -187,8 +186,9 @@ func (r *reader) obx(s hl7v2.Segment) {
 	if *list == nil {
 		*list = make([]Observation, 0, r.run(s.Index))
 	}
-	*list = append(*list, o)
+	*list = append(*list, Observation{})
 	at := len(*list) - 1
+	r.observation(&(*list)[at], s)
 	r.notes = func() *[]string { return &(*list)[at].Notes }
 }
 

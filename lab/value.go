@@ -30,25 +30,26 @@ func (r *reader) values(o *Observation, f hl7v2.Value) {
 			}
 			continue
 		}
-		o.Values = append(o.Values, r.value(o, rep))
+		o.Values = append(o.Values, Value{})
+		r.value(o, &o.Values[len(o.Values)-1], rep)
 	}
 }
 
-func (r *reader) value(o *Observation, v hl7v2.Value) Value {
+func (r *reader) value(o *Observation, val *Value, v hl7v2.Value) {
 	if a := bareDocument(o.Type, v); a != nil {
 		o.warn("OBX-5 of type " + o.Type + " is a document in Base64")
-		return r.attach(a, v)
+		*val = r.attach(a, v)
+		return
 	}
 	text := v.Text()
 	if len(text) > maxText {
 		text = strings.ToValidUTF8(text[:maxText], "")
 		o.warn(fmt.Sprintf("value of %d bytes cut; the whole is in the raw message", len(v.Raw())))
 	}
-	val := Value{Text: text}
+	val.Text = text
 	if read, ok := dataTypes[o.Type]; ok {
-		read(o, &val, v)
+		read(o, val, v)
 	}
-	return val
 }
 
 // dataTypes says how values are read, by data type (HL7 2.A). Other types are kept as text alone.
