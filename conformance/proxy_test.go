@@ -133,7 +133,7 @@ func checkNames(t *testing.T, c *client.Client, base, bulkBase string) {
 	}
 }
 
-// TestHTTP2: HTTP/2 over TLS always, in clear where it is asked for.
+// TestHTTP2: W27: HTTP/2 over TLS always, in clear where it is asked for.
 func TestHTTP2(t *testing.T) {
 	needTool(t, "curl")
 	ca := newAuthority(t)
