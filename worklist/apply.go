@@ -40,7 +40,7 @@ func (s *Service) Apply(tx halong.Tx, r *Request, from Origin) (Outcome, error) 
 	if !ok {
 		return Outcome{Control: "UA", Remark: "order control " + quoted(r.Control) + " with order status " + quoted(r.State) + " makes no order by the configuration"}, nil
 	}
-	o, err := s.match(tx, r, from, to)
+	o, err := s.match(tx, r, from)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -49,10 +49,11 @@ func (s *Service) Apply(tx halong.Tx, r *Request, from Origin) (Outcome, error) 
 	}
 	before := o.Status
 	out := Outcome{Order: o, Control: "OK"}
-	if r.Detailed && !to.ends() {
-		o.revise(r, from, false)
-	}
 	out.Remark = o.enter(to, by.CancelStarted)
+	if r.Detailed && !to.ends() { // afterwards: it may cancel steps that are not ordered any more
+		o.revise(r, from, false)
+		o.sum(to)
+	}
 	switch {
 	case out.Remark != "":
 		out.Control = "UC"
@@ -76,8 +77,10 @@ func quoted(s string) string {
 // ends tells whether a state is asked for that calls an order off.
 func (s Status) ends() bool { return s == Cancelled || s == Discontinued }
 
-// match finds the order that a request is about; nil for a new one.
-func (s *Service) match(tx halong.Tx, r *Request, from Origin, to Status) (*Order, error) {
+// match finds the order that a request is about; nil for a new one. One whose accession number is another is meant only if no other is: a change may
+// bring a new accession number.
+func (s *Service) match(tx halong.Tx, r *Request, from Origin) (*Order, error) {
+	var second *Order
 	for _, x := range []struct {
 		by     NumberKind
 		number string
@@ -94,12 +97,16 @@ func (s *Service) match(tx halong.Tx, r *Request, from Origin, to Status) (*Orde
 			if err != nil {
 				return nil, err
 			}
-			if o.isMeant(r, from, x.by) {
+			switch {
+			case !o.isMeant(r, from, x.by):
+			case o.Accession == "" || r.Order.Accession == "" || o.Accession == r.Order.Accession:
 				return o, nil
+			case second == nil && r.Control != "NW" && r.Control != "RO":
+				second = o
 			}
 		}
 	}
-	return nil, nil
+	return second, nil
 }
 
 // isMeant tells whether a request with one number of the order is about it: no other number contradicts. A new order with an old one's number
@@ -118,8 +125,6 @@ func (o *Order) isMeant(r *Request, from Origin, by NumberKind) bool {
 		return false // an accession number may stand for several orders
 	case by == ByAccession && len(o.Steps) > 0 && len(x.Steps) > 0 && o.Steps[0].Procedure != "" && x.Steps[0].Procedure != "" && o.Steps[0].Procedure != x.Steps[0].Procedure:
 		return false
-	case fresh && o.Accession != "" && x.Accession != "" && o.Accession != x.Accession:
-		return false // several accession numbers below one order number
 	}
 	return true
 }
@@ -152,6 +157,18 @@ func (s *Service) add(tx halong.Tx, r *Request, from Origin, to Status) (Outcome
 		o.Steps[i].Status = to
 	}
 	return Outcome{Order: o, New: true, Control: "OK"}, s.put(tx, o, from.At)
+}
+
+// sum gives an order the state of its steps, and steps that it got just now the one that was asked for.
+func (o *Order) sum(to Status) {
+	for i := range o.Steps {
+		if s := &o.Steps[i]; s.Status == "" {
+			s.Status = to
+		}
+	}
+	if len(o.Steps) > 0 {
+		o.Status = overall(o.Steps)
+	}
 }
 
 // enter brings an order and its steps into a state. It tells why it did not.

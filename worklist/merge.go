@@ -61,7 +61,6 @@ func (o *Order) reviseSteps(steps []Step, r *Request) {
 				continue
 			}
 			o.Steps, named = append(o.Steps, *x), append(named, true)
-			o.Steps[len(o.Steps)-1].Status = Scheduled
 			continue
 		}
 		named[at] = true

@@ -23,12 +23,13 @@ var at = time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
 // world is a service over an index, with a journal that can be replayed.
 type world struct {
 	*worklist.Service
-	t       *testing.T
-	db      *sqlite.DB
-	records [][]byte
-	lines   []string // of the journal: messages and records in their order
-	config  worklist.Config
-	patient int64
+	t        *testing.T
+	db       *sqlite.DB
+	records  [][]byte
+	lines    []string // of the journal: messages and records in their order
+	config   worklist.Config
+	patient  int64
+	patients map[int]int64 // by record
 }
 
 // Append implements worklist.Journal.
@@ -80,6 +81,10 @@ func (w *world) open() {
 func (w *world) message(kind string, segments ...string) []worklist.Outcome {
 	w.t.Helper()
 	w.lines = append(w.lines, "MSH|^~\\&|HIS|BV|HALONG||20261122080000||"+kind+"|C|P|2.5.1|||||||UNICODE UTF-8\r"+strings.Join(segments, "\r")+"\r")
+	if w.patients == nil {
+		w.patients = map[int]int64{}
+	}
+	w.patients[len(w.lines)] = w.patient
 	return w.apply(len(w.lines))
 }
 
@@ -93,7 +98,7 @@ func (w *world) apply(record int) (done []worklist.Outcome) {
 	err = w.db.Update(context.Background(), func(tx halong.Tx) error {
 		done = nil
 		for i := range requests {
-			from := worklist.Origin{Facility: "BV1", Record: uint64(record), Place: i, At: at.Add(time.Duration(record) * time.Second), Patient: w.patient}
+			from := worklist.Origin{Facility: "BV1", Record: uint64(record), Place: i, At: at.Add(time.Duration(record) * time.Second), Patient: w.patients[record]}
 			out, err := w.Apply(tx, &requests[i], from)
 			if err != nil {
 				return err
