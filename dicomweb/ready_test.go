@@ -258,10 +258,17 @@ func TestReadyDuringIngestAndDelete(t *testing.T) {
 				}
 				has(true)
 				if i%3 == 0 {
-					if _, err := h.archive.Delete(context.Background(), storage.Deletion{Scope: halong.Everything(), Ref: storage.Ref{Study: "1.2.3", Series: "1.2.3.4", SOP: dicom.UID(sop)}, Reason: "test"}); err != nil {
+					gone, err := h.archive.Delete(context.Background(), storage.Deletion{Scope: halong.Everything(), Ref: storage.Ref{Study: "1.2.3", Series: "1.2.3.4", SOP: dicom.UID(sop)}, Reason: "test"})
+					if err != nil {
 						t.Error(err)
 					}
 					has(false)
+					if i == 3 && len(gone) == 1 {
+						if _, err := h.archive.Restore(context.Background(), halong.Everything(), gone[0].ID, halong.Source{}); err != nil {
+							t.Error(err)
+						}
+						has(true)
+					}
 				}
 			}
 		})
@@ -269,7 +276,7 @@ func TestReadyDuringIngestAndDelete(t *testing.T) {
 	storing.Wait()
 	close(stop)
 	beside.Wait()
-	if n := len(results(t, h.want(h.get(readyMetadata), 200))); n != 1+36-12 {
+	if n := len(results(t, h.want(h.get(readyMetadata), 200))); n != 1+36-12+3 { // a third of all was deleted, one of each worker restored
 		t.Errorf("%d instances", n)
 	}
 	// Of a series that is gone nothing is left on disk.

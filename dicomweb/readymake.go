@@ -258,7 +258,13 @@ func (r *Ready) sweep(ctx context.Context) {
 		case <-tick.C:
 		}
 		h, _ := parseShelved(r.Shelf.Look(k))
-		if h == nil || h.Run == r.run {
+		switch {
+		case h == nil: // not written by any version of this
+			if err := r.Shelf.Remove(k); err != nil {
+				r.Failed(err)
+			}
+			continue
+		case h.Run == r.run:
 			continue
 		}
 		_, err := r.s.Archive.Stamp(ctx, halong.Everything(), storage.Ref{Study: dicom.UID(h.Study), Series: dicom.UID(h.Series), Facility: halong.Facility(h.Of)})

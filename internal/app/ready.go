@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
+	"time"
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/dicomweb"
@@ -21,6 +23,7 @@ func readyPath(c *config.Config) string { return filepath.Join(c.Data, readyFold
 type shelf struct {
 	*derived.Shelf
 	ready *dicomweb.Ready
+	told  atomic.Int64 // the minute of the last failure
 }
 
 // addReady makes what keeps metadata of series ready, unless it is switched off; then what is there goes.
@@ -39,12 +42,18 @@ func (a *App) addReady(web *dicomweb.Config) error {
 	if err != nil {
 		return err
 	}
-	a.shelf, web.Ready = &shelf{s, r}, r
+	a.shelf, web.Ready = &shelf{Shelf: s, ready: r}, r
 	return nil
 }
 
-// shelfFailed tells what was not kept; it is made again when it is asked for.
-func (a *App) shelfFailed(err error) { a.log.Warn("metadata were not kept ready", "error", err) }
+// shelfFailed tells what was not kept, once a minute: on a full disk it would be everything. It is made again when it is asked for.
+func (a *App) shelfFailed(err error) {
+	now := time.Now().Unix() / 60
+	if a.shelf != nil && a.shelf.told.Swap(now) == now {
+		return
+	}
+	a.log.Warn("metadata were not kept ready", "error", err)
+}
 
 // run works until the context ends.
 func (s *shelf) run(ctx context.Context, failed func(error)) {
