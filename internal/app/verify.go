@@ -17,6 +17,7 @@ type Report struct {
 	Instances   int64 // versions of SOP Instances looked at
 	Quarantined int64
 	Messages    int64 // HL7v2 messages, taken and refused
+	Documents   int64 // of laboratory reports
 	Bytes       int64
 	Damage      []string // one line each, without patient data
 }
@@ -33,6 +34,9 @@ func (d *Data) Verify(ctx context.Context, progress func(done int64)) (Report, e
 		return r, err
 	}
 	if err := d.verifyMessages(ctx, &r); err != nil {
+		return r, err
+	}
+	if err := d.verifyDocuments(ctx, &r); err != nil {
 		return r, err
 	}
 	segments, err := d.Store.Scrub(ctx, nil)

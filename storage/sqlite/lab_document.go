@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"iter"
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/lab"
@@ -99,4 +100,34 @@ func scanDocument(row scanner, d *lab.StoredDocument, more ...any) error {
 	err := row.Scan(dst...)
 	copy(d.Digest[:], digest)
 	return err
+}
+
+// documentsPage is how many documents are read at a time.
+const documentsPage = 500
+
+// AllDocuments gives the documents of all reports whose bytes are kept, in order of their reports.
+func (db *DB) AllDocuments(ctx context.Context) iter.Seq2[*lab.StoredDocument, error] {
+	return func(yield func(*lab.StoredDocument, error) bool) {
+		var report lab.ID
+		n := 0
+		for {
+			page, err := collect(ctx, db.reader, func(rows *sql.Rows) (*lab.StoredDocument, error) {
+				d := &lab.StoredDocument{}
+				return d, scanDocument(rows, d)
+			}, selectDocument+` FROM lab_document d WHERE (d.report, d.n) > (?, ?) ORDER BY d.report, d.n LIMIT ?`, int64(report), n, documentsPage)
+			if err != nil {
+				yield(nil, fail("sqlite.AllDocuments", "", err))
+				return
+			}
+			for _, d := range page {
+				if d.Kept && !yield(d, nil) {
+					return
+				}
+				report, n = d.Report, d.Number
+			}
+			if len(page) < documentsPage {
+				return
+			}
+		}
+	}
 }

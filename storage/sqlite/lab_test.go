@@ -51,6 +51,14 @@ func TestLabPlans(t *testing.T) {
 			return nil
 		},
 		"order": func() error { _, _, err := db.OrderOf(ctx, "BV1", numbers); return err },
+		"documents": func() error {
+			for _, err := range db.AllDocuments(ctx) {
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		},
 		"codes": func() error { _, err := db.Codes(ctx, all); return err },
 		"index": func() error { _, err := db.IndexLab(ctx, 10); return err },
 	} {
