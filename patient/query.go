@@ -41,7 +41,7 @@ func (q *Query) Words() []string {
 	return out
 }
 
-// Found is a page of patients: of those that match, the ones who survive, each once.
+// Found is a page of patients: of those that match, the ones who survive, each once on a page.
 type Found struct {
 	Patients []*Patient
 	Next     string // where the next page begins; empty: there is none

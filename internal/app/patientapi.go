@@ -169,9 +169,12 @@ var (
 // namedPatient finds the patient in the path: by the identifier that is its identity, narrowed by facility and authority.
 func (a *App) namedPatient(c echo.Context, f halong.Facility, authority *string) (*patient.Patient, error) {
 	const op = "app.patients"
-	id, err := url.PathUnescape(c.Param("id"))
-	if err != nil {
-		return nil, halong.E(op, halong.Invalid, "", err)
+	id := c.Param("id")
+	if c.Request().URL.RawPath != "" { // only then the router leaves it encoded
+		var err error
+		if id, err = url.PathUnescape(id); err != nil {
+			return nil, halong.E(op, halong.Invalid, "", err)
+		}
 	}
 	all, err := a.data.Index.PatientsByIdentifier(c.Request().Context(), principal(c).Scope, id)
 	if err != nil {

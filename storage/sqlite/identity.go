@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"strings"
+	"unicode"
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/dicom"
@@ -254,13 +256,23 @@ func (db *DB) replacement(h patient.Header, b *bearer) *storage.PatientIdentity 
 		{tag.PatientSex, h.Sex, to.Sex},
 	} {
 		if v.was != v.now {
-			out.Changes = append(out.Changes, storage.PatientValue{Tag: v.tag, Value: v.now})
+			out.Changes = append(out.Changes, storage.PatientValue{Tag: v.tag, Value: oneValue(v.now)})
 		}
 	}
 	if len(out.Changes) == 0 {
 		return nil
 	}
 	return out
+}
+
+// oneValue makes a text that HL7 allows one that is a single value in DICOM: without backslashes and control characters (PS3.5 6.2).
+func oneValue(s string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if r == '\\' || unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, s))
 }
 
 // serve makes a study, of which s are the attributes received, be served under an identity, or, if that is nil, under the one received.
