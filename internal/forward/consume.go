@@ -34,7 +34,7 @@ func itemOf(e *halong.Event) (*Item, bool) {
 	if err != nil {
 		return nil, false
 	}
-	return &Item{Facility: e.Facility, Study: p.Study, Series: p.Series, SOP: p.SOP, Class: p.Class, Digest: d}, true
+	return &Item{Kind: Instance, Facility: e.Facility, Study: p.Study, Series: p.Series, SOP: p.SOP, Class: p.Class, Digest: d}, true
 }
 
 // routed is an object and where it goes.

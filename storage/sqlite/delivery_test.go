@@ -43,6 +43,7 @@ func emit(t testing.TB, db *sqlite.DB, n int) uint64 {
 
 func forwarded(n uint64) *forward.Item {
 	return &forward.Item{
+		Kind:     forward.Instance,
 		Facility: "BV1", Study: "1.2", Series: "1.3", SOP: dicom.UID(fmt.Sprintf("1.4.%d", n)), Class: "1.5", Digest: halong.Digest{byte(n)},
 	}
 }
