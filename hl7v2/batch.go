@@ -8,28 +8,61 @@ type Batch struct {
 	Header   []byte   // FHS and BHS segments as received; empty without them
 	Messages [][]byte // each from its MSH to before the next header or trailer
 	Trailer  []byte   // BTS and FTS segments as received
+
+	File   []byte       // FHS segment; empty without one
+	Groups []BatchGroup // the batches of the file in order; nil for a single message
 }
+
+// BatchGroup is one batch of a file.
+type BatchGroup struct {
+	Header   []byte // BHS segment; empty: messages that stand outside of any
+	Messages [][]byte
+}
+
+// Reference gives the control ID of a header segment (FHS-11, BHS-11) as it stands, and the delimiters it declares.
+func Reference(header []byte) (id []byte, d Delimiters, ok bool) {
+	if i := bytes.IndexAny(header, "\r\n"); i >= 0 {
+		header = header[:i]
+	}
+	d, reason := parseDelimiters(header)
+	if reason != "" {
+		return nil, Standard, false
+	}
+	if f := bytes.Split(header, []byte{d.Field}); len(f) > 10 {
+		id = f[10]
+	}
+	return id, d, true
+}
+
+// Encoding gives MSH-2: the delimiters after the field separator.
+func (d Delimiters) Encoding() []byte { return d.encoding() }
 
 // SplitBatch divides b at lines that begin with FHS, BHS, BTS, FTS or MSH. The parts are
 // slices of b in order; together they are all of b from its first segment on. Without any of these segments
 // Messages holds b as its only element.
 func SplitBatch(b []byte) Batch {
-	var out Batch
+	var out batchReader
 	text := trimStart(b)
 	if !bytes.HasPrefix(text, []byte("FHS")) && !bytes.HasPrefix(text, []byte("BHS")) &&
 		bytes.Count(text, []byte("MSH")) < 2 {
 		out.Messages = [][]byte{b}
-		return out
+		return out.Batch
 	}
 	out.cutLines(text)
 	if len(out.Messages) < 2 && len(out.Header) == 0 {
 		return Batch{Messages: [][]byte{b}}
 	}
-	return out
+	return out.Batch
+}
+
+// batchReader sorts the parts of a transmission.
+type batchReader struct {
+	Batch
+	ended bool // a trailer came last
 }
 
 // cutLines walks the lines of text and closes a part at each header or trailer.
-func (o *Batch) cutLines(text []byte) {
+func (o *batchReader) cutLines(text []byte) {
 	var sep byte // field separator of the last header
 	from, kind := 0, byte('H')
 	lines := lineEnds{text: text, cr: -1, lf: -1}
@@ -70,7 +103,10 @@ func lineKind(line []byte, sep byte) byte {
 	return 0
 }
 
-func (o *Batch) put(kind byte, b []byte) {
+func (o *batchReader) put(kind byte, b []byte) {
+	if len(b) > 0 {
+		o.group(kind, b)
+	}
 	switch {
 	case len(b) == 0:
 	case kind == 'M':
@@ -80,4 +116,20 @@ func (o *Batch) put(kind byte, b []byte) {
 	default:
 		o.Header = append(o.Header, b...)
 	}
+}
+
+// group puts a part where it belongs in the nesting of file, batches and messages.
+func (o *batchReader) group(kind byte, b []byte) {
+	switch name := string(b[:min(3, len(b))]); {
+	case name == "FHS":
+		o.File = b
+	case name == "BHS":
+		o.Groups = append(o.Groups, BatchGroup{Header: b})
+	case kind == 'M' && (len(o.Groups) == 0 || o.ended):
+		o.Groups = append(o.Groups, BatchGroup{Messages: [][]byte{b}})
+	case kind == 'M':
+		g := &o.Groups[len(o.Groups)-1]
+		g.Messages = append(g.Messages, b)
+	}
+	o.ended = kind == 'T'
 }

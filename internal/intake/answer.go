@@ -1,7 +1,6 @@
 package intake
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/binary"
@@ -150,29 +149,3 @@ func sizeReason(f mllp.Frame) string {
 	return fmt.Sprintf("block of %d bytes is larger than the limit of %d", f.Total, len(f.Bytes))
 }
 
-// batchAnswer joins the acknowledgements of a batch's messages into one block (HL7 2.10.3.3), with the
-// delimiters of its header, which the messages have too, and its control ID (BHS-11) in BHS-12.
-func batchAnswer(header []byte, answers [][]byte) [][]byte {
-	if len(answers) == 0 {
-		return nil
-	}
-	sep := header[3:4]
-	encoding, reference := []byte(`^~\&`), []byte(nil)
-	for _, line := range bytes.FieldsFunc(header, func(r rune) bool { return r == '\r' || r == '\n' }) {
-		f := bytes.Split(line, sep)
-		if len(f) > 1 && len(f[1]) > 0 && len(f[1]) <= 5 {
-			encoding = f[1]
-		}
-		if bytes.HasPrefix(line, []byte("BHS")) && len(f) > 10 {
-			reference = f[10]
-		}
-	}
-	b := append(append([]byte("BHS"), sep...), encoding...)
-	if len(reference) > 0 {
-		b = append(append(b, bytes.Repeat(sep, 10)...), reference...)
-	}
-	b = append(b, '\r')
-	b = append(b, bytes.Join(answers, nil)...)
-	b = append(append(append(b, "BTS"...), sep...), strconv.Itoa(len(answers))+"\r"...)
-	return [][]byte{b}
-}

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/halong-gateway/halong/hl7v2"
 )
 
@@ -13,18 +15,46 @@ func TestBatchAnswerDelimiters(t *testing.T) {
 	w := newWorld(t)
 	for _, c := range []struct{ name, header, begin string }{
 		{"standard", `BHS|^~\&|A|B|||||||77`, `BHS|^~\&||||||||||77` + "\r"},
-		{"other", "FHS#*~!%#A\rBHS#*~!%#A", "BHS#*~!%\r"},
+		{"other", "FHS#*~!%#A\rBHS#*~!%#A", "FHS#*~!%\rBHS#*~!%\r"},
 		{"short", "BHS|^", "BHS|^\r"},
 	} {
 		sep := c.header[3:4]
 		one := strings.ReplaceAll("MSH|*~!%|LIS|LAB|||20261121||ADT*A08|"+c.name+"|P|2.5\r", "|", sep)
 		answers := w.send(c.header + "\r" + one + one + "BTS" + sep + "2\r")
-		if len(answers) != 1 || !strings.HasPrefix(answers[0], c.begin) || !strings.HasSuffix(answers[0], "\rBTS"+sep+"2\r") {
+		if len(answers) != 1 || !strings.HasPrefix(answers[0], c.begin) || !strings.Contains(answers[0], "\rBTS"+sep+"2\r") {
 			t.Errorf("%s: %q", c.name, answers)
 			continue
 		}
 		if n := len(hl7v2.SplitBatch([]byte(answers[0])).Messages); n != 2 {
 			t.Errorf("%s: the answer reads as %d messages", c.name, n)
 		}
+	}
+}
+
+// TestNestedBatches: a file of several batches is answered by a file of as many, each with its own reference.
+func TestNestedBatches(t *testing.T) {
+	w := newWorld(t)
+	one := func(id string) string { return simple(id, "", "x") }
+	got := w.send("FHS|^~\\&|||||||||F1\rBHS|^~\\&|||||||||B1\r" + one("1") + one("2") + "BTS|2\rBHS|^~\\&|||||||||B2\r" + one("3") + "BTS|1\rFTS|2\r")
+	if len(got) != 1 {
+		t.Fatalf("%q", got)
+	}
+	var lines []string
+	for _, l := range strings.Split(strings.TrimSuffix(got[0], "\r"), "\r") {
+		if !strings.HasPrefix(l, "MSH") {
+			lines = append(lines, l)
+		}
+	}
+	want := []string{
+		"FHS|^~\\&||||||||||F1", "BHS|^~\\&||||||||||B1", "MSA|AA|1", "MSA|AA|2", "BTS|2", "BHS|^~\\&||||||||||B2", "MSA|AA|3", "BTS|1", "FTS|2",
+	}
+	if d := cmp.Diff(want, lines); d != "" {
+		t.Error(d)
+	}
+	if got := w.send("BHS|^~\\&\rBTS|0\r"); len(got) != 1 || !strings.Contains(got[0], "MSA|AE") {
+		t.Errorf("an empty batch: %q", got)
+	}
+	if got := w.send("BHS|^~\\&\r" + simple("n", "NE|NE", "x") + "BTS|1\r"); got != nil {
+		t.Errorf("nobody wants an answer: %q", got)
 	}
 }

@@ -158,20 +158,10 @@ func (a *arrival) block(b []byte) [][]byte {
 	if len(batch.Messages) == 1 && len(batch.Header) == 0 {
 		return a.message(batch.Messages[0])
 	}
-	var answers [][]byte
-	for i, raw := range batch.Messages {
-		one := *a
-		one.msg.Reply.Part = i
-		answers = append(answers, one.message(raw)...)
-		a.outcome = one.outcome
-	}
 	if len(batch.Messages) == 0 {
 		return a.refuse(b, nil, errors.New("batch without a message"))
 	}
-	if len(batch.Header) == 0 {
-		return answers
-	}
-	return batchAnswer(batch.Header, answers)
+	return a.batch(&batch)
 }
 
 // log writes a line for operators: control IDs and record numbers, no patient data.

@@ -224,14 +224,14 @@ func TestBatch(t *testing.T) {
 	w := newWorld(t)
 	one, two := oru("1", "20261121", "p1", "F1", "F", "HGB|140|F"), oru("2", "20261121", "p2", "F2", "F", "HGB|141|F")
 	got := w.send("FHS|^~\\&|A\rBHS|^~\\&|A\r" + one + two + "BTS|2\rFTS|1\r")
-	if len(got) != 1 || !strings.HasPrefix(got[0], "BHS|^~\\&\rMSH|") || !strings.HasSuffix(got[0], "BTS|2\r") || strings.Count(got[0], "\rMSA|AA|") != 2 {
+	if len(got) != 1 || !strings.HasPrefix(got[0], "FHS|^~\\&\rBHS|^~\\&\rMSH|") || !strings.HasSuffix(got[0], "BTS|2\rFTS|1\r") || strings.Count(got[0], "\rMSA|AA|") != 2 {
 		t.Errorf("%q", got)
 	}
 	again := w.send(one + two)
 	if msas(again) != "AA 1, AA 2" || w.seen[Duplicate] != 1 {
 		t.Errorf("without headers: %q %v", again, w.seen)
 	}
-	if strings.Join(again, "") != strings.TrimSuffix(strings.TrimPrefix(got[0], "BHS|^~\\&\r"), "BTS|2\r") {
+	if strings.Join(again, "") != strings.TrimSuffix(strings.TrimPrefix(got[0], "FHS|^~\\&\rBHS|^~\\&\r"), "BTS|2\rFTS|1\r") {
 		t.Error("not the stored answers")
 	}
 }
