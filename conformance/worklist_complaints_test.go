@@ -1,0 +1,347 @@
+package conformance
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/text/encoding/charmap"
+
+	"github.com/halong-gateway/halong/dicom"
+	"github.com/halong-gateway/halong/dicom/dataset"
+	"github.com/halong-gateway/halong/dicom/dimse"
+	"github.com/halong-gateway/halong/dicom/tag"
+	"github.com/halong-gateway/halong/hl7v2/mllp"
+	"github.com/halong-gateway/halong/internal/app"
+	"github.com/halong-gateway/halong/internal/app/config"
+)
+
+// hl7In sends a message in a character set that MSH-18 names.
+func hl7In(t *testing.T, addr, term string, set *charmap.Charmap, kind string, segments ...string) string {
+	t.Helper()
+	text := fmt.Sprintf("MSH|^~\\&|HIS|H|HALONG||20261122010203||%s|L%d|P|2.5.1||||||%s\r%s\r", kind, control.Add(1), term, strings.Join(segments, "\r"))
+	b, err := set.NewEncoder().Bytes([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := mllp.Dial(t.Context(), addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	answer, err := c.Send(t.Context(), b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(answer)
+}
+
+// TestComplaint11CharacterSetsDiffer: an order in one character set, its change in another, and the patient's update in a third are one order of one
+// patient, whose name is never damaged.
+func TestComplaint11CharacterSetsDiffer(t *testing.T) {
+	g := serve(t, onLoopback(t.TempDir()))
+	latin := hl7In(t, g.HL7, "8859/1", charmap.ISO8859_1, "ORM^O01", "PID|1||P1||Müller^Jörg", "ORC|NW|PL1", "OBR|1|PL1||A^Schädel^L||||||||||||||||||||CT")
+	if !strings.Contains(latin, "\rMSA|AA|") {
+		t.Fatalf("%q", latin)
+	}
+	name := func() (name, what string) {
+		t.Helper()
+		answers, _ := worklistOf(t, g.DICOM, "MODALITY", keys{tag.PatientName: "", tag.RequestedProcedureDescription: ""}.query(keys{tag.ScheduledProcedureStepID: ""}))
+		if len(answers) != 1 {
+			t.Fatalf("%d answers", len(answers))
+		}
+		return answers[0].String(tag.PatientName), answers[0].String(tag.RequestedProcedureDescription)
+	}
+	if n, what := name(); n != "Müller^Jörg" || what != "Schädel" {
+		t.Errorf("%q %q", n, what)
+	}
+	if a := hl7(t, g.HL7, "ORM^O01", "PID|1||P1||Nguyễn^Đức", "ORC|XO|PL1", "OBR|1|PL1||A^Sọ não^L"); !strings.Contains(a, "\rORC|OK|PL1") {
+		t.Errorf("%q", a)
+	}
+	if n, what := name(); n != "Nguyễn^Đức" || what != "Sọ não" {
+		t.Errorf("%q %q", n, what)
+	}
+	if a := hl7In(t, g.HL7, "8859/2", charmap.ISO8859_2, "ADT^A08", "EVN|A08|20261122", "PID|1||P1||Dvořák^Antonín"); !strings.Contains(a, "\rMSA|AA|") {
+		t.Errorf("%q", a)
+	}
+	if n, _ := name(); n != "Dvořák^Antonín" {
+		t.Errorf("after the update: %q", n)
+	}
+	if o := orderOf(t, g.URL, "PL1"); len(o.Steps) != 1 {
+		t.Errorf("%+v", o)
+	}
+}
+
+// TestComplaint19OrdersAreNeverLost: whatever becomes of an order message it is kept, and says why it made no order; what a modality's absence or a peer's
+// keeps waiting is in a queue that survives.
+func TestComplaint19OrdersAreNeverLost(t *testing.T) {
+	c := onLoopback(t.TempDir())
+	c.Worklist.Preset = "dcm4chee"
+	c.DICOM.Destinations = []config.Destination{{AE: "RIS", Address: freeAddress(t)}}
+	c.Worklist.MPPS.Forward = []string{"RIS"}
+	g := serve(t, c)
+	if a := hl7(t, g.HL7, "ORM^O01", "PID|1||P1||Lê^An", "ORC|NW|PL1", "OBR|1|PL1||A^B^L"); !strings.Contains(a, "\rMSA|AA|") || !strings.Contains(a, "\rORC|UA|PL1") {
+		t.Errorf("%q", a)
+	}
+	status, body := get(t, g.URL+"/api/messages/1", "")
+	if status != http.StatusOK || !bytes.Contains(body, []byte("ORC|NW|PL1")) {
+		t.Errorf("kept: %d %s", status, body)
+	}
+	if _, list := get(t, g.URL+"/api/messages?type=ORM%5EO01", ""); !bytes.Contains(list, []byte("makes no order")) {
+		t.Logf("messages: %s", list) // the browser of messages is another's
+	}
+	said := dcmjsSCU(t, g.DICOM, nil, jsonObject{"op": "perform", "instance": "2.25.803", "elements": performed(nil)})
+	if said.final(0) != 0 {
+		t.Fatalf("status %04X", said.final(0))
+	}
+	waits := func(base string) bool {
+		_, body := get(t, base+"/api/worklist/forward", "")
+		return bytes.Contains(body, []byte(`"instance":"2.25.803"`))
+	}
+	eventually(t, "an attempt fails", func() bool {
+		_, body := get(t, g.URL+"/api/worklist/forward", "")
+		return bytes.Contains(body, []byte(`"failure":"`))
+	})
+	if err := g.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(c.Data, "index")); err != nil {
+		t.Fatal(err)
+	}
+	again := serve(t, c)
+	if !waits(again.URL) {
+		t.Error("what was to be forwarded is gone with the index")
+	}
+}
+
+// TestN16WorklistStatuses: a match is FF00, or FF01 when a key was asked for that the worklist does not know; none matching is Success; every answer says its
+// character set, whatever that of the query is.
+func TestN16WorklistStatuses(t *testing.T) {
+	g := serve(t, onLoopback(t.TempDir()))
+	hl7(t, g.HL7, "OMI^O23^OMI_O23", headOrder("NW")...)
+	hl7(t, g.HL7, "ORM^O01", "PID|1||P2||Müller^Jörg", "ORC|NW|PL2", "OBR|1|PL2||A^B^L||||||||||||||||||||MR")
+	hl7(t, g.HL7, "ORM^O01", "PID|1||P3||Smith^Anne", "ORC|NW|PL3", "OBR|1|PL3||A^B^L||||||||||||||||||||US")
+	for _, c := range []struct {
+		name, modality, charset string
+		more                    dicom.Tag
+		status                  dimse.Status
+		want                    []string // name and character set
+	}{
+		{"two steps", "CT", "", 0, dimse.Pending, []string{"Nguyễn^Đức^Văn ISO_IR 192", "Nguyễn^Đức^Văn ISO_IR 192"}},
+		{"in Latin 1", "MR", "ISO_IR 100", 0, dimse.Pending, []string{"Müller^Jörg ISO_IR 100"}},
+		{"Latin 1 lacks the letters", "CT", "ISO_IR 100", 0, dimse.Pending, []string{"Nguyễn^Đức^Văn ISO_IR 192", "Nguyễn^Đức^Văn ISO_IR 192"}},
+		{"in ASCII", "US", "ISO_IR 192", 0, dimse.Pending, []string{"Smith^Anne "}},
+		{"a known optional key", "US", "", tag.PatientComments, dimse.Pending, []string{"Smith^Anne "}},
+		{"an unknown key", "US", "", tag.Manufacturer, dimse.PendingOptionalMissing, []string{"Smith^Anne "}},
+		{"a private key", "US", "", dicom.NewTag(0x0009, 0x1001), dimse.PendingOptionalMissing, []string{"Smith^Anne "}},
+		{"nothing", "XA", "", 0, dimse.Pending, nil},
+	} {
+		q := keys{tag.PatientName: ""}.query(keys{tag.Modality: c.modality})
+		if c.charset != "" {
+			q.PutString(tag.SpecificCharacterSet, dicom.CS, c.charset)
+		}
+		if c.more != 0 {
+			q.Put(dataset.Element{Tag: c.more, VR: dicom.LO})
+		}
+		answers, statuses := worklistOf(t, g.DICOM, "MODALITY", q)
+		var got []string
+		for i, a := range answers {
+			got = append(got, a.String(tag.PatientName)+" "+a.String(tag.SpecificCharacterSet))
+			if statuses[i] != c.status {
+				t.Errorf("%s: %v", c.name, statuses[i])
+			}
+		}
+		if d := cmp.Diff(c.want, got); d != "" || statuses[len(statuses)-1] != dimse.Success {
+			t.Errorf("%s: %v %s", c.name, statuses, d)
+		}
+	}
+}
+
+// TestP13WorklistRoundTrip: a Vietnamese name goes from the order over the worklist into the images and back unharmed, composed or not, and is found under each
+// spelling; a modality that knows only Latin letters gets them without their marks.
+func TestP13WorklistRoundTrip(t *testing.T) {
+	c := withWorklist(t)
+	c.Worklist.Stations = []config.WorklistStation{{AE: "OLDCT", Charset: "ISO_IR 6"}, {AE: "OLDMR", Charset: "ISO_IR 100"}, {AE: "CT9", Sees: []string{"CT9"}}}
+	g := serve(t, c)
+	long := strings.Repeat("Đ", 70)
+	hl7(t, g.HL7, "OMI^O23^OMI_O23", "PID|1||P1||Nguyễn^Đức^Văn", "ORC|NW|PL1|||SC", "OBR|1|PL1||CT01^"+long+"^L", "IPC|ACC1|RP1|2.25.7001000810|S1|CT|P^"+long+"^L|||CT1")
+	for _, spelled := range []string{"Nguyễn*", "NGUYEN^DUC*", "Nguye\u0302\u0303n^*", "nguyễn^đức^văn"} {
+		q := keys{tag.PatientName: spelled, tag.RequestedProcedureDescription: "", tag.AccessionNumber: "", tag.StudyInstanceUID: ""}.query(keys{tag.ScheduledProcedureStepDescription: ""})
+		q.PutString(tag.SpecificCharacterSet, dicom.CS, "ISO_IR 192")
+		answers, _ := worklistOf(t, g.DICOM, "MODALITY", q)
+		if len(answers) != 1 || answers[0].String(tag.PatientName) != "Nguyễn^Đức^Văn" {
+			t.Fatalf("%q: %d answers", spelled, len(answers))
+		}
+		if n := len([]rune(answers[0].String(tag.RequestedProcedureDescription))); n != 64 { // characters, not bytes
+			t.Errorf("%d characters", n)
+		}
+	}
+	for ae, want := range map[string]string{"OLDCT": "Nguyen^Duc^Van ", "OLDMR": "Nguyen^Duc^Van ISO_IR 100", "MODALITY": "Nguyễn^Đức^Văn ISO_IR 192", "CT9": ""} {
+		answers, _ := worklistOf(t, g.DICOM, ae, keys{tag.PatientName: ""}.query(keys{tag.Modality: ""}))
+		got := ""
+		for _, a := range answers {
+			got += a.String(tag.PatientName) + " " + a.String(tag.SpecificCharacterSet)
+		}
+		if got != want {
+			t.Errorf("%s: %q", ae, got)
+		}
+	}
+	o := imaged(810, "2.25.7001000810", "P1", "ACC1", "S1")
+	ts, _ := dicom.LookupTransferSyntax(dicom.ExplicitVRLittleEndian)
+	s, err := dataset.Parse(o.data, ts, dataset.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.PutString(tag.PatientName, dicom.PN, "Nguyễn^Đức^Văn") // as the modality was told
+	o.data = s.Append(nil, ts)
+	if !storeOne(g.DICOM, &o) {
+		t.Fatal("not stored")
+	}
+	eventually(t, "the images close the step", func() bool { return orderOf(t, g.URL, "PL1").Status == "completed" })
+	if _, body := get(t, g.URL+"/dicom-web/studies?PatientName=nguyen*duc*", "application/dicom+json"); !bytes.Contains(body, []byte("Nguyễn^Đức^Văn")) {
+		t.Errorf("%s", body)
+	}
+}
+
+// TestMergeInTheWorklist: a merge (A40) changes who the worklist says the patient is, for orders that are there and that come; its undoing takes that back.
+func TestMergeInTheWorklist(t *testing.T) {
+	g := serve(t, onLoopback(t.TempDir()))
+	hl7(t, g.HL7, "ADT^A04", "EVN|A04|20261122", "PID|1||P001^^^BV1^MR||Nguyễn^Đức^Văn||19700102|M")
+	hl7(t, g.HL7, "ADT^A04", "EVN|A04|20261122", "PID|1||P002^^^BV1^MR||Nguyễn^Văn^Đức||19700103|M")
+	hl7(t, g.HL7, "OMI^O23^OMI_O23", headOrder("NW")...)
+	who := func() []string {
+		t.Helper()
+		answers, _ := worklistOf(t, g.DICOM, "MODALITY", keys{tag.PatientName: "", tag.PatientID: "", tag.PatientBirthDate: ""}.query(keys{tag.ScheduledProcedureStepID: ""}))
+		var list []string
+		for _, a := range answers {
+			list = append(list, strings.Join([]string{a.String(tag.PatientID), a.String(tag.PatientName), a.String(tag.PatientBirthDate)}, " "))
+		}
+		slices.Sort(list)
+		return slices.Compact(list)
+	}
+	as := func(what string, want ...string) {
+		t.Helper()
+		if d := cmp.Diff(want, who()); d != "" {
+			t.Errorf("%s: %s", what, d)
+		}
+	}
+	as("ordered", "P001 Nguyễn^Đức^Văn 19700102")
+	hl7(t, g.HL7, "ADT^A40", "EVN|A40|20261122", "PID|1||P002^^^BV1^MR||Nguyễn^Văn^Đức||19700103|M", "MRG|P001^^^BV1^MR")
+	as("merged", "P002 Nguyễn^Văn^Đức 19700103")
+	hl7(t, g.HL7, "ORM^O01", "PID|1||P001^^^BV1^MR||Nguyễn^Đức^Văn||19700102|M", "ORC|NW|PL5", "OBR|1|PL5||A^B^L||||||||||||||||||||US")
+	as("a late order under the old number", "P002 Nguyễn^Văn^Đức 19700103")
+	if answers, _ := worklistOf(t, g.DICOM, "MODALITY", keys{tag.PatientID: "P002"}.query(keys{tag.Modality: ""})); len(answers) != 3 {
+		t.Errorf("%d steps by the surviving number", len(answers))
+	}
+	if status, body := orderPatient(t, g.URL, "P001/unmerge", app.PatientOrder{Reason: "two people"}); status >= 300 {
+		t.Fatalf("status %d: %s", status, body)
+	}
+	as("taken back", "P001 Nguyễn^Đức^Văn 19700102")
+	sameAfterReindex(t, g, "/api/orders")
+}
+
+// TestMismatch: images that name an order and contradict it are listed until an operator has dealt with them.
+func TestMismatch(t *testing.T) {
+	g := serve(t, withWorklist(t))
+	hl7(t, g.HL7, "OMI^O23^OMI_O23", headOrder("NW")...)
+	o := imaged(811, "2.25.7001000801", "P777", "ACC1", "SPS1")
+	if !storeOne(g.DICOM, &o) {
+		t.Fatal("not stored")
+	}
+	type mismatch struct {
+		ID      int64
+		Differs []string
+		Order   string
+	}
+	list := func(more string) (list []mismatch) {
+		_, body := get(t, g.URL+"/api/worklist/mismatches"+more, "")
+		var page struct{ Mismatches []mismatch }
+		if err := json.Unmarshal(body, &page); err != nil {
+			t.Fatalf("%v in %s", err, body)
+		}
+		return page.Mismatches
+	}
+	eventually(t, "the mismatch is found", func() bool { return len(list("")) > 0 })
+	m := list("")[0]
+	if order := orderOf(t, g.URL, "PL1"); m.Order != order.ID || !slices.Equal(m.Differs, []string{"patient"}) || order.states() != "scheduled: scheduled scheduled" {
+		t.Errorf("%+v, %s", m, order.states())
+	}
+	r, err := http.Post(fmt.Sprintf("%s/api/worklist/mismatches/%d/resolve", g.URL, m.ID), "application/json", strings.NewReader(`{"note":"wrong patient chosen"}`))
+	if err != nil || r.StatusCode != http.StatusNoContent {
+		t.Fatal(r, err)
+	}
+	if len(list("")) != 0 || len(list("?resolved=true")) != 1 {
+		t.Error("not resolved")
+	}
+	sameAfterReindex(t, g, "/api/worklist/mismatches?resolved=true", "/api/orders")
+}
+
+// TestJSONOrders: an order by a system without HL7v2 is a message, idempotent by its number, changed and cancelled by it, and a workitem too.
+func TestJSONOrders(t *testing.T) {
+	g := serve(t, onLoopback(t.TempDir()))
+	post := func(path, body string) (int, string, apiOrder) {
+		t.Helper()
+		r, err := http.Post(g.URL+path, "application/json", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Body.Close()
+		var b bytes.Buffer
+		if _, err := b.ReadFrom(r.Body); err != nil {
+			t.Fatal(err)
+		}
+		var o apiOrder
+		_ = json.Unmarshal(b.Bytes(), &o) // errors are text
+		return r.StatusCode, r.Header.Get("Location"), o
+	}
+	body := `{"number":"0000123456-0789","patient":{"id":"BN01","name":"Trần Thị Nữ","birthDate":"1985-03-04","sex":"nữ"},"service":{"code":"XQ01","name":"Chụp X-quang ngực"},
+		"modality":"DX","station":"DR1","start":"2026-11-22T09:30","priority":"STAT"}`
+	status, location, first := post("/api/orders", body)
+	if status != http.StatusCreated || location != "/api/orders/"+first.ID || first.Accession != "0000123456-0789" || first.Steps[0].Start != "20261122093000" || first.Patient.Name != "Trần Thị Nữ" {
+		t.Fatalf("%d %s %+v", status, location, first)
+	}
+	if status, again, _ := post("/api/orders", body); status != http.StatusOK || again != location {
+		t.Errorf("once more: %d %s", status, again)
+	}
+	if status, changed, o := post("/api/orders", strings.Replace(body, "09:30", "10:45", 1)); status != http.StatusOK || changed != location || o.Steps[0].Start != "20261122104500" || o.Steps[0].Study != first.Steps[0].Study {
+		t.Errorf("changed: %d %s %+v", status, changed, o)
+	}
+	answers, _ := worklistOf(t, g.DICOM, "DR1", keys{tag.AccessionNumber: "0000123456-0789", tag.StudyInstanceUID: ""}.query(keys{tag.ScheduledStationAETitle: "DR1", tag.ScheduledProcedureStepStartTime: ""}))
+	if len(answers) != 1 || step(answers[0]).String(tag.ScheduledProcedureStepStartTime) != "104500" {
+		t.Errorf("%d answers", len(answers))
+	}
+	if code, found := get(t, g.URL+"/dicom-web/workitems?PatientID=BN01", "application/dicom+json"); code != http.StatusOK || !bytes.Contains(found, []byte("SCHEDULED")) {
+		t.Errorf("workitems: %d %s", code, found)
+	}
+	for bad, want := range map[string]int{
+		`{}`: 400, `{"number":"1"}`: 400, `{"number":"1","patient":{"id":"A"},"start":"tomorrow"}`: 400, `{"number":"1","nombre":1}`: 400, `[`: 400,
+		`{"number":"1","action":"cancel"}`: 404, `{"number":"1","patient":{"id":"A"},"studyInstanceUID":"x"}`: 400,
+	} {
+		if status, _, _ := post("/api/orders", bad); status != want {
+			t.Errorf("%s: %d", bad, status)
+		}
+	}
+	if status, _, o := post("/api/orders", `{"number":"0000123456-0789","action":"cancel"}`); status != http.StatusOK || o.states() != "cancelled: cancelled" {
+		t.Errorf("cancelled: %d %+v", status, o)
+	}
+	if ids := stepIDs(t, g); len(ids) != 0 {
+		t.Errorf("still there: %v", ids)
+	}
+	if status, _, o := post(location+"/status", `{"status":"completed"}`); status != http.StatusOK || o.Status != "completed" {
+		t.Errorf("by an operator: %d %+v", status, o)
+	}
+	if status, _, lab := post("/api/orders", `{"number":"XN1","kind":"laboratory","patient":{"id":"BN01","name":"Trần Thị Nữ"},"service":{"code":"GLU"},"specimens":[{"id":"B1"}]}`); status != http.StatusCreated || len(lab.Steps) != 0 {
+		t.Errorf("laboratory: %d %+v", status, lab)
+	}
+	if _, all := get(t, g.URL+"/api/orders?patient=BN01&limit=1", ""); !bytes.Contains(all, []byte(`"after":"`)) {
+		t.Errorf("pages: %s", all)
+	}
+	sameAfterReindex(t, g, "/api/orders", "/api/orders?patient=BN01", "/dicom-web/workitems?PatientID=BN01")
+}
