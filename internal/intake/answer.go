@@ -148,4 +148,3 @@ func reasonOf(err error) hl7v2.AckError {
 func sizeReason(f mllp.Frame) string {
 	return fmt.Sprintf("block of %d bytes is larger than the limit of %d", f.Total, len(f.Bytes))
 }
-

@@ -31,7 +31,8 @@ const processing = 1
 
 // apply writes all rows and events of a message that was taken, and completes its answers. It uses the
 // record's own time and nothing random, so that replay writes the same.
-func (in *Intake) apply(tx halong.Tx, m *storage.Message, h *hl7v2.Message, does handler) error {
+// acknowledged tells that its sender was told that it is safe: then no failure of its handler costs it.
+func (in *Intake) apply(tx halong.Tx, m *storage.Message, h *hl7v2.Message, does handler, acknowledged bool) error {
 	m.Version, m.State = in.version, storage.MessageKept
 	if does != nil {
 		m.State = storage.MessageProcessed
@@ -43,7 +44,7 @@ func (in *Intake) apply(tx halong.Tx, m *storage.Message, h *hl7v2.Message, does
 	if added.Duplicate {
 		return errDuplicate
 	}
-	done, err := in.handle(does, tx, m, h)
+	done, err := in.handle(does, tx, m, h, acknowledged)
 	if err != nil {
 		return err
 	}
@@ -55,7 +56,7 @@ func (in *Intake) apply(tx halong.Tx, m *storage.Message, h *hl7v2.Message, does
 
 // handle gives a message to its handler, if it has one. A defect of the handler must not cost a message: what it
 // wrote until then is taken back, and the message only kept.
-func (in *Intake) handle(does handler, tx halong.Tx, m *storage.Message, h *hl7v2.Message) (done Applied, err error) {
+func (in *Intake) handle(does handler, tx halong.Tx, m *storage.Message, h *hl7v2.Message, acknowledged bool) (done Applied, err error) {
 	if does == nil {
 		if code, _, _ := strings.Cut(m.Type, "^"); hl7v2.IsQuery(code) {
 			done.Answer = unanswered
@@ -72,7 +73,7 @@ func (in *Intake) handle(does handler, tx halong.Tx, m *storage.Message, h *hl7v
 		done, err = does.Handle(tx, m, h)
 		return err
 	})
-	if note, ok := unprocessable(err); ok {
+	if note, ok := unprocessable(err, acknowledged); ok {
 		return Applied{Note: note}, nil
 	}
 	if defect == nil {
@@ -84,18 +85,27 @@ func (in *Intake) handle(does handler, tx halong.Tx, m *storage.Message, h *hl7v
 
 // unprocessable tells whether an error means that a message's content cannot be processed, today or on any other
 // day, and gives a note without the error's own words, which may hold patient data.
-func unprocessable(err error) (note string, ok bool) {
+// A message that is not acknowledged yet is better sent again where something of ours failed.
+func unprocessable(err error, acknowledged bool) (note string, ok bool) {
 	if err == nil || errors.Is(err, errDefect) {
 		return "", false
 	}
-	switch kind := halong.KindOf(err); kind {
+	kind := halong.KindOf(err)
+	switch kind {
 	case halong.Invalid, halong.Unsupported, halong.NotExist, halong.Conflict, halong.Permission:
-		var e *halong.Error
-		if errors.As(err, &e) {
-			return e.Op + ": " + kind.String(), true
-		}
+		ok = true
+	case halong.Transient, halong.Exhausted: // of the store: what it says of one message it says of all
+	default:
+		ok = acknowledged
 	}
-	return "", false
+	if !ok {
+		return "", false
+	}
+	op := "processing"
+	if e := (*halong.Error)(nil); errors.As(err, &e) {
+		op = e.Op
+	}
+	return op + ": " + kind.String(), true
 }
 
 // errDefect takes back what a handler wrote that panicked.
@@ -162,7 +172,7 @@ func (in *Intake) Replay(tx halong.Tx, rec storage.Record) error {
 		return halong.E("intake.Replay", halong.Corrupt, "", err)
 	}
 	describe(m, parsed)
-	if err := in.apply(tx, m, parsed, in.handler(parsed)); !errors.Is(err, errDuplicate) {
+	if err := in.apply(tx, m, parsed, in.handler(parsed), true); !errors.Is(err, errDuplicate) {
 		return err
 	}
 	return nil

@@ -133,7 +133,7 @@ func (a *arrival) commit() (m storage.Message, err error) {
 			return err
 		}
 		m.Seq, m.Place = seq, m.RawPlace(payload)
-		return in.apply(tx, &m, a.hl7, a.does)
+		return in.apply(tx, &m, a.hl7, a.does, false)
 	})
 	return m, err
 }

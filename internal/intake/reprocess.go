@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"log/slog"
 	"strconv"
 
 	"github.com/halong-gateway/halong"
@@ -33,7 +34,7 @@ func (in *Intake) CatchUp(ctx context.Context) (processed int, err error) {
 		err = in.cfg.Updater.Update(ctx, func(tx halong.Tx) error {
 			done = 0
 			for _, m := range group {
-				now, err := in.again(tx, m.Seq)
+				now, err := in.catch(tx, m)
 				if err != nil {
 					return err
 				}
@@ -49,6 +50,24 @@ func (in *Intake) CatchUp(ctx context.Context) (processed int, err error) {
 		processed += done
 		after = group[len(group)-1].Seq
 	}
+}
+
+// catch is again for a message among others: one that cannot be read any more costs neither them nor the start.
+func (in *Intake) catch(tx halong.Tx, m *storage.Message) (now *storage.Message, err error) {
+	err = in.cfg.Messages.Attempt(tx, func() (err error) {
+		now, err = in.again(tx, m.Seq)
+		return err
+	})
+	switch halong.KindOf(err) {
+	case halong.Transient, halong.Exhausted:
+		return nil, err
+	}
+	if err == nil {
+		return now, nil
+	}
+	in.cfg.Log.Error("message kept, not processed", slog.Uint64("message", m.Seq), slog.Any("error", err))
+	m.Version, m.Note = in.version, "processing later failed: "+halong.KindOf(err).String()
+	return m, in.cfg.Messages.UpdateMessage(tx, m)
 }
 
 // Reprocess looks again at one message that was only kept, and gives what became of it. One that is processed stays as
@@ -100,7 +119,7 @@ func (in *Intake) retry(tx halong.Tx, seq uint64) (retried, error) {
 		return retried{Message: m}, in.cfg.Messages.UpdateMessage(tx, m)
 	}
 	m.State = storage.MessageProcessed
-	done, err := in.handle(does, tx, m, h)
+	done, err := in.handle(does, tx, m, h, true)
 	if err != nil {
 		return retried{}, err
 	}

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"strings"
 	"testing"
@@ -165,5 +166,57 @@ func TestDefects(t *testing.T) {
 	}
 	if d := cmp.Diff([]string{"message.stored 1", "message.stored 2"}, w.told()); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestCatchUpGoesOn: a message whose bytes cannot be read any more does not keep the others, or the program, from going on.
+func TestCatchUpGoesOn(t *testing.T) {
+	w := newWorld(t)
+	for n := 1; n <= 3; n++ {
+		w.send(zzz(n))
+	}
+	w.in.table["ZZZ^Z01"] = &family{in: w.in}
+	w.in.version++
+	w.in.cfg.Blobs = without{w.disk, 2}
+	if n, err := w.in.CatchUp(context.Background()); n != 2 || err != nil {
+		t.Fatalf("%d caught up, error %v", n, err)
+	}
+	want := []string{"processed 2", "kept 2 processing later failed: corrupt", "processed 2"}
+	if d := cmp.Diff(want, []string{w.state(1), w.state(2), w.state(3)}); d != "" {
+		t.Error(d)
+	}
+	if n, err := w.in.CatchUp(context.Background()); n != 0 || err != nil {
+		t.Fatalf("again: %d caught up, error %v", n, err)
+	}
+}
+
+// without has lost the n-th message.
+type without struct {
+	Blobs
+	n int
+}
+
+func (b without) Open(d halong.Digest, p storage.Place) (storage.BlobReader, error) {
+	if d == halong.Digest(sha256.Sum256([]byte(zzz(b.n)))) {
+		return nil, halong.E("disk.Open", halong.Corrupt, "", nil)
+	}
+	return b.Blobs.Open(d, p)
+}
+
+// TestReplayKeepsWhatFails: what was acknowledged survives a handler that fails when the index is made again.
+func TestReplayKeepsWhatFails(t *testing.T) {
+	w := newWorld(t)
+	w.in.table["ZZZ^Z01"] = &family{in: w.in}
+	w.send(zzz(1))
+	if got := w.state(1); got != "processed 1" {
+		t.Errorf("state %q", got)
+	}
+	w.reindexWith(func() {
+		w.in.table["ZZZ^Z01"] = &family{do: func(halong.Tx, *storage.Message) (Applied, error) {
+			return Applied{}, halong.E("orders.Put", halong.Internal, "", nil)
+		}}
+	})
+	if got := w.state(1); got != "kept 1 orders.Put: internal" {
+		t.Errorf("state %q", got)
 	}
 }
