@@ -2,6 +2,7 @@ package lab
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,5 +54,50 @@ func FuzzRead(f *testing.F) {
 		if _, err := Fold(versions, true); err != nil {
 			t.Fatal(err)
 		}
+	})
+}
+
+// FuzzMap reads any file as a map: never a panic, few problems, and what is kept can be looked up.
+func FuzzMap(f *testing.F) {
+	f.Add("# version: 1\nsender;code;loinc;unit;ucum\nLIS;GLU;2345-7;mg%;mg/dL\n;;;G/L;10*9/L")
+	f.Add("code,loinc\n\"a\"\"b\",718-7\n")
+	f.Fuzz(func(t *testing.T, in string) {
+		m, problems, err := ParseMap("m", strings.NewReader(in))
+		if err != nil || len(problems) > maxProblems || len(m.codes) > m.Codes || len(m.units) > m.Units {
+			t.Fatalf("%v, %d problems, %+v", err, len(problems), m)
+		}
+		maps := Maps{m}
+		for k, want := range m.codes {
+			if got := maps.Code(k.facility, k.sender, Coded{Code: k.code, Text: k.text, System: k.system}, nil); got == nil {
+				t.Fatalf("%+v is not found: %+v", k, want)
+			}
+		}
+		maps.Unit("BV1", "LIS", Coded{Code: in}, Coded{Code: in, System: "UCUM"})
+	})
+}
+
+// FuzzRange reads any text as a range: limits are numbers of JSON, and a value can be placed.
+func FuzzRange(f *testing.F) {
+	for _, s := range []string{"3-6", "M: 13-18; F: 12-16", "<5", "> 1 and <= 5", "Nam 4,5-5,9 / Nữ 4-5", "0-1 y: 3-6", "[ ]", "\x80"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		o := obx(t, "NM", "5", strings.NewReplacer("|", " ", "\r", " ", "\n", " ").Replace(in))
+		if o.Range == nil {
+			return
+		}
+		all := []Limits{o.Range.Limits}
+		for _, x := range o.Range.Forms {
+			all = append(all, x.Limits)
+		}
+		for _, l := range all {
+			for _, n := range []json.Number{l.Low, l.High} {
+				var v any
+				if n != "" && json.Unmarshal([]byte(n), &v) != nil {
+					t.Fatalf("%q is no number", n)
+				}
+			}
+		}
+		o.interpretation("M")
 	})
 }

@@ -173,6 +173,9 @@ func (p *ucum) atom(w string) bool {
 
 // listed looks a word up in a list divided by white space.
 func listed(list, w string) bool {
+	if w == "" || strings.ContainsAny(w, " \t\n") {
+		return false
+	}
 	for at := 0; ; {
 		i := strings.Index(list[at:], w)
 		if i < 0 {
