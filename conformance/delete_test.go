@@ -261,8 +261,13 @@ func TestDeleteFromHere(t *testing.T) {
 		header, value string
 		want          int
 	}{
-		{"Accept", "*/*", 404}, {"Origin", "http://localhost:3000", 404},
-		{"X-Forwarded-For", "10.1.0.7", 403}, {"Forwarded", "for=10.1.0.7", 403}, {"Via", "1.1 proxy", 403}, {"Origin", "https://elsewhere.example", 403}, {"Origin", "null", 403},
+		{"Accept", "*/*", 404},
+		{"Origin", "http://localhost:3000", 404},
+		{"X-Forwarded-For", "10.1.0.7", 403},
+		{"Forwarded", "for=10.1.0.7", 403},
+		{"Via", "1.1 proxy", 403},
+		{"Origin", "https://elsewhere.example", 403},
+		{"Origin", "null", 403},
 	} {
 		if got := ask(x.header, x.value); got != x.want {
 			t.Errorf("%s %s: %d, want %d", x.header, x.value, got, x.want)

@@ -54,7 +54,7 @@ func TestPurgeDue(t *testing.T) {
 // More instances than one transaction takes are one removal; all of them come back.
 func TestLargeRemoval(t *testing.T) {
 	x := newIOCM(t, nil)
-	const n = 1203
+	const n = 620
 	slots := make(chan struct{}, 32)
 	for i := range n {
 		slots <- struct{}{}
