@@ -275,7 +275,9 @@ func readBundle(t *testing.T, file string) (all []facts, forms int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var bundle struct{ Entry []struct{ Resource json.RawMessage } }
+	var bundle struct {
+		Entry []struct{ Resource json.RawMessage }
+	}
 	if err := json.Unmarshal(b, &bundle); err != nil {
 		t.Fatal(err)
 	}

@@ -150,7 +150,10 @@ func TestDocuments(t *testing.T) {
 		name, value string
 		code, n     int
 	}{
-		{"Range", "bytes=5-8", 206, 4}, {"Range", "bytes=-4", 206, 4}, {"Range", "bytes=9000-", 416, -1}, {"If-None-Match", etag, 304, 0},
+		{"Range", "bytes=5-8", 206, 4},
+		{"Range", "bytes=-4", 206, 4},
+		{"Range", "bytes=9000-", 416, -1},
+		{"If-None-Match", etag, 304, 0},
 		{"If-None-Match", `"x"`, 200, 3013},
 	} {
 		r := w.read("/reports/1.0/documents/1", c.name, c.value)
