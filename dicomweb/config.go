@@ -53,6 +53,8 @@ type Config struct {
 
 	// Workitems serves the Worklist Service (UPS-RS); nil: there is none.
 	Workitems *ups.Service
+	// Page tells whether pages of an origin may open event channels, beside those listed by name in Origins and our own; nil: none may.
+	Page func(origin string) bool
 
 	RetryAfter time.Duration     // told with 503; default 5 s
 	Observe    func(Observation) // called once for each request, after its answer

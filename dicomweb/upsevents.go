@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,7 +41,7 @@ func openChannel(q *request) error {
 		h.Set(echo.HeaderConnection, "Upgrade")
 		return fail(http.StatusUpgradeRequired, "This is a WebSocket (RFC 6455).")
 	}
-	if !q.sameOrigin(r) {
+	if !q.mayOpen(r) {
 		return fail(http.StatusForbidden, "Pages of this origin may not open event channels.")
 	}
 	c, err := q.Workitems.Open(q.ctx, q.own, ae)
@@ -61,10 +62,11 @@ func openChannel(q *request) error {
 	return nil
 }
 
-// sameOrigin tells whether a page may open a channel: it sends the user's certificate, and the browser does not ask first.
-func (q *request) sameOrigin(r *http.Request) bool {
+// mayOpen tells whether a page may open a channel: it sends the user's certificate, and the browser does not ask first. Therefore "*" among
+// the origins says nothing here.
+func (q *request) mayOpen(r *http.Request) bool {
 	origin := r.Header.Get(echo.HeaderOrigin)
-	if origin == "" || q.allowed(origin) {
+	if origin == "" || slices.Contains(q.Origins, origin) || q.Page != nil && q.Page(origin) {
 		return true
 	}
 	u, err := url.Parse(origin)

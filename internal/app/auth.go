@@ -21,6 +21,8 @@ type gate struct {
 	config *config.Config
 	tokens access.Tokens
 	open   access.Principal // who everybody is where neither tokens nor client certificates are asked for
+	cors   *cors
+	cross  *http.CrossOriginProtection
 }
 
 func newGate(c *config.Config) (*gate, error) {
@@ -32,7 +34,14 @@ func newGate(c *config.Config) (*gate, error) {
 	if local := access.Loopback(c.HTTP.Listen); local { // whoever is on this machine could as well run halong delete
 		open.Rights = access.Rights{Delete: true, Purge: true}
 	}
-	return &gate{c, tokens, open}, nil
+	g := &gate{config: c, tokens: tokens, open: open, cross: http.NewCrossOriginProtection()}
+	g.cors = &cors{origins: c.HTTP.Origins, local: g.isOpen() && access.Loopback(c.HTTP.Listen)}
+	if u, err := url.Parse(c.HTTP.Public); err == nil && u.Host != "" {
+		if err := g.cross.AddTrustedOrigin(u.Scheme + "://" + u.Host); err != nil {
+			return nil, err
+		}
+	}
+	return g, nil
 }
 
 // isOpen tells whether everybody is let in.
@@ -45,6 +54,9 @@ func (g *gate) middleware(next echo.HandlerFunc) echo.HandlerFunc {
 			return next(c) // tells nothing, and preflights carry no credentials
 		}
 		p, status := g.who(c.Request())
+		if status == 0 && g.foreign(c.Request()) {
+			return echo.NewHTTPError(http.StatusForbidden, "Pages of this origin may change nothing.")
+		}
 		if status != 0 {
 			if status == http.StatusUnauthorized {
 				c.Response().Header().Set(echo.HeaderWWWAuthenticate, `Bearer realm="halong"`)
@@ -88,6 +100,18 @@ func (g *gate) who(r *http.Request) (access.Principal, int) {
 		p.Rights = access.Rights{}
 	}
 	return p, 0
+}
+
+// foreign tells whether the request would change something and comes from a web page that may not read the answer: a browser sends it
+// with the user's certificate, or from the user's machine, without asking first as long as it looks like a form. A token it does not send.
+func (g *gate) foreign(r *http.Request) bool {
+	return len(g.tokens) == 0 && !g.trusts(r.Header.Get(echo.HeaderOrigin)) && g.cross.Check(r) != nil
+}
+
+// trusts tells whether pages of the origin may do what the user's certificate or machine may. That all origins may read without
+// credentials does not mean those with a certificate.
+func (g *gate) trusts(origin string) bool {
+	return origin != "" && (g.cors.lists(origin) || g.isOpen() && g.cors.allows(origin))
 }
 
 // fromHere tells whether nothing in the request says that it comes from elsewhere: through a proxy on this machine, or from a web page

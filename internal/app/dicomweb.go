@@ -35,6 +35,7 @@ func (a *App) dicomweb() (dicomweb.Config, error) {
 		Metadata:       int64(c.Metadata),
 		Spool:          filepath.Join(a.config.Data, spoolFolder),
 		Observe:        a.observeWeb,
+		Page:           a.gate.trusts,
 	}
 	// The files have no names: what is in the folder is of a process that was killed between making one and taking its name away.
 	if err := errors.Join(os.RemoveAll(web.Spool), os.MkdirAll(web.Spool, 0o700)); err != nil {

@@ -11,7 +11,6 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/halong-gateway/halong"
-	"github.com/halong-gateway/halong/internal/access"
 )
 
 // statuses are the HTTP answers to errors of services that no edge translated
@@ -32,8 +31,7 @@ func (a *App) newEcho() *echo.Echo {
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = a.httpError
 	e.IPExtractor = a.proxies.extractor()
-	k := &cors{origins: a.config.HTTP.Origins, local: a.gate.isOpen() && access.Loopback(a.config.HTTP.Listen)}
-	e.Use(a.observe, k.middleware, headers)
+	e.Use(a.observe, a.gate.cors.middleware, headers)
 	return e
 }
 

@@ -132,6 +132,65 @@ func TestOpenOnLoopback(t *testing.T) {
 	}
 }
 
+// A page of another origin can send what looks like a form without a preflight, so it must change nothing by it, whatever the route takes.
+func TestForeignPagesChangeNothing(t *testing.T) {
+	url := run(t, func(c *config.Config) {
+		c.HTTP.Origins, c.HTTP.Public = []string{"https://viewer.example"}, "https://pacs.example/halong"
+	}).Addresses().URL
+	const subscribe = "/dicom-web/workitems/1.2.840.10008.5.1.4.34.5/subscribers/PAGE"
+	for _, c := range []struct {
+		path   string
+		header []string
+		want   int
+	}{
+		{subscribe, nil, 201},
+		{subscribe, []string{"Origin", "http://localhost:3000"}, 201},
+		{subscribe, []string{"Origin", "https://viewer.example"}, 201},
+		{subscribe, []string{"Origin", "https://viewer.example", "Sec-Fetch-Site", "cross-site"}, 201},
+		{subscribe, []string{"Origin", "https://proxy.example", "Sec-Fetch-Site", "same-origin"}, 201},
+		{subscribe, []string{"Origin", "https://pacs.example"}, 201},
+		{subscribe, []string{"Origin", "https://evil.example"}, 403},
+		{subscribe, []string{"Origin", "null"}, 403},
+		{subscribe, []string{"Sec-Fetch-Site", "cross-site"}, 403},
+		{subscribe + "/suspend", []string{"Origin", "https://evil.example"}, 403},
+		{"/dicom-web/workitems/1.2.3/cancelrequest", []string{"Origin", "https://evil.example"}, 403},
+		{"/api/orders", []string{"Origin", "https://evil.example", "Content-Type", "text/plain"}, 403},
+		{"/api/orders/1/cancel", []string{"Origin", "https://evil.example"}, 403},
+		{"/api/worklist/items", []string{"Origin", "https://evil.example"}, 403},
+		{"/api/messages/1/reprocess", []string{"Origin", "https://evil.example"}, 403},
+	} {
+		if r := request(t, http.DefaultClient, "POST", url+c.path, c.header...); r.StatusCode != c.want {
+			t.Errorf("%s with %q: %d, want %d", c.path, c.header, r.StatusCode, c.want)
+		}
+	}
+}
+
+// Event channels are opened by GET, which a browser never asks about: pages that may read may open them, others not.
+func TestForeignPagesOpenNoChannel(t *testing.T) {
+	url := run(t, func(c *config.Config) { c.HTTP.Origins = []string{"https://viewer.example"} }).Addresses().URL
+	for origin, want := range map[string]int{"": 101, "https://viewer.example": 101, "http://localhost:3000": 101, "https://evil.example": 403, "null": 403} {
+		r, err := http.NewRequest("GET", url+"/dicom-web/ws/subscribers/PAGE", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, value := range map[string]string{
+			"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Origin": origin,
+		} {
+			if value != "" {
+				r.Header.Set(name, value)
+			}
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close() // ends the channel
+		if resp.StatusCode != want {
+			t.Errorf("%q: %d, want %d", origin, resp.StatusCode, want)
+		}
+	}
+}
+
 // Preflights carry no credentials and are answered; listed origins alone are let in.
 func TestPreflight(t *testing.T) {
 	sum := access.SumOf("right")
