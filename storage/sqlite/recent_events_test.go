@@ -1,16 +1,21 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/halong-gateway/halong"
 )
+
+func sameEvent(a, b halong.Event) bool {
+	return a.Seq == b.Seq && a.Time.Equal(b.Time) && a.Time.Location() == b.Time.Location() && a.Type == b.Type && a.Facility == b.Facility &&
+		bytes.Equal(a.Payload, b.Payload) && a.Chain == b.Chain
+}
 
 // TestEventTail: what is read from memory is what is read from the file, wherever a consumer stands; memory is bounded.
 func TestEventTail(t *testing.T) {
@@ -52,8 +57,8 @@ func TestEventTail(t *testing.T) {
 			}); err != nil {
 				t.Fatal(err)
 			}
-			if d := cmp.Diff(want, got); d != "" {
-				t.Fatalf("after %d, at most %d: %s", from, limit, d)
+			if !slices.EqualFunc(want, got, sameEvent) {
+				t.Fatalf("after %d, at most %d: %d events, want %d", from, limit, len(got), len(want))
 			}
 		}
 	}
