@@ -235,6 +235,8 @@ func TestMergeInTheWorklist(t *testing.T) {
 	as("ordered", "P001 Nguyễn^Đức^Văn 19700102")
 	hl7(t, g.HL7, "ADT^A40", "EVN|A40|20261122", "PID|1||P002^^^BV1^MR||Nguyễn^Văn^Đức||19700103|M", "MRG|P001^^^BV1^MR")
 	as("merged", "P002 Nguyễn^Văn^Đức 19700103")
+	hl7(t, g.HL7, "OMI^O23^OMI_O23", headOrder("XO")[2:]...)
+	as("a change that names no patient", "P002 Nguyễn^Văn^Đức 19700103")
 	hl7(t, g.HL7, "ORM^O01", "PID|1||P001^^^BV1^MR||Nguyễn^Đức^Văn||19700102|M", "ORC|NW|PL5", "OBR|1|PL5||A^B^L||||||||||||||||||||US")
 	as("a late order under the old number", "P002 Nguyễn^Văn^Đức 19700103")
 	if answers, _ := worklistOf(t, g.DICOM, "MODALITY", keys{tag.PatientID: "P002"}.query(keys{tag.Modality: ""})); len(answers) != 3 {

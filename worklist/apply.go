@@ -47,11 +47,16 @@ func (s *Service) Apply(tx halong.Tx, r *Request, from Origin) (Outcome, error) 
 	if o == nil {
 		return s.add(tx, r, from, to)
 	}
+	serve, err := s.served(tx, from, o)
+	if err != nil {
+		return Outcome{}, err
+	}
 	before := o.Status
 	out := Outcome{Order: o, Control: "OK"}
 	out.Remark = o.enter(to, by.CancelStarted)
 	if r.Detailed && !to.ends() { // afterwards: it may cancel steps that are not ordered any more
 		o.revise(r, from, false)
+		o.identify(serve)
 		o.sum(to)
 	}
 	switch {
@@ -62,6 +67,18 @@ func (s *Service) Apply(tx halong.Tx, r *Request, from Origin) (Outcome, error) 
 	}
 	o.Message, o.Control, o.Type = from.Record, r.Order.Control, r.Order.Type
 	return out, s.changed(tx, o, before, CauseOrder, from.At)
+}
+
+// served tells as whom an order's patient is served: the one that the message names, else the one that the order is for.
+func (s *Service) served(tx halong.Tx, from Origin, o *Order) (Serve, error) {
+	key := o.Patient
+	if from.Patient != 0 {
+		key = from.Patient
+	}
+	if key == 0 || s.cfg.Served == nil {
+		return nil, nil
+	}
+	return s.cfg.Served(tx, key)
 }
 
 func quoted(s string) string {
@@ -153,6 +170,11 @@ func (s *Service) add(tx halong.Tx, r *Request, from Origin, to Status) (Outcome
 	}
 	o.Message, o.Control, o.Type = from.Record, r.Order.Control, r.Order.Type
 	o.revise(r, from, true)
+	serve, err := s.served(tx, from, o)
+	if err != nil {
+		return Outcome{}, err
+	}
+	o.identify(serve)
 	for i := range o.Steps {
 		o.Steps[i].Status = to
 	}

@@ -234,8 +234,12 @@ func TestOneInterval(t *testing.T) {
 func TestShown(t *testing.T) {
 	w := newWorld(t, worklist.PresetIHE, nil)
 	for i, c := range []struct{ start, state, station string }{
-		{"20261122100000", "", "CT1"}, {"20261122110000", "SC CM", "CT1"}, {"20261122120000", "CA", "CT1"}, {"20261122130000", "HD", "CT1"},
-		{"20261122140000", "SC IP", "CT1"}, {"20261001090000", "", "CT2"},
+		{"20261122100000", "", "CT1"},
+		{"20261122110000", "SC CM", "CT1"},
+		{"20261122120000", "CA", "CT1"},
+		{"20261122130000", "HD", "CT1"},
+		{"20261122140000", "SC IP", "CT1"},
+		{"20261001090000", "", "CT2"},
 	} {
 		n := string(rune('1' + i))
 		w.message("OMI^O23", patientOne, "ORC|NW|PL"+n, "TQ1|1||||||"+c.start, "OBR|1|PL"+n, "IPC|A"+n+"|R"+n+"||S"+n+"|CT||||"+c.station)

@@ -37,8 +37,11 @@ func (i Identity) apply(s *dataset.Set) {
 		vr    dicom.VR
 		value string
 	}{
-		{tag.PatientID, dicom.LO, i.ID}, {tag.IssuerOfPatientID, dicom.LO, i.Issuer}, {tag.PatientName, dicom.PN, i.Name},
-		{tag.PatientBirthDate, dicom.DA, i.Birth}, {tag.PatientSex, dicom.CS, i.Sex},
+		{tag.PatientID, dicom.LO, i.ID},
+		{tag.IssuerOfPatientID, dicom.LO, i.Issuer},
+		{tag.PatientName, dicom.PN, i.Name},
+		{tag.PatientBirthDate, dicom.DA, i.Birth},
+		{tag.PatientSex, dicom.CS, i.Sex},
 	} {
 		if x.value == "" {
 			s.Delete(x.t)

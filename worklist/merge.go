@@ -46,7 +46,6 @@ func (o *Order) revise(r *Request, from Origin, fresh bool) {
 	} else {
 		o.reviseSteps(x.Steps, r)
 	}
-	o.identify(from.Serve)
 }
 
 // reviseSteps takes over the steps of a message. They are told apart by their IDs, else by their place. Steps that an OMI does not

@@ -269,7 +269,8 @@ func TestImagesBesideMPPS(t *testing.T) {
 		to    worklist.Status
 		kind  halong.Kind
 	}{
-		{halong.Scope{Own: "BV2"}, 0, worklist.Completed, halong.NotExist}, {halong.Everything(), 7, worklist.Completed, halong.NotExist},
+		{halong.Scope{Own: "BV2"}, 0, worklist.Completed, halong.NotExist},
+		{halong.Everything(), 7, worklist.Completed, halong.NotExist},
 		{halong.Everything(), 0, "odd", halong.Invalid},
 	} {
 		if err := w.SetStatus(context.Background(), c.scope, o.ID, c.step, c.to, halong.Source{}, at); halong.KindOf(err) != c.kind || err == nil {

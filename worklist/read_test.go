@@ -60,9 +60,19 @@ func TestConventions(t *testing.T) {
 // What ORC-1 and ORC-5 ask for. Many systems leave ORC-5 empty.
 func TestStatuses(t *testing.T) {
 	for _, c := range []struct{ control, state, ihe, dcm4chee string }{
-		{"NW", "SC", "scheduled", "scheduled"}, {"NW", "", "scheduled", ""}, {"NW", "IP", "scheduled", "scheduled"}, {"XO", "CM", "completed", "completed"},
-		{"SC", "A", "completed", "completed"}, {"SC", "IP", "started", ""}, {"CA", "CA", "cancelled", "cancelled"}, {"CA", "", "cancelled", ""},
-		{"DC", "CA", "discontinued", "discontinued"}, {"HD", "", "held", ""}, {"RP", "", "cancelled", ""}, {"PR", "", "", ""}, {"", "", "", ""},
+		{"NW", "SC", "scheduled", "scheduled"},
+		{"NW", "", "scheduled", ""},
+		{"NW", "IP", "scheduled", "scheduled"},
+		{"XO", "CM", "completed", "completed"},
+		{"SC", "A", "completed", "completed"},
+		{"SC", "IP", "started", ""},
+		{"CA", "CA", "cancelled", "cancelled"},
+		{"CA", "", "cancelled", ""},
+		{"DC", "CA", "discontinued", "discontinued"},
+		{"HD", "", "held", ""},
+		{"RP", "", "cancelled", ""},
+		{"PR", "", "", ""},
+		{"", "", "", ""},
 	} {
 		for preset, want := range map[string]string{worklist.PresetIHE: c.ihe, worklist.PresetDcm4chee: c.dcm4chee} {
 			m, _ := worklist.Preset(preset)

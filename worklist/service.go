@@ -30,8 +30,10 @@ type Config struct {
 	Events     Events
 	Workitems  Workitems // nil: none
 	Mapping    *Mapping  // nil: that of PresetIHE
-	Shown      Shown
-	MPPS       MPPS
+	// Served tells as whom the patient with a key is served; nil: as orders say.
+	Served func(tx halong.Tx, patient int64) (Serve, error)
+	Shown  Shown
+	MPPS   MPPS
 	// CloseByImages completes steps whose images came, where the modality says nothing by MPPS.
 	CloseByImages bool
 }

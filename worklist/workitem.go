@@ -80,9 +80,15 @@ func (s *Step) referenced() *dataset.Set {
 		tag dicom.Tag
 		vr  dicom.VR
 	}{
-		{tag.AccessionNumber, dicom.SH}, {tag.RequestedProcedureID, dicom.SH}, {tag.RequestedProcedureDescription, dicom.LO}, {tag.RequestedProcedureCodeSequence, dicom.SQ},
-		{tag.PlacerOrderNumberImagingServiceRequest, dicom.LO}, {tag.FillerOrderNumberImagingServiceRequest, dicom.LO}, {tag.RequestingService, dicom.LO},
-		{tag.ReferringPhysicianName, dicom.PN}, {tag.RequestingPhysician, dicom.PN},
+		{tag.AccessionNumber, dicom.SH},
+		{tag.RequestedProcedureID, dicom.SH},
+		{tag.RequestedProcedureDescription, dicom.LO},
+		{tag.RequestedProcedureCodeSequence, dicom.SQ},
+		{tag.PlacerOrderNumberImagingServiceRequest, dicom.LO},
+		{tag.FillerOrderNumberImagingServiceRequest, dicom.LO},
+		{tag.RequestingService, dicom.LO},
+		{tag.ReferringPhysicianName, dicom.PN},
+		{tag.RequestingPhysician, dicom.PN},
 	} {
 		if e := s.Attributes.Get(x.tag); e != nil {
 			out.Put(*e)

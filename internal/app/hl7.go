@@ -15,7 +15,7 @@ func (d *Data) intakeConfig(c *config.Config, log *slog.Logger) intake.Config {
 	patients := d.patients(policy)
 	return intake.Config{
 		Updater: d.Index, Journal: d.Store, Messages: d.Index, Events: d.Index,
-		Patients: patients, Registry: d.Index, Lab: lab.New(d.Index), Depot: labDepot{d.Archive, d}, Orders: d.orderServices(patients, policy), Blobs: d.Store,
+		Patients: patients, Registry: d.Index, Lab: lab.New(d.Index), Depot: labDepot{d.Archive, d}, Worklist: d.worklist, Blobs: d.Store,
 		Application: c.AE, Log: log,
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/dicom/dimse"
 	"github.com/halong-gateway/halong/internal/app/config"
-	"github.com/halong-gateway/halong/internal/intake"
 	"github.com/halong-gateway/halong/internal/scp"
 	"github.com/halong-gateway/halong/internal/scu"
 	"github.com/halong-gateway/halong/patient"
@@ -30,6 +29,7 @@ func (d *Data) newWorklist(c *config.Config) (*worklist.Service, error) {
 		Updater: d.Index, Journal: procedureJournal{d.Store}, Orders: d.Index, Procedures: d.Index, Watch: d.Index, Reader: d.Index,
 		Events: d.Index, Mapping: &m, Shown: worklist.Shown{HideStarted: w.HideStarted, Past: w.HidePast.Std()},
 		MPPS: worklist.MPPS{Forward: trimmedTitles(w.MPPS.Forward), Lenient: w.MPPS.Lenient}, CloseByImages: w.Images.Close,
+		Served: func(tx halong.Tx, key int64) (worklist.Serve, error) { return d.served(tx, key, c.PatientPolicy()) },
 	}
 	if w.Workitems {
 		x.Workitems = d.ups
@@ -53,20 +53,13 @@ func (j procedureJournal) Append(tx halong.Tx, parts ...[]byte) (uint64, error) 
 	return seq, err
 }
 
-// orderServices says what orders are filed with.
-func (d *Data) orderServices(patients *patient.Service, policy patient.Policy) intake.OrderServices {
-	return intake.OrderServices{Worklist: d.worklist, Served: func(tx halong.Tx, key int64) (worklist.Serve, error) {
-		return d.served(tx, key, patients, policy)
-	}}
-}
-
 // served tells as whom a patient is served in the worklist: as in headers of images.
-func (d *Data) served(tx halong.Tx, key int64, patients *patient.Service, policy patient.Policy) (worklist.Serve, error) {
+func (d *Data) served(tx halong.Tx, key int64, policy patient.Policy) (worklist.Serve, error) {
 	whose, err := d.Index.Patient(tx, key)
 	if err != nil {
 		return nil, err
 	}
-	survivor, err := patients.Current(tx, key)
+	survivor, err := patient.New(d.Index, policy).Current(tx, key)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +96,7 @@ func (f followed) follow(tx halong.Tx, p *patient.Patient, depth int) error {
 	if depth > deepest {
 		return nil
 	}
-	serve, err := f.data.served(tx, p.Key, patient.New(f.Store, f.policy), f.policy)
+	serve, err := f.data.served(tx, p.Key, f.policy)
 	if err != nil {
 		return err
 	}

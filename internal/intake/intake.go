@@ -12,6 +12,7 @@ import (
 	"github.com/halong-gateway/halong/lab"
 	"github.com/halong-gateway/halong/patient"
 	"github.com/halong-gateway/halong/storage"
+	"github.com/halong-gateway/halong/worklist"
 )
 
 // Rule says what holds for messages from an address.
@@ -45,9 +46,9 @@ type Config struct {
 	Patients *patient.Service
 	Registry Registry // nil: queries for patients are not answered
 	Lab      *lab.Service
-	Orders   OrderServices
-	Depot    Depot // nil: documents of reports are made from their messages when they are asked for
-	Blobs    Blobs // of the store: what kept messages are read from when they are processed later
+	Worklist *worklist.Service // nil: orders are only kept
+	Depot    Depot             // nil: documents of reports are made from their messages when they are asked for
+	Blobs    Blobs             // of the store: what kept messages are read from when they are processed later
 
 	Peer        func(mllp.Peer) Rule         // nil: the default facility
 	Application string                       // MSH-3 of answers to messages that name no receiver; HALONG

@@ -11,13 +11,6 @@ import (
 	"github.com/halong-gateway/halong/worklist"
 )
 
-// OrderServices are what orders are filed with.
-type OrderServices struct {
-	Worklist *worklist.Service // nil: orders are only kept
-	// Served tells as whom the patient with a key is served; nil: as sent.
-	Served func(tx halong.Tx, key int64) (worklist.Serve, error)
-}
-
 // orders files ORM, OMI, OMG, OML and SIU messages (HL7 chapters 4 and 10) with the services patient and worklist.
 type orders struct{ in *Intake }
 
@@ -26,7 +19,7 @@ func orderFamilies() []Family {
 	segments := []string{"MSH", "PID", "PV1", "AL1", "ORC", "TQ1", "OBR", "NTE", "OBX", "IPC", "SPM", "SAC", "ZDS"}
 	row := func(code string, events []string, files string, segments []string) Family {
 		return Family{Code: code, Events: events, Segments: segments, Files: files, make: func(in *Intake) handler {
-			if in.cfg.Orders.Worklist == nil {
+			if in.cfg.Worklist == nil {
 				return nil
 			}
 			return orders{in}
@@ -44,7 +37,7 @@ func orderFamilies() []Family {
 
 // Handle files the orders of a message.
 func (x orders) Handle(tx halong.Tx, m *storage.Message, h *hl7v2.Message) (Applied, error) {
-	s := x.in.cfg.Orders.Worklist
+	s := x.in.cfg.Worklist
 	if s == nil {
 		return Applied{Note: "there is no worklist"}, nil
 	}
@@ -97,10 +90,7 @@ func (x orders) origin(tx halong.Tx, m *storage.Message, h *hl7v2.Message, r *wo
 			return from, err
 		}
 	}
-	if x.in.cfg.Orders.Served != nil {
-		from.Serve, err = x.in.cfg.Orders.Served(tx, who.Key)
-	}
-	return from, err
+	return from, nil
 }
 
 // orderAnswer adds to the application acknowledgement (ORR, ORI, ORG, ORL; HL7 4.4) what became of each order, in ORC-1, with the numbers

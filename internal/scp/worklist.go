@@ -120,8 +120,11 @@ var stepType2 = []struct {
 	tag dicom.Tag
 	vr  dicom.VR
 }{
-	{tag.RequestedContrastAgent, dicom.LO}, {tag.ScheduledPerformingPhysicianName, dicom.PN}, {tag.ScheduledStationName, dicom.SH},
-	{tag.ScheduledProcedureStepLocation, dicom.SH}, {tag.PreMedication, dicom.LO},
+	{tag.RequestedContrastAgent, dicom.LO},
+	{tag.ScheduledPerformingPhysicianName, dicom.PN},
+	{tag.ScheduledStationName, dicom.SH},
+	{tag.ScheduledProcedureStepLocation, dicom.SH},
+	{tag.PreMedication, dicom.LO},
 }
 
 func withType2(items []*dataset.Set) []*dataset.Set {

@@ -92,8 +92,12 @@ func (c *Config) OrderMapping() (worklist.Mapping, error) {
 		places []string
 		to     *worklist.Source
 	}{
-		{"start", w.Start, &m.Start}, {"procedure_code", w.ProcedureCode, &m.Procedure}, {"protocol_code", w.ProtocolCode, &m.Protocol},
-		{"accession", w.Accession, &m.Accession}, {"station", w.Station, &m.Station}, {"modality", w.Modality, &m.Modality},
+		{"start", w.Start, &m.Start},
+		{"procedure_code", w.ProcedureCode, &m.Procedure},
+		{"protocol_code", w.ProtocolCode, &m.Protocol},
+		{"accession", w.Accession, &m.Accession},
+		{"station", w.Station, &m.Station},
+		{"modality", w.Modality, &m.Modality},
 	} {
 		if len(s.places) == 0 {
 			continue
