@@ -44,6 +44,7 @@ var (
 	ErrSelf       = errors.New("a patient cannot be merged or linked with itself")
 	ErrCycle      = errors.New("the surviving patient is itself merged, over others, into the one to be merged")
 	ErrMerged     = errors.New("the patient is merged into another one already; unmerge it first")
+	ErrChain      = errors.New("too many merges follow on one another; merge into the patient who survives")
 	ErrNotMerged  = errors.New("the patient is not merged")
 	ErrNotLinked  = errors.New("the patients are not linked")
 	ErrFacility   = errors.New("patients of different facilities are linked, not merged")
@@ -92,6 +93,14 @@ func (s *Service) Merge(tx halong.Tx, survivor, retired *Patient, why Cause) (ch
 		}
 	case at > 0:
 		return false, refuse(op, ErrCycle)
+	default:
+		below, err := s.height(tx, from.Key)
+		if err != nil {
+			return false, err
+		}
+		if len(above)+below+1 > maxChain {
+			return false, refuse(op, ErrChain)
+		}
 	}
 	return true, s.setSurvivor(tx, from, to.Key, Merged, why)
 }
@@ -103,6 +112,21 @@ func (s *Service) again(tx halong.Tx, op string, from, to *Patient) (bool, error
 		err = refuse(op, ErrMerged)
 	}
 	return false, err
+}
+
+// maxChain is how many merges may follow on one another. Whoever changes one patient looks at all of its chain, so its length bounds the work;
+// real ones have two or three.
+const maxChain = 16
+
+// height gives the length of the longest chain of merges that ends in a patient.
+func (s *Service) height(tx halong.Tx, key int64) (n int, err error) {
+	below, err := s.store.MergedInto(tx, key)
+	for i := 0; i < len(below) && err == nil; i++ {
+		var h int
+		h, err = s.height(tx, below[i].Key)
+		n = max(n, h+1)
+	}
+	return n, err
 }
 
 // above lists those a patient was merged into, the direct one first.

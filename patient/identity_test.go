@@ -40,17 +40,17 @@ func TestMerge(t *testing.T) {
 		steps []step
 		want  map[string]string
 	}{
-		"one":                          {[]step{{"a", "b", nil, false}}, map[string]string{"a": "b", "b": "b"}},
-		"again":                        {[]step{{"a", "b", nil, false}, {"a", "b", nil, true}}, map[string]string{"a": "b"}},
-		"chain":                        {[]step{{"a", "b", nil, false}, {"b", "c", nil, false}, {"a", "c", nil, true}}, map[string]string{"a": "c", "b": "c"}},
-		"into one merged":              {[]step{{"b", "c", nil, false}, {"a", "b", nil, false}}, map[string]string{"a": "c"}},
-		"itself":                       {[]step{{"a", "a", ErrSelf, false}}, nil},
-		"elsewhere":                    {[]step{{"a", "b", nil, false}, {"a", "c", ErrMerged, false}}, map[string]string{"a": "b"}},
-		"the other way round":          {[]step{{"a", "b", nil, false}, {"b", "a", nil, false}}, map[string]string{"a": "a", "b": "a"}},
-		"circle":                       {[]step{{"a", "b", nil, false}, {"b", "c", nil, false}, {"c", "a", ErrCycle, false}}, map[string]string{"a": "c", "b": "c", "c": "c"}},
-		"undone":                       {[]step{{"a", "b", nil, false}, {"a", "", nil, false}}, map[string]string{"a": "a", "b": "b"}},
-		"the middle undone":            {[]step{{"a", "b", nil, false}, {"b", "c", nil, false}, {"b", "", nil, false}}, map[string]string{"a": "b", "b": "b", "c": "c"}},
-		"undone twice":                 {[]step{{"a", "b", nil, false}, {"a", "", nil, false}, {"a", "", ErrNotMerged, false}}, nil},
+		"one":                           {[]step{{"a", "b", nil, false}}, map[string]string{"a": "b", "b": "b"}},
+		"again":                         {[]step{{"a", "b", nil, false}, {"a", "b", nil, true}}, map[string]string{"a": "b"}},
+		"chain":                         {[]step{{"a", "b", nil, false}, {"b", "c", nil, false}, {"a", "c", nil, true}}, map[string]string{"a": "c", "b": "c"}},
+		"into one merged":               {[]step{{"b", "c", nil, false}, {"a", "b", nil, false}}, map[string]string{"a": "c"}},
+		"itself":                        {[]step{{"a", "a", ErrSelf, false}}, nil},
+		"elsewhere":                     {[]step{{"a", "b", nil, false}, {"a", "c", ErrMerged, false}}, map[string]string{"a": "b"}},
+		"the other way round":           {[]step{{"a", "b", nil, false}, {"b", "a", nil, false}}, map[string]string{"a": "a", "b": "a"}},
+		"circle":                        {[]step{{"a", "b", nil, false}, {"b", "c", nil, false}, {"c", "a", ErrCycle, false}}, map[string]string{"a": "c", "b": "c", "c": "c"}},
+		"undone":                        {[]step{{"a", "b", nil, false}, {"a", "", nil, false}}, map[string]string{"a": "a", "b": "b"}},
+		"the middle undone":             {[]step{{"a", "b", nil, false}, {"b", "c", nil, false}, {"b", "", nil, false}}, map[string]string{"a": "b", "b": "b", "c": "c"}},
+		"undone twice":                  {[]step{{"a", "b", nil, false}, {"a", "", nil, false}, {"a", "", ErrNotMerged, false}}, nil},
 		"undone, then merged otherwise": {[]step{{"a", "b", nil, false}, {"a", "", nil, false}, {"a", "c", nil, false}}, map[string]string{"a": "c", "b": "b"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -78,6 +78,23 @@ func TestMerge(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestMergeChain: a chain of merges has an end, whichever end it grows at.
+func TestMergeChain(t *testing.T) {
+	for name, pair := range map[string]func(i int) (survivor, retired string){
+		"at the survivor": func(i int) (string, string) { return fmt.Sprint(i + 1), fmt.Sprint(i) },
+		"at the retired":  func(i int) (string, string) { return fmt.Sprint(i), fmt.Sprint(i + 1) },
+	} {
+		s := New(newMemory())
+		for i := range maxChain + 1 {
+			to, from := pair(i)
+			_, err := s.Merge(nil, named(to), named(from), Cause{})
+			if refused := errors.Is(err, ErrChain); refused != (i == maxChain) {
+				t.Fatalf("%s: %d: %v", name, i, err)
+			}
+		}
 	}
 }
 
