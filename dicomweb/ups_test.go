@@ -313,3 +313,38 @@ func TestEventChannel(t *testing.T) {
 		t.Errorf("after the end: status %d", status)
 	}
 }
+
+// A peer that neither reads nor answers does not hold up the end of the service.
+func TestEventChannelStopsWithoutPeer(t *testing.T) {
+	s := serveWorklist(t)
+	s.call(call{"", "POST", "/workitems?1.1", order(""), 201})
+	s.call(call{"", "POST", "/workitems/1.1/subscribers/DEAF", "", 201})
+	pinging := make(chan struct{})
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, err := s.workitems.Open(r.Context(), callers[""].own, "DEAF")
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer c.Close()
+		conn, err := websocket.Accept(w, r, nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		close(pinging)
+		_ = (&channelSender{conn: conn, channel: c, wait: time.Hour, last: time.Millisecond}).run(r.Context()) // breaks off
+	}))
+	defer srv.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	conn, _, err := websocket.Dial(ctx, srv.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.CloseNow() }()
+	<-pinging
+	if err := s.workitems.Stop(ctx); err != nil {
+		t.Error(err)
+	}
+}

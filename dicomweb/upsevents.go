@@ -20,6 +20,7 @@ import (
 const (
 	channelPing = 30 * time.Second // how often an idle peer is asked whether it is there
 	channelWait = 20 * time.Second // for a peer to take a frame or to answer
+	channelLast = 3 * time.Second  // the same when the service stops: others wait for the end then
 	maxFromPeer = 64 << 10         // bytes of one message of the peer, which is passed over
 )
 
@@ -57,7 +58,7 @@ func openChannel(q *request) error {
 		q.seen.Err = err
 		return nil
 	}
-	s := &channelSender{conn: conn, channel: c}
+	s := &channelSender{conn: conn, channel: c, wait: channelWait, last: channelLast}
 	q.seen.Err = s.run(r.Context())
 	return nil
 }
@@ -79,9 +80,10 @@ func (q *request) mayOpen(r *http.Request) bool {
 
 // channelSender sends the reports of a channel over a connection.
 type channelSender struct {
-	conn    *websocket.Conn
-	channel *ups.Channel
-	message uint16 // the last Message ID (0000,0110)
+	conn       *websocket.Conn
+	channel    *ups.Channel
+	wait, last time.Duration // see channelWait and channelLast
+	message    uint16        // the last Message ID (0000,0110)
 }
 
 // run sends until the peer goes, or the service stops. The error is for the log; nil when the peer went.
@@ -138,7 +140,7 @@ func (s *channelSender) send(ctx context.Context) error {
 		if err := s.ping(ctx); err != nil {
 			return err
 		}
-		arrived, cancel := context.WithTimeout(context.WithoutCancel(ctx), channelWait) // the peer has them, even if it is gone now
+		arrived, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.wait) // the peer has them, even if it is gone now
 		err = s.channel.Arrived(arrived)
 		cancel()
 		if err != nil {
@@ -159,7 +161,7 @@ func (s *channelSender) next(ctx context.Context) ([]ups.Report, error) {
 }
 
 func (s *channelSender) write(ctx context.Context, r ups.Report) error {
-	ctx, cancel := context.WithTimeout(ctx, channelWait)
+	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	if s.message++; s.message == 0 {
 		s.message = 1
@@ -167,8 +169,30 @@ func (s *channelSender) write(ctx context.Context, r ups.Report) error {
 	return s.conn.Write(ctx, websocket.MessageText, r.Frame(s.message))
 }
 
+// ping waits for the peer's answer. The error is ups.ErrStopping if none came until the service stopped.
 func (s *channelSender) ping(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, channelWait)
+	limited, cancel := s.bounded(ctx)
 	defer cancel()
-	return s.conn.Ping(ctx)
+	err := s.conn.Ping(limited)
+	select {
+	case <-s.channel.Stopping():
+		if err != nil && ctx.Err() == nil {
+			return ups.ErrStopping
+		}
+	default:
+	}
+	return err
+}
+
+// bounded gives a context that ends when the peer has had time enough, which is less as soon as the service stops.
+func (s *channelSender) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, s.wait)
+	go func() {
+		select {
+		case <-s.channel.Stopping():
+			time.AfterFunc(s.last, cancel)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
 }

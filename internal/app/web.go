@@ -51,7 +51,9 @@ func (a *App) addHTTP() error {
 			return h.Serve(l)
 		},
 		shutdown: func(ctx context.Context) error {
-			err := errors.Join(a.data.ups.Stop(ctx), h.Shutdown(ctx)) // event channels are no requests to it any more
+			channels := make(chan error, 1) // they are no requests to h any more; neither waits for the other
+			go func() { channels <- a.data.ups.Stop(ctx) }()
+			err := errors.Join(h.Shutdown(ctx), <-channels)
 			if err != nil {
 				err = errors.Join(err, h.Close())
 			}

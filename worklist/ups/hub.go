@@ -179,6 +179,9 @@ func (c *Channel) Next(ctx context.Context) ([]Report, error) {
 	}
 }
 
+// Stopping is closed when the service stops.
+func (c *Channel) Stopping() <-chan struct{} { return c.service.hub.stopping }
+
 // Arrived says that all reports given so far have reached the peer. Those which all channels to the AE say so of are not kept
 // any longer.
 func (c *Channel) Arrived(ctx context.Context) error {
