@@ -94,6 +94,7 @@ func (v *viewOHIF) check(t *testing.T, all map[string]*seenOHIF) {
 		t.Errorf("request failed: %s", f)
 	}
 	if v.PDF {
+		t.Logf("%.1f s, %d requests", s.Seconds, len(s.Requests))
 		sum := sha256.Sum256(documentIn(t, v.file))
 		if s.Document == nil || s.Document.SHA256 != hex.EncodeToString(sum[:]) || s.Document.White < 0.1 || s.Document.Dark == 0 {
 			t.Errorf("the document is not shown: %+v; requests %v, errors %v", s.Document, s.Requests, s.Errors)

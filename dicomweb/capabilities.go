@@ -74,11 +74,7 @@ func (q *request) capabilities(path string) error {
 	if err != nil {
 		return err
 	}
-	tag := newTag("capabilities").add(string(b), o.mediaType)
 	q.Response().Header().Add("Vary", "Accept")
-	if q.fresh(tag) {
-		return nil
-	}
 	return q.Blob(http.StatusOK, o.mediaType, b)
 }
 
