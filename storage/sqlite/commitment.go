@@ -181,7 +181,7 @@ func (db *DB) Locate(ctx context.Context, f halong.Facility, sops []dicom.UID) (
 		page, err := collect(ctx, db.reader, func(rows *sql.Rows) (k seriesPlace, err error) {
 			return k, rows.Scan(&k.id, &k.instances, &k.study, &k.series)
 		}, `SELECT e.id, e.instances, s.uid, e.uid FROM series e NOT INDEXED CROSS JOIN study s
-			WHERE e.id < ? AND s.id = e.study AND s.facility = ? ORDER BY e.id DESC LIMIT ?`, before, facility, locatePage)
+			WHERE e.id < ? AND s.id = e.study AND s.facility = ? ORDER BY e.id DESC LIMIT ?+0`, before, facility, locatePage)
 		if err != nil {
 			return nil, fail(op, "", err)
 		}

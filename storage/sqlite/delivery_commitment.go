@@ -25,7 +25,7 @@ func (db *DB) AskCommitment(ctx context.Context, name string, transaction dicom.
 	if err != nil {
 		return nil, err
 	}
-	const those = `SELECT id FROM delivery INDEXED BY delivery_committing WHERE destination = ? AND commitment = 0 AND state = 3 ORDER BY id LIMIT ?`
+	const those = `SELECT id FROM delivery INDEXED BY delivery_committing WHERE destination = ? AND commitment = 0 AND state = 3 ORDER BY id LIMIT ?+0`
 	var any bool
 	if err := db.reader.QueryRow(ctx, `SELECT EXISTS (`+those+`)`, id, 1).Scan(&any); err != nil || !any {
 		return nil, fail(op, name, err)

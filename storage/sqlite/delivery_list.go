@@ -72,7 +72,7 @@ func selected(s *forward.Selection) *where {
 func (db *DB) Deliveries(ctx context.Context, s forward.Selection, after int64, limit int) ([]forward.Entry, error) {
 	w := selected(&s)
 	w.and("d.id > ?", after)
-	all, err := collect(ctx, db.reader, scanEntry, `SELECT `+entryColumns+entryFrom+`WHERE `+w.text.String()+` ORDER BY d.id LIMIT ?`, append(w.args, limit)...)
+	all, err := collect(ctx, db.reader, scanEntry, `SELECT `+entryColumns+entryFrom+`WHERE `+w.text.String()+` ORDER BY d.id LIMIT ?+0`, append(w.args, limit)...)
 	return all, fail("sqlite.Deliveries", "", err)
 }
 
@@ -116,7 +116,7 @@ func (db *DB) ForgetDeliveries(ctx context.Context, before time.Time) (total int
 			return total, fail(op, "", err)
 		}
 		err = db.within(ctx, op, func(tx *Tx) (err error) {
-			n, err = tx.affected(`DELETE FROM delivery WHERE id IN (SELECT id FROM delivery INDEXED BY delivery_over WHERE state IN (4, 6) AND changed < ? LIMIT ?)`,
+			n, err = tx.affected(`DELETE FROM delivery WHERE id IN (SELECT id FROM delivery INDEXED BY delivery_over WHERE state IN (4, 6) AND changed < ? LIMIT ?+0)`,
 				before.UnixMicro(), forgetAtOnce)
 			return err
 		})

@@ -72,7 +72,7 @@ func (tx *Tx) lease(destination int64, now, until time.Time, limit int) ([]forwa
 		return nil, err
 	}
 	entries, err := tx.entries(`SELECT `+entryColumns+` FROM delivery d INDEXED BY delivery_due CROSS JOIN destination t ON t.id = d.destination
-		CROSS JOIN facility f ON f.id = d.facility WHERE d.destination = ? AND d.due <= ? AND d.state < 3 ORDER BY d.due, d.id LIMIT ?`,
+		CROSS JOIN facility f ON f.id = d.facility WHERE d.destination = ? AND d.due <= ? AND d.state < 3 ORDER BY d.due, d.id LIMIT ?+0`,
 		destination, now.UnixMicro(), limit)
 	if err != nil {
 		return nil, err

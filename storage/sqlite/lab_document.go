@@ -114,7 +114,7 @@ func (db *DB) AllDocuments(ctx context.Context) iter.Seq2[*lab.StoredDocument, e
 			page, err := collect(ctx, db.reader, func(rows *sql.Rows) (*lab.StoredDocument, error) {
 				d := &lab.StoredDocument{}
 				return d, scanDocument(rows, d)
-			}, selectDocument+` FROM lab_document d WHERE (d.report, d.n) > (?, ?) ORDER BY d.report, d.n LIMIT ?`, int64(report), n, documentsPage)
+			}, selectDocument+` FROM lab_document d WHERE (d.report, d.n) > (?, ?) ORDER BY d.report, d.n LIMIT ?+0`, int64(report), n, documentsPage)
 			if err != nil {
 				yield(nil, fail("sqlite.AllDocuments", "", err))
 				return

@@ -40,7 +40,7 @@ func (db *DB) indexLab(ctx context.Context, limit int) (int, error) {
 		return 0, err
 	}
 	group, err := db.versions(ctx, `SELECT `+versionColumns+` FROM lab_version v CROSS JOIN facility f ON f.id = v.facility
-		WHERE v.id > ? ORDER BY v.id LIMIT ?`, upto, limit)
+		WHERE v.id > ? ORDER BY v.id LIMIT ?+0`, upto, limit)
 	if len(group) == 0 || err != nil {
 		return 0, err
 	}

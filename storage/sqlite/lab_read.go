@@ -157,14 +157,14 @@ func (db *DB) Recent(ctx context.Context, scope halong.Scope, before lab.ID, lim
 		before = 1<<63 - 1
 	}
 	var last sql.NullInt64
-	err := db.reader.QueryRow(ctx, `SELECT min(id) FROM (SELECT id FROM lab_version WHERE id < ? ORDER BY id DESC LIMIT ?)`, int64(before), recentWindow).Scan(&last)
+	err := db.reader.QueryRow(ctx, `SELECT min(id) FROM (SELECT id FROM lab_version WHERE id < ? ORDER BY id DESC LIMIT ?+0)`, int64(before), recentWindow).Scan(&last)
 	if err != nil || !last.Valid {
 		return nil, 0, fail(op, "", err)
 	}
 	all, err := db.versions(ctx, `SELECT `+versionColumns+` FROM lab_version v CROSS JOIN facility f ON f.id = v.facility
 		WHERE v.id < ? AND v.id >= ? AND v.facility IN (SELECT value FROM json_each(?))
 		AND NOT EXISTS (SELECT 1 FROM lab_version w INDEXED BY lab_version_first WHERE w.first = v.first AND w.number > 1 AND w.id > v.id)
-		ORDER BY v.id DESC LIMIT ?`, int64(before), last.Int64, list(ids), limit)
+		ORDER BY v.id DESC LIMIT ?+0`, int64(before), last.Int64, list(ids), limit)
 	if err != nil {
 		return nil, 0, fail(op, "", err)
 	}
@@ -185,7 +185,7 @@ func (db *DB) Numbered(ctx context.Context, scope halong.Scope, number string) (
 	const op = "sqlite.Numbered"
 	var all []lab.ID
 	for _, f := range db.facilities.visible(scope) {
-		rows, err := db.reader.Query(ctx, `SELECT report FROM lab_number WHERE facility = ? AND number = ? ORDER BY report DESC LIMIT ?`, f.id, number, lab.MaxHeads)
+		rows, err := db.reader.Query(ctx, `SELECT report FROM lab_number WHERE facility = ? AND number = ? ORDER BY report DESC LIMIT ?+0`, f.id, number, lab.MaxHeads)
 		if err != nil {
 			return nil, fail(op, "", err)
 		}

@@ -61,14 +61,14 @@ func (db *DB) DueDeliveries(ctx context.Context, now time.Time, limit int) ([]*w
 		FROM performed_delivery d INDEXED BY performed_delivery_due JOIN facility f ON f.id = d.facility WHERE d.dead = 0 AND d.due <= ? AND NOT EXISTS (
 			SELECT 1 FROM performed_delivery e INDEXED BY performed_delivery_sop
 			WHERE e.destination = d.destination AND e.facility = d.facility AND e.sop = d.sop AND e.id < d.id)
-		ORDER BY d.due LIMIT ?`, now.UnixMicro(), limit)
+		ORDER BY d.due LIMIT ?+0`, now.UnixMicro(), limit)
 	return all, fail("sqlite.DueDeliveries", "", err)
 }
 
 // ListDeliveries gives all that waits or was given up, in the order of requests; without their Data Sets.
 func (db *DB) ListDeliveries(ctx context.Context, scope halong.Scope, limit int) ([]*worklist.Delivery, error) {
 	all, err := collect(ctx, db.reader, scanMPPS, `SELECT d.id, d.destination, f.name, d.sop, d.is_set, d.syntax, x'', d.attempts, d.due, d.failure, d.dead
-		FROM performed_delivery d JOIN facility f ON f.id = d.facility ORDER BY d.id LIMIT ?`, limit)
+		FROM performed_delivery d JOIN facility f ON f.id = d.facility ORDER BY d.id LIMIT ?+0`, limit)
 	if err != nil {
 		return nil, fail("sqlite.ListDeliveries", "", err)
 	}

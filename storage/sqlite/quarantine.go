@@ -54,7 +54,7 @@ func (db *DB) HasQuarantine(ctx context.Context, f halong.Facility, manifest hal
 const selectQuarantine = `SELECT q.seq, f.name, s.protocol, s.peer, s.address, q.received, q.reason, q.manifest,
 		q.head_segment, q.head_offset, q.head_length, q.env_segment, q.env_offset, q.env_length, q.env_tail
 	FROM quarantine q JOIN facility f ON f.id = q.facility JOIN source s ON s.id = q.source
-	WHERE q.seq > ? ORDER BY q.seq LIMIT ?`
+	WHERE q.seq > ? ORDER BY q.seq LIMIT ?+0`
 
 // Quarantine gives the entries that the scope sees, in order of arrival. They are
 // read page by page: no transaction stays open while the caller works.

@@ -12,7 +12,7 @@ import (
 // first, also those a collection that was cut off has marked deleting.
 func (db *DB) Unreferenced(ctx context.Context, before time.Time, limit int) ([]storage.BlobRow, error) {
 	const op = "sqlite.Unreferenced"
-	rows, err := db.reader.Query(ctx, selectBlob+`WHERE refs = 0 AND (since < ? OR deleting = 1) ORDER BY since, id LIMIT ?`, before.UnixMicro(), limit)
+	rows, err := db.reader.Query(ctx, selectBlob+`WHERE refs = 0 AND (since < ? OR deleting = 1) ORDER BY since, id LIMIT ?+0`, before.UnixMicro(), limit)
 	if err != nil {
 		return nil, fail(op, "", err)
 	}

@@ -145,7 +145,7 @@ func (db *DB) EachItem(t halong.Tx, f halong.Facility, n ups.Narrow, skip int, f
 	}
 	for at := (ups.Position{}); ; skip = 0 {
 		text, args := selectWorkitems(facility, n, at, page)
-		rows, err := tx.Query(text+` OFFSET ?`, append(args, skip)...)
+		rows, err := tx.Query(text+` OFFSET ?+0`, append(args, skip)...)
 		if err != nil {
 			return fail(op, string(f), err)
 		}
@@ -225,7 +225,7 @@ func selectWorkitems(facility int64, n ups.Narrow, after ups.Position, limit int
 		and("(w.starts, w.uid) > (?, ?)", after.Starts, string(after.UID))
 	}
 	return `SELECT ` + workitemColumns + ` FROM workitem w INDEXED BY ` + index + ` WHERE ` + strings.Join(where, " AND ") +
-		` ORDER BY w.starts, w.uid LIMIT ?`, append(args, limit)
+		` ORDER BY w.starts, w.uid LIMIT ?+0`, append(args, limit)
 }
 
 func workitemStates(states []ups.State) []int64 {
@@ -239,9 +239,9 @@ func workitemStates(states []ups.State) []int64 {
 // Old implements ups.ItemStore.
 func (db *DB) Old(ctx context.Context, deleted bool, before time.Time, limit int) ([]ups.Ref, error) {
 	text := `SELECT f.name, w.uid FROM workitem w INDEXED BY workitem_old CROSS JOIN facility f ON f.id = w.facility
-		WHERE w.state >= 2 AND w.state IN (2, 3) AND w.changed < ? AND NOT EXISTS (SELECT 1 FROM workitem_subscription s WHERE s.uid = w.uid AND s.facility = w.facility AND s.lock = 1) LIMIT ?`
+		WHERE w.state >= 2 AND w.state IN (2, 3) AND w.changed < ? AND NOT EXISTS (SELECT 1 FROM workitem_subscription s WHERE s.uid = w.uid AND s.facility = w.facility AND s.lock = 1) LIMIT ?+0`
 	if deleted {
-		text = `SELECT f.name, w.uid FROM workitem w INDEXED BY workitem_old CROSS JOIN facility f ON f.id = w.facility WHERE w.state >= 2 AND w.state = 4 AND w.changed < ? LIMIT ?`
+		text = `SELECT f.name, w.uid FROM workitem w INDEXED BY workitem_old CROSS JOIN facility f ON f.id = w.facility WHERE w.state >= 2 AND w.state = 4 AND w.changed < ? LIMIT ?+0`
 	}
 	refs, err := collect(ctx, db.reader, func(rows *sql.Rows) (r ups.Ref, err error) { return r, rows.Scan(&r.Facility, &r.UID) }, text, before.UnixMicro(), limit)
 	return refs, fail("sqlite.Old", "", err)

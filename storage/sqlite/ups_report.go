@@ -71,7 +71,7 @@ func (db *DB) WaitingReports(ctx context.Context, f halong.Facility, ae dicom.AE
 		err = rows.Scan(&r.ID, &key, &r.Type, &r.UID, &r.Info, &at)
 		r.Facility, r.AE, r.Key, r.At = f, ae, uint64(key), time.UnixMicro(at).UTC()
 		return r, err
-	}, `SELECT id, key, type, uid, info, at FROM workitem_report INDEXED BY workitem_report_ae WHERE facility = ? AND ae = ? AND id > ? ORDER BY id LIMIT ?`,
+	}, `SELECT id, key, type, uid, info, at FROM workitem_report INDEXED BY workitem_report_ae WHERE facility = ? AND ae = ? AND id > ? ORDER BY id LIMIT ?+0`,
 		facility, string(ae), after, limit)
 	return all, fail(op, string(ae), err)
 }

@@ -189,13 +189,13 @@ func addItems(o *worklist.Order, rows *sql.Rows) error {
 
 // ordersBy are the queries for numbers.
 var ordersBy = [...]string{
-	worklist.ByPlacer:    `SELECT id FROM worklist_order INDEXED BY worklist_order_placer WHERE facility = ? AND placer = ? AND placer <> '' ORDER BY id DESC LIMIT ?`,
-	worklist.ByFiller:    `SELECT id FROM worklist_order INDEXED BY worklist_order_filler WHERE facility = ? AND filler = ? AND filler <> '' ORDER BY id DESC LIMIT ?`,
-	worklist.ByAccession: `SELECT id FROM worklist_order INDEXED BY worklist_order_accession WHERE facility = ? AND accession = ? AND accession <> '' ORDER BY id DESC LIMIT ?`,
-	worklist.ByGroup:     `SELECT id FROM worklist_order INDEXED BY worklist_order_group WHERE facility = ? AND grp = ? AND grp <> '' ORDER BY id DESC LIMIT ?`,
-	worklist.ByStudy:     `SELECT DISTINCT ord FROM worklist_step INDEXED BY worklist_step_study WHERE facility = ? AND study = ? ORDER BY ord DESC LIMIT ?`,
-	worklist.ByStep:      `SELECT DISTINCT ord FROM worklist_step INDEXED BY worklist_step_sps WHERE facility = ? AND sps = ? ORDER BY ord DESC LIMIT ?`,
-	worklist.ByProcedure: `SELECT DISTINCT ord FROM worklist_step INDEXED BY worklist_step_procedure WHERE facility = ? AND procedure = ? ORDER BY ord DESC LIMIT ?`,
+	worklist.ByPlacer:    `SELECT id FROM worklist_order INDEXED BY worklist_order_placer WHERE facility = ? AND placer = ? AND placer <> '' ORDER BY id DESC LIMIT ?+0`,
+	worklist.ByFiller:    `SELECT id FROM worklist_order INDEXED BY worklist_order_filler WHERE facility = ? AND filler = ? AND filler <> '' ORDER BY id DESC LIMIT ?+0`,
+	worklist.ByAccession: `SELECT id FROM worklist_order INDEXED BY worklist_order_accession WHERE facility = ? AND accession = ? AND accession <> '' ORDER BY id DESC LIMIT ?+0`,
+	worklist.ByGroup:     `SELECT id FROM worklist_order INDEXED BY worklist_order_group WHERE facility = ? AND grp = ? AND grp <> '' ORDER BY id DESC LIMIT ?+0`,
+	worklist.ByStudy:     `SELECT DISTINCT ord FROM worklist_step INDEXED BY worklist_step_study WHERE facility = ? AND study = ? ORDER BY ord DESC LIMIT ?+0`,
+	worklist.ByStep:      `SELECT DISTINCT ord FROM worklist_step INDEXED BY worklist_step_sps WHERE facility = ? AND sps = ? ORDER BY ord DESC LIMIT ?+0`,
+	worklist.ByProcedure: `SELECT DISTINCT ord FROM worklist_step INDEXED BY worklist_step_procedure WHERE facility = ? AND procedure = ? ORDER BY ord DESC LIMIT ?+0`,
 }
 
 // OrdersBy gives the IDs of the facility's orders with a number, the newest first.

@@ -82,7 +82,7 @@ func (db *DB) listBy(ctx context.Context, f facility, l *worklist.Listing, index
 		w.and("(o.updated, o.id) < (?, ?)", l.Before, l.BeforeID)
 	}
 	return collect(ctx, db.reader, func(rows *sql.Rows) (*worklist.Order, error) { return scanOrder(rows) },
-		`SELECT o.content, o.item FROM worklist_order o INDEXED BY `+index+` WHERE `+w.text.String()+` ORDER BY o.updated DESC, o.id DESC LIMIT ?`,
+		`SELECT o.content, o.item FROM worklist_order o INDEXED BY `+index+` WHERE `+w.text.String()+` ORDER BY o.updated DESC, o.id DESC LIMIT ?+0`,
 		append(w.args, l.Limit)...)
 }
 

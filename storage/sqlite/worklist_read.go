@@ -90,7 +90,7 @@ func (db *DB) stepsAfter(ctx context.Context, f facility, n *worklist.Narrow, af
 		w.and("s.sort > ?", after)
 	}
 	rows, err := db.reader.Query(ctx, `SELECT s.ord, s.idx, s.sort, s.step, s.item FROM worklist_step s INDEXED BY `+index+
-		` WHERE `+w.text.String()+` ORDER BY s.sort LIMIT ?`, append(w.args, stepsPage)...)
+		` WHERE `+w.text.String()+` ORDER BY s.sort LIMIT ?+0`, append(w.args, stepsPage)...)
 	if err != nil {
 		return nil, "", err
 	}

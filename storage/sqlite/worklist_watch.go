@@ -53,7 +53,7 @@ func (db *DB) DueStudies(ctx context.Context, before time.Time, limit int) ([]wo
 		w.Last = time.UnixMicro(last).UTC()
 		return w, err
 	}, `SELECT f.name, w.study, w.last FROM worklist_watch w INDEXED BY worklist_watch_last JOIN facility f ON f.id = w.facility
-		WHERE w.last <= ? ORDER BY w.last LIMIT ?`, before.UnixMicro(), limit)
+		WHERE w.last <= ? ORDER BY w.last LIMIT ?+0`, before.UnixMicro(), limit)
 	return all, fail("sqlite.DueStudies", "", err)
 }
 
@@ -136,7 +136,7 @@ func (db *DB) MismatchOf(t halong.Tx, f halong.Facility, study dicom.UID, order 
 func (db *DB) Mismatches(ctx context.Context, scope halong.Scope, resolved bool, limit int) (all []*worklist.Mismatch, err error) {
 	for _, f := range db.facilities.visible(scope) {
 		some, err := collect(ctx, db.reader, func(rows *sql.Rows) (*worklist.Mismatch, error) { return scanMismatch(rows) },
-			`SELECT content FROM worklist_mismatch INDEXED BY worklist_mismatch_open WHERE facility = ? AND resolved = ? ORDER BY id DESC LIMIT ?`, f.id, resolved, limit)
+			`SELECT content FROM worklist_mismatch INDEXED BY worklist_mismatch_open WHERE facility = ? AND resolved = ? ORDER BY id DESC LIMIT ?+0`, f.id, resolved, limit)
 		if err != nil {
 			return nil, fail("sqlite.Mismatches", "", err)
 		}
