@@ -230,7 +230,7 @@ func TestForwardDeleted(t *testing.T) {
 		}
 	}
 	if t.Failed() {
-		t.Log(fmt.Sprintf("%.20000s", metrics))
+		t.Logf("%.20000s", metrics)
 	}
 	near.stop(t)
 	var removal storage.Removal

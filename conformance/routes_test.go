@@ -213,8 +213,16 @@ routes:
 		seen[key] = m
 	}
 	for _, c := range []struct{ message, path, want string }{
-		{"ORM CA", "ORC-2.1", "P1"}, {"ORM CA", "PID-5.2", "Ánh"}, {"ORM CA", "MSH-5", "HIS"}, {"ORM CA", "OBR-18", "ACC1"},
-		{"ORU", "OBX-5.1", ">="}, {"ORU", "OBX-5.2", "120"}, {"ORU", "OBX-11", "F"}, {"ORU", "PID-3.1", "7"}, {"ORU", "OBX-7", "100-150"}, {"ORU", "OBR-4.2", "Count"},
+		{"ORM CA", "ORC-2.1", "P1"},
+		{"ORM CA", "PID-5.2", "Ánh"},
+		{"ORM CA", "MSH-5", "HIS"},
+		{"ORM CA", "OBR-18", "ACC1"},
+		{"ORU", "OBX-5.1", ">="},
+		{"ORU", "OBX-5.2", "120"},
+		{"ORU", "OBX-11", "F"},
+		{"ORU", "PID-3.1", "7"},
+		{"ORU", "OBX-7", "100-150"},
+		{"ORU", "OBR-4.2", "Count"},
 	} {
 		if got := seen[c.message].Get(c.path); got != c.want {
 			t.Errorf("%s: %s is %q, not %q", c.message, c.path, got, c.want)
