@@ -1,10 +1,7 @@
 package app
 
 import (
-	"encoding/json"
 	"errors"
-	"io"
-	"mime"
 	"net/http"
 	"strconv"
 	"strings"
@@ -118,21 +115,12 @@ func everything(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// maxOrder bounds an order's body, in bytes.
-const maxOrder = 64 << 10
-
-// order reads the body. It must be called JSON: no web page can send that to another site unasked (Fetch 2.2.2, CORS).
+// order carries out an operator's order.
 func order(do func(echo.Context, *ForwardOrder) (any, error)) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		m, _, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
-		if err != nil || m != echo.MIMEApplicationJSON {
-			return echo.NewHTTPError(http.StatusUnsupportedMediaType, "Content-Type must be application/json.")
-		}
 		var o ForwardOrder
-		d := json.NewDecoder(io.LimitReader(c.Request().Body, maxOrder))
-		d.DisallowUnknownFields()
-		if err := d.Decode(&o); err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, "The body is no such order.")
+		if err := readOrder(c, &o); err != nil {
+			return err
 		}
 		answer, err := do(c, &o)
 		if err != nil {

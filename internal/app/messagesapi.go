@@ -1,10 +1,7 @@
 package app
 
 import (
-	"encoding/json"
 	"errors"
-	"io"
-	"mime"
 	"net/http"
 	"strconv"
 	"time"
@@ -142,15 +139,9 @@ func (a *App) messageStatus(c echo.Context) error {
 
 // resendMessage answers POST /api/messages/{id}/resend.
 func (a *App) resendMessage(c echo.Context) error {
-	t, _, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
-	if err != nil || t != echo.MIMEApplicationJSON {
-		return echo.NewHTTPError(http.StatusUnsupportedMediaType, "Content-Type must be application/json.")
-	}
 	var o MessageOrder
-	d := json.NewDecoder(io.LimitReader(c.Request().Body, maxOrder))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&o); err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, "The body is no such order.")
+	if err := readOrder(c, &o); err != nil {
+		return err
 	}
 	m, err := a.oneMessage(c)
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"slices"
@@ -95,18 +94,6 @@ func (a *App) mllpRefused(p mllp.Peer, why error) {
 
 // hl7TLS loads the certificates of MLLP, as dicomTLS those of DICOM.
 func hl7TLS(c *config.HL7, log *slog.Logger) (*tls.Config, error) {
-	auth := tls.NoClientCert
-	switch {
-	case c.TLS.Mutual():
-		auth = tls.RequireAndVerifyClientCert
-	case c.TLS.ClientCA != "":
-		auth = tls.VerifyClientCertIfGiven
-	case slices.ContainsFunc(c.Peers, func(p config.HL7Peer) bool { return p.Certificate != "" }):
-		auth = tls.RequestClientCert
-	}
-	x, err := newCredentials(credentialFiles{c.TLS.Cert, c.TLS.Key, c.TLS.ClientCA}, serverProfile(auth), log)
-	if err != nil {
-		return nil, fmt.Errorf("hl7.tls: %w", err)
-	}
-	return x.serving(), nil
+	known := slices.ContainsFunc(c.Peers, func(p config.HL7Peer) bool { return p.Certificate != "" })
+	return peerTLS("hl7.tls", config.DICOMTLS(c.TLS), known, log)
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -265,15 +263,9 @@ func (a *App) patientHistory(c echo.Context) error {
 
 // orderPatients carries out an operator's order.
 func (a *App) orderPatients(c echo.Context, does patient.Action) error {
-	m, _, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
-	if err != nil || m != echo.MIMEApplicationJSON { // no web page can send that to another site unasked
-		return echo.NewHTTPError(http.StatusUnsupportedMediaType, "Content-Type must be application/json.")
-	}
 	var o PatientOrder
-	d := json.NewDecoder(io.LimitReader(c.Request().Body, maxOrder))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&o); err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, "The body is no such order.")
+	if err := readOrder(c, &o); err != nil {
+		return err
 	}
 	p, err := a.namedPatient(c, o.Facility, o.Authority)
 	if err != nil {

@@ -93,18 +93,24 @@ func httpTLS(c config.TLS, log *slog.Logger) (*tls.Config, error) {
 // dicomTLS loads the certificates of DICOM. Without a client CA peers are asked for certificates where dicom.peers knows
 // some by their fingerprint; those are not verified otherwise.
 func dicomTLS(c *config.DICOM, log *slog.Logger) (*tls.Config, error) {
+	known := slices.ContainsFunc(c.Peers, func(p config.DICOMPeer) bool { return p.Certificate != "" })
+	return peerTLS("dicom.tls", c.TLS, known, log)
+}
+
+// peerTLS loads the certificates of a listener whose peers are known by theirs, or by other things; key names it in the configuration.
+func peerTLS(key string, c config.DICOMTLS, known bool, log *slog.Logger) (*tls.Config, error) {
 	auth := tls.NoClientCert
 	switch {
-	case c.TLS.Mutual():
+	case c.Mutual():
 		auth = tls.RequireAndVerifyClientCert
-	case c.TLS.ClientCA != "":
+	case c.ClientCA != "":
 		auth = tls.VerifyClientCertIfGiven
-	case slices.ContainsFunc(c.Peers, func(p config.DICOMPeer) bool { return p.Certificate != "" }):
+	case known:
 		auth = tls.RequestClientCert
 	}
-	x, err := newCredentials(credentialFiles{c.TLS.Cert, c.TLS.Key, c.TLS.ClientCA}, serverProfile(auth), log)
+	x, err := newCredentials(credentialFiles{c.Cert, c.Key, c.ClientCA}, serverProfile(auth), log)
 	if err != nil {
-		return nil, fmt.Errorf("dicom.tls: %w", err)
+		return nil, fmt.Errorf("%s: %w", key, err)
 	}
 	return x.serving(), nil
 }
