@@ -2,6 +2,7 @@ package dicomweb
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -98,14 +99,17 @@ func (q *request) sendBulk(a accept, in *storage.Instance, obj Object, v *bulkVa
 
 // sendRanges answers the value as a single part, whole or in ranges (RFC 9110
 // 14), with If-Range and If-None-Match.
-func (q *request) sendRanges(o offer, t entityTag, content io.ReadSeeker) error {
+func (q *request) sendRanges(o offer, t entityTag, content *io.SectionReader) error {
 	h := q.Response().Header()
 	h.Set("ETag", t.String())
 	h.Set("Cache-Control", "private, no-cache")
 	h.Add("Vary", "Accept")
 	h.Set("Content-Type", o.mediaType)
-	if !strings.HasPrefix(q.Request().Header.Get("Range"), "bytes=") {
-		q.Request().Header.Del("Range") // other units are to be ignored (RFC 9110 14.2)
+	asked := q.Request().Header
+	if r, ok := strings.CutPrefix(asked.Get("Range"), "bytes="); !ok {
+		asked.Del("Range") // other units are to be ignored (RFC 9110 14.2)
+	} else if n, ok := strings.CutPrefix(strings.TrimSpace(r), "-"); ok && n != "" && strings.Trim(n, "0") == "" {
+		asked.Set("Range", fmt.Sprintf("bytes=%d-", content.Size())) // the last 0 bytes cannot be given (RFC 9110 14.1.2): net/http would
 	}
 	http.ServeContent(q.Response(), q.Request(), "", time.Time{}, content)
 	return nil

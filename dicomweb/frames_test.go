@@ -238,6 +238,7 @@ func TestW21Ranges(t *testing.T) {
 		{"open", []string{"Range: bytes=990-"}, 206, "bytes 990-999/1000", value[990:]},
 		{"suffix", []string{"Range: bytes=-5"}, 206, "bytes 995-999/1000", value[995:]},
 		{"beyond the end", []string{"Range: bytes=1000-"}, 416, "bytes */1000", nil},
+		{"empty suffix", []string{"Range: bytes=-0"}, 416, "bytes */1000", nil},
 		{"cut at the end", []string{"Range: bytes=995-2000"}, 206, "bytes 995-999/1000", value[995:]},
 		{"If-Range same", []string{"Range: bytes=0-9", "If-Range: " + etag}, 206, "bytes 0-9/1000", value[:10]},
 		{"If-Range other", []string{"Range: bytes=0-9", `If-Range: "other"`}, 200, "", value},

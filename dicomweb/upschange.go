@@ -5,7 +5,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/dicom"
+	"github.com/halong-gateway/halong/dicom/dataset"
 	dicomjson "github.com/halong-gateway/halong/dicom/json"
 	"github.com/halong-gateway/halong/dicom/tag"
 	"github.com/halong-gateway/halong/dicomweb/multipart"
@@ -99,55 +101,52 @@ func (q *request) whole(body []byte) error {
 	return err
 }
 
+// workitemChange is what the requests to update a workitem and to change its state have in common.
+type workitemChange struct {
+	facility         halong.Facility
+	uid, transaction dicom.UID
+	payload          *dataset.Set
+}
+
+func (q *request) workitemChange() (c workitemChange, err error) {
+	if c.uid, err = q.workitemUID(); err != nil {
+		return c, err
+	}
+	if c.facility, err = q.target(c.uid); err != nil {
+		return c, err
+	}
+	if c.payload, err = q.workitemPayload(false); err != nil {
+		return c, err
+	}
+	c.transaction, err = q.transactionUID(c.payload)
+	return c, err
+}
+
 // updateWorkitem answers Update Workitem (11.6).
 func updateWorkitem(q *request) error {
-	uid, err := q.workitemUID()
+	c, err := q.workitemChange()
 	if err != nil {
 		return err
 	}
-	f, err := q.target(uid)
-	if err != nil {
-		return err
-	}
-	changes, err := q.workitemPayload(false)
-	if err != nil {
-		return err
-	}
-	transaction, err := q.transactionUID(changes)
-	if err != nil {
-		return err
-	}
-	if err := q.Workitems.Set(q.ctx, f, uid, transaction, changes); err != nil {
-		return workitemProblem(q, string(transaction), err)
+	if err := q.Workitems.Set(q.ctx, c.facility, c.uid, c.transaction, c.payload); err != nil {
+		return workitemProblem(q, string(c.transaction), err)
 	}
 	return q.NoContent(http.StatusOK)
 }
 
 // changeWorkitemState answers Change Workitem State (11.7).
 func changeWorkitemState(q *request) error {
-	uid, err := q.workitemUID()
+	c, err := q.workitemChange()
 	if err != nil {
 		return err
 	}
-	f, err := q.target(uid)
-	if err != nil {
-		return err
-	}
-	info, err := q.workitemPayload(false)
-	if err != nil {
-		return err
-	}
-	transaction, err := q.transactionUID(info)
-	if err != nil {
-		return err
-	}
-	to, ok := ups.ParseState(info.String(tag.ProcedureStepState))
+	to, ok := ups.ParseState(c.payload.String(tag.ProcedureStepState))
 	if !ok {
 		return fail(http.StatusBadRequest, "The payload holds no Procedure Step State (0074,1000) that is defined.")
 	}
-	status, err := q.Workitems.ChangeState(q.ctx, f, uid, to, transaction)
+	status, err := q.Workitems.ChangeState(q.ctx, c.facility, c.uid, to, c.transaction)
 	if err != nil {
-		return workitemProblem(q, string(transaction), err)
+		return workitemProblem(q, string(c.transaction), err)
 	}
 	q.warnStatus(status)
 	return q.NoContent(http.StatusOK)
