@@ -7,6 +7,7 @@ import (
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/dicom"
 	"github.com/halong-gateway/halong/dicom/dataset"
+	"github.com/halong-gateway/halong/dicom/tag"
 )
 
 // encode gives the bytes that the attributes column holds: Explicit VR Little Endian, UTF-8.
@@ -122,6 +123,21 @@ func fill(s, more *dataset.Set) {
 			s.Put(e)
 		}
 	}
+}
+
+// notOfOther gives what attributes tell of a study whose row has a Patient ID, which is as encoded: all, but nothing of the patient (group 0010) if they
+// are of another one. Issuer or birth date of one patient beside the number of another would be those of nobody.
+func notOfOther(s *dataset.Set, patient string) *dataset.Set {
+	if its := encodedPatient(s); patient == "" || its == "" || its == patient {
+		return s
+	}
+	out := &dataset.Set{}
+	for i := range s.Elements {
+		if s.Elements[i].Tag.Group() != tag.PatientID.Group() {
+			out.Elements = append(out.Elements, s.Elements[i])
+		}
+	}
+	return out
 }
 
 // join merges the attributes of two levels, each sorted by tag. Where both have

@@ -115,10 +115,11 @@ func (tx *Tx) hiddenSeriesFor(removal, about int64, n *storage.NewInstance) (int
 		if err != nil {
 			return 0, err
 		}
-		if !adds(level.more, filled(s)) {
+		more := notOfOther(level.more, encodedPatient(s))
+		if !adds(more, filled(s)) {
 			continue
 		}
-		fill(s, level.more)
+		fill(s, more)
 		if _, err := tx.Exec(`UPDATE hidden_series SET `+level.column+` = ? WHERE id = ?`, encode(s), -key); err != nil {
 			return 0, err
 		}

@@ -362,6 +362,7 @@ func (tx *Tx) refill(study, facility int64, f halong.Facility, s *dataset.Set) e
 	if err := tx.putGroups(study, c.name); err != nil || !tx.db.identities.in[facility] {
 		return err
 	}
+	tx.touchStudy(study) // an identity may be gone that the row had
 	x := identifier{tx: tx, facility: facility, name: f}
 	return x.study(&studyIdentity{id: study, received: encode(s)})
 }

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"strings"
 
+	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/dicom/dataset"
 	"github.com/halong-gateway/halong/dicom/tag"
 	"github.com/halong-gateway/halong/storage"
@@ -12,15 +13,17 @@ import (
 // instance fills what was absent, or a new row if st is nil.
 func (tx *Tx) studyFor(st *knownStudy, facility int64, n *storage.NewInstance) (*knownStudy, error) {
 	if st != nil {
-		if e := n.StudyAttributes.Get(tag.PatientID); e != nil && string(e.Value) != st.patient {
+		more := n.StudyAttributes
+		if e := more.Get(tag.PatientID); e != nil && string(e.Value) != st.patient {
 			if err := tx.addBearer(st, facility, n); err != nil {
 				return nil, err
 			}
+			more = notOfOther(more, st.patient)
 		}
-		if !adds(n.StudyAttributes, st.filled) {
+		if !adds(more, st.filled) {
 			return st, nil
 		}
-		return st, tx.fillStudy(st, facility, n)
+		return st, tx.fillStudy(st, facility, n.Facility, more)
 	}
 	c := columnsOf(n.StudyAttributes)
 	r, err := tx.Exec(`INSERT INTO study (facility, uid, date, patient, name, birth, accession, study_id, referring, description, attributes)
@@ -40,14 +43,14 @@ func (tx *Tx) studyFor(st *knownStudy, facility int64, n *storage.NewInstance) (
 	return st, tx.identifyNew(st.id, facility, n)
 }
 
-func (tx *Tx) fillStudy(st *knownStudy, facility int64, n *storage.NewInstance) error {
+func (tx *Tx) fillStudy(st *knownStudy, facility int64, f halong.Facility, more *dataset.Set) error {
 	s, err := tx.received(st.id)
 	if err != nil {
 		return err
 	}
-	fill(s, n.StudyAttributes)
+	fill(s, more)
 	st.filled, st.patient = filled(s), encodedPatient(s)
-	return tx.refill(st.id, facility, n.Facility, s)
+	return tx.refill(st.id, facility, f, s)
 }
 
 // addGroups adds rows for the second and further component groups of a name.

@@ -41,6 +41,8 @@ func Patients(t *testing.T, open func(t testing.TB) PatientIndex) {
 		{"issuers", patientIssuers},
 		{"facilities", patientFacilities},
 		{"filled in", patientFilledIn},
+		{"filled in by others", patientFilledByOthers},
+		{"filled in issuer", patientFilledIssuer},
 		{"hidden", patientHidden},
 	} {
 		t.Run(s.name, func(t *testing.T) { s.run(t, open(t)) })
@@ -469,5 +471,46 @@ func patientFilledIn(t *testing.T, x PatientIndex) {
 	unmerge(t, x, person("OLD", "A", ""), 2)
 	if got := find(t, x, halong.Everything(), storage.Query{Level: storage.LevelStudy}, "StudyDescription=Thorax", "PatientID=OLD", "PatientName=Old*"); len(got) != 1 {
 		t.Errorf("undone: %q", got)
+	}
+}
+
+// patientFilledByOthers: what an object of somebody else tells fills in what is the study's, and not what is the patient's.
+func patientFilledByOthers(t *testing.T, x PatientIndex) {
+	first, second := ctOf("1", "OLD", "Old^Name"), ctOf("1", "ELSE", "Other^Name")
+	second.SOP, second.Description, second.Birth = second.SOP+".2", "Thorax", "19500101"
+	shown := func(want int, keys ...string) {
+		t.Helper()
+		if got := find(t, x, halong.Everything(), storage.Query{Level: storage.LevelStudy}, keys...); len(got) != want {
+			t.Errorf("%q: %q", keys, got)
+		}
+	}
+	add(t, x, storage.ServeFirst, first, second)
+	shown(1, "PatientID=OLD", "StudyDescription=Thorax")
+	shown(0, "PatientID=OLD", "PatientBirthDate=19500101")
+	r := &removals{t: t, x: x}
+	id, _ := r.hide(storage.Deleted, storage.AgainStored, storage.Ref{Facility: "BV1", Study: "1.2.1"})
+	r.restore(id, 0)
+	shown(1, "PatientID=OLD", "StudyDescription=Thorax")
+	shown(0, "PatientID=OLD", "PatientBirthDate=19500101")
+}
+
+// patientFilledIssuer: an issuer that is filled in and of which nobody is registered ends the identity of all series of the study.
+func patientFilledIssuer(t *testing.T, x PatientIndex) {
+	first, second := ctOf("1", "OLD", "Old^Name"), ctOf("1", "OLD", "Old^Name")
+	second.Series, second.SOP = second.Series+".2", second.SOP+".2"
+	add(t, x, storage.ServeFirst, first)
+	merge(t, x, person("NEW", "A", "New^Name"), person("OLD", "A", ""), 1)
+	before := stampOf(t, x, "1")
+	update(t, x, func(tx halong.Tx) error {
+		n := second.Instance()
+		n.StudyAttributes.PutString(tag.IssuerOfPatientID, dicom.LO, "B")
+		_, err := x.AddInstance(tx, n, storage.ServeFirst)
+		return err
+	})
+	if got := shownAs(t, x, "1"); got != "OLD Old^Name of B" {
+		t.Errorf("shown as %q", got)
+	}
+	if after := stampOf(t, x, "1"); after.Series == before.Series {
+		t.Errorf("the other series has the same stamp: %+v", after)
 	}
 }
