@@ -314,6 +314,25 @@ func TestEventChannel(t *testing.T) {
 	}
 }
 
+// HTTP/2 has no Upgrade: peers take an answer that names it for a broken stream.
+func TestEventChannelHTTP2(t *testing.T) {
+	s := serveWorklist(t)
+	srv := httptest.NewUnstartedServer(s.h)
+	srv.EnableHTTP2 = true
+	srv.StartTLS()
+	defer srv.Close()
+	resp, err := srv.Client().Get(srv.URL + "/dicom-web/ws/subscribers/X")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := resp.Body.Close(); err != nil {
+		t.Error(err)
+	}
+	if resp.ProtoMajor != 2 || resp.StatusCode != http.StatusUpgradeRequired || resp.Header.Get("Upgrade") != "" {
+		t.Errorf("HTTP/%d: %d, Upgrade %q", resp.ProtoMajor, resp.StatusCode, resp.Header.Get("Upgrade"))
+	}
+}
+
 // A peer that neither reads nor answers does not hold up the end of the service.
 func TestEventChannelStopsWithoutPeer(t *testing.T) {
 	s := serveWorklist(t)

@@ -36,6 +36,9 @@ func openChannel(q *request) error {
 		return err
 	}
 	r := q.Request()
+	if r.ProtoMajor != 1 { // which has no Upgrade, nor may an answer name it (RFC 9113 8.2.2)
+		return fail(http.StatusUpgradeRequired, "This is a WebSocket over HTTP/1.1 (RFC 6455).")
+	}
 	if r.Method == http.MethodHead || !strings.EqualFold(r.Header.Get(echo.HeaderUpgrade), "websocket") {
 		h := q.Response().Header()
 		h.Set(echo.HeaderUpgrade, "websocket")
