@@ -450,6 +450,7 @@ func TestPost(t *testing.T) {
 		want   string
 	}{
 		"acknowledged": {func(_ int, id string) (int, string) { return 200, ack("AA", id) }, "done done"},
+		"padded":       {func(_ int, id string) (int, string) { return 200, ack("AA ", " "+id+" ") }, "done done"},
 		"no body":      {func(int, string) (int, string) { return 204, "" }, "done done"},
 		"AE":           {func(_ int, id string) (int, string) { return 200, ack("AE", id) }, "dead dead"},
 		"AE with 500":  {func(_ int, id string) (int, string) { return 500, ack("AE", id) }, "dead dead"},

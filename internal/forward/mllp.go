@@ -40,6 +40,8 @@ func (c *conversation) one(ctx context.Context, m *hl7v2.Message) (outcome, erro
 		return dead("%v", err), nil
 	case err != nil && x.Accept != nil && x.Accept.Code == hl7v2.CA: // the receiver's promise (HL7 2.9.3); what came of it is not told
 		return outcome{state: Done, reason: "taken with CA, without an application acknowledgement"}, nil
+	case errors.Is(err, mllp.ErrNoAnswer) && x.Accept == nil && errorsAlone(m):
+		return outcome{state: Done, reason: "no error was answered in time, and the message asks for no other answer"}, nil
 	case err != nil:
 		return again("%v", reasonOf(err)), err
 	}
@@ -51,6 +53,12 @@ func (c *conversation) one(ctx context.Context, m *hl7v2.Message) (outcome, erro
 		return outcome{state: Done}, nil
 	}
 	return judge(a.Code, a.Raw, c.m.OnError)
+}
+
+// errorsAlone tells whether a message asks for answers about errors and for no others (HL7 2.9.2, table 0155).
+func errorsAlone(m *hl7v2.Message) bool {
+	mode := m.AckMode()
+	return mode.Enhanced && !mode.Accept.Wanted(true) && !mode.Application.Wanted(true)
 }
 
 // messages sends the messages of a job, one after the other. Those behind one that is to be tried again wait.

@@ -3,6 +3,7 @@ package forward
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/halong-gateway/halong/hl7v2"
@@ -40,10 +41,10 @@ func (c *posts) one(ctx context.Context, m *hl7v2.Message) (outcome, error) {
 		return again("%v", reasonOf(err)), err
 	}
 	if a, err := hl7v2.Parse(answer.Body); err == nil && a.First("MSA").Exists() {
-		if a.Get("MSA-2") != m.Get("MSH-10") {
+		if strings.TrimSpace(a.Get("MSA-2")) != strings.TrimSpace(m.Get("MSH-10")) {
 			return again("%v", errOther), errOther
 		}
-		switch code := hl7v2.AckCode(a.Get("MSA-1")); code {
+		switch code := hl7v2.AckCode(strings.TrimSpace(a.Get("MSA-1"))); code {
 		case hl7v2.AA, hl7v2.AE, hl7v2.AR, hl7v2.CA, hl7v2.CE, hl7v2.CR:
 			return judge(code, answer.Body, c.p.OnError)
 		}
