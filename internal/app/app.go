@@ -67,6 +67,9 @@ func Open(ctx context.Context, c *config.Config, log *slog.Logger, parts ...Part
 	if a.proxies, err = c.TrustedProxies(); err != nil {
 		return nil, err
 	}
+	if a.labMaps, err = labMaps(c); err != nil {
+		return nil, err
+	}
 	if a.data, err = OpenData(ctx, c, log, parts...); err != nil {
 		return nil, err
 	}

@@ -58,14 +58,16 @@ func (l labDepot) Stored(d halong.Digest) (storage.Place, bool) {
 	return l.data.locate(d)
 }
 
+// documents opens documents of reports.
+func (d *Data) documents() *intake.Documents {
+	return &intake.Documents{Archive: d.Archive, Updater: d.Index, Keeper: d.Index, Messages: d.Index, Blobs: d.Store}
+}
+
 // registerLab adds the API of results (docs/lab.md).
 func (a *App) registerLab(g *echo.Group) {
 	intake.RegisterAPI(g, intake.APIConfig{
 		Results: a.data.Index, Blobs: a.data.Store, Scope: scope, Maps: a.labMaps,
-		Documents: &intake.Documents{
-			Archive: a.data.Archive, Updater: a.data.Index, Keeper: a.data.Index, Messages: a.data.Index, Blobs: a.data.Store,
-		},
-		Intake: a.data.intake, Peer: func(c echo.Context) string { return principal(c).Name },
+		Documents: a.data.documents(), Intake: a.data.intake, Peer: func(c echo.Context) string { return principal(c).Name },
 	})
 }
 

@@ -95,7 +95,8 @@ func orOwn(c *hl7v2.Charset, m *hl7v2.Message) *hl7v2.Charset {
 // messageSource makes the messages that are sent on.
 type messageSource struct {
 	data *Data
-	app  string // MSH-3 of messages that are built: our AE title
+	app  string   // MSH-3 of messages that are built: our AE title
+	maps lab.Maps // of codes and units in reports
 }
 
 var _ forward.Messages = messageSource{}
@@ -163,19 +164,25 @@ func (s messageSource) result(ctx context.Context, e *halong.Event) (*hl7v2.Mess
 	}
 	versions = slices.DeleteFunc(versions, func(v lab.Version) bool { return v.Number > p.Version })
 	shown, err := lab.Fold(versions, false)
-	if err != nil || len(shown) != 1 {
-		return nil, halong.E(op, halong.NotExist, p.Report.String(), err)
+	if err != nil {
+		return nil, err
+	}
+	if len(shown) != 1 {
+		return nil, halong.E(op, halong.NotExist, p.Report.String(), nil)
 	}
 	h := s.header(e)
 	h.Type = [3]string{"ORU", "R01", "ORU_R01"}
 	b := hl7v2.NewBuilder(h)
+	sex := ""
 	if key := versions[0].Patient; key != 0 {
 		who, err := s.data.Index.CurrentPatient(ctx, key)
 		if err != nil {
 			return nil, err
 		}
 		addPID(b, who)
+		sex = who.Sex
 	}
+	s.maps.Apply(&shown[0], sex)
 	err = lab.AddResult(b, &shown[0], func(a *lab.Attachment) ([]byte, error) { return s.document(ctx, p.Report, a.Document) })
 	if err != nil {
 		return nil, err
@@ -193,14 +200,11 @@ func (s messageSource) document(ctx context.Context, report lab.ID, n int) ([]by
 	if err != nil {
 		return nil, err
 	}
-	row, ok, err := s.data.Index.Blob(ctx, d.Digest)
+	r, err := s.data.documents().Open(ctx, d)
 	if err != nil {
 		return nil, err
 	}
-	if !ok {
-		return nil, halong.E("app.routes", halong.NotExist, d.Digest.String(), nil)
-	}
-	return s.data.readBlob(d.Digest, row.Place)
+	return readWhole(d.Digest, r)
 }
 
 // addPID adds a patient (HL7 3.4.2).
@@ -251,8 +255,13 @@ func (d *Data) readBlob(digest halong.Digest, p storage.Place) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return readWhole(digest, r)
+}
+
+// readWhole reads all of a blob and closes it.
+func readWhole(digest halong.Digest, r storage.BlobReader) ([]byte, error) {
 	b := make([]byte, r.Size())
-	_, err = io.ReadFull(io.NewSectionReader(r, 0, r.Size()), b)
+	_, err := io.ReadFull(io.NewSectionReader(r, 0, r.Size()), b)
 	if err = errors.Join(err, r.Close()); err != nil {
 		return nil, halong.E("app.readBlob", halong.Corrupt, digest.String(), err)
 	}
@@ -268,7 +277,7 @@ func (a *App) addRoutes(x *forward.Config) error {
 	if x.MessageRules, err = a.config.MessageRules(); err != nil {
 		return err
 	}
-	x.Messages = messageSource{a.data, a.config.AE}
+	x.Messages = messageSource{a.data, a.config.AE, a.labMaps}
 	for i := range a.config.Routes.Destinations {
 		d, err := a.routeDestination(i, transforms)
 		if err != nil {

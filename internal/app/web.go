@@ -22,9 +22,6 @@ func (a *App) addHTTP() error {
 	if err != nil {
 		return err
 	}
-	if a.labMaps, err = labMaps(a.config); err != nil {
-		return err
-	}
 	web, err := a.dicomweb()
 	if err != nil {
 		return err
