@@ -47,8 +47,14 @@ func (v Value) CWE() (c CWE) {
 	if v.Empty() {
 		return c
 	}
-	var buf [16]Value
-	for i, p := range v.components(buf[:0]) {
+	if v.level == levelField {
+		v = v.Repetition(1)
+	}
+	if v.level != levelRepetition {
+		c.Code = trimmed(v)
+		return c
+	}
+	for i, p := range v.Parts() { // one after the other: there may be millions
 		if i > 9 {
 			break
 		}

@@ -107,22 +107,6 @@ func split(dst []Value, m *Message, start, end int, sep byte, l level) []Value {
 	}
 }
 
-// components gives the components of a field's first repetition or of a
-// repetition; element n is component n.
-func (v Value) components(dst []Value) []Value {
-	dst = append(dst[:0], Value{m: v.m, level: levelComponent})
-	if v.Empty() {
-		return dst
-	}
-	if v.level == levelField {
-		v = v.Repetition(1)
-	}
-	if v.level != levelRepetition {
-		return append(dst, v)
-	}
-	return split(dst, v.m, v.start, v.end, v.m.delims.Component, levelComponent)
-}
-
 // cut gives the n-th part of text[start:end] divided by sep; start=end if there is none.
 func cut(text []byte, start, end int, sep byte, n int) (int, int) {
 	for {

@@ -28,9 +28,7 @@ func (g *group) patient(i item) {
 		i.sequence(tag.OtherPatientIDsSequence, others...)
 	}
 	i.put(tag.PatientName, dicom.PN, clean(patientName(p.Field(5)), dicom.PN))
-	if date, _, ok := when(text(p.Field(7).Component(1))); ok {
-		i.put(tag.PatientBirthDate, dicom.DA, date)
-	}
+	i.put(tag.PatientBirthDate, dicom.DA, day(text(p.Field(7).Component(1))))
 	i.put(tag.PatientSex, dicom.CS, sexes[strings.ToUpper(text(p.Field(8).Component(1)))])
 	i.put(tag.PatientMotherBirthName, dicom.PN, clean(patientName(p.Field(6)), dicom.PN))
 	i.put(tag.PatientAddress, dicom.LO, address(p.Field(11).Repetition(1)))

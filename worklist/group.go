@@ -11,6 +11,7 @@ const (
 	maxGroups   = 200 // orders
 	maxSteps    = 100 // of one order
 	maxSegments = 20_000
+	maxStations = 32 // of one step
 )
 
 // group is the segments of one order of a message: an ORC with what follows it, or a further OBR below the same ORC.
@@ -222,5 +223,15 @@ func text(v hl7v2.Value) string {
 	if v.Empty() || v.Null() {
 		return ""
 	}
-	return strings.TrimSpace(v.Text())
+	return short(strings.TrimSpace(v.Text()))
+}
+
+// maxText bounds a text in bytes: more than any value that is filled from one holds (LT: 10240 characters). The whole of it stays in the message.
+const maxText = 40 << 10
+
+func short(s string) string {
+	if len(s) <= maxText {
+		return s
+	}
+	return strings.ToValidUTF8(strings.Clone(s[:maxText]), "")
 }

@@ -125,7 +125,7 @@ func (c Code) item() *dataset.Set {
 // codeOf reads a coded element; of OBR-4 the components after the third where the path points there.
 func codeOf(v hl7v2.Value) Code {
 	c := v.CWE()
-	return Code{c.Code, c.System, c.Text}
+	return Code{short(c.Code), short(c.System), short(c.Text)}
 }
 
 // person writes an XCN as DICOM does (PS3.5 6.2.1); an XPN-like value without number too.
@@ -138,11 +138,15 @@ func person(v hl7v2.Value) string {
 	return clean(name.DICOM(), dicom.PN)
 }
 
-// when reads a date and time as DICOM's DA and TM; no time where none was given.
+// when reads a date and time as DICOM's DA and TM; no time where none was given. A time with an offset from UTC becomes the site's, as
+// all others are.
 func when(s string) (date, clock string, ok bool) {
 	t, ok := hl7v2.ParseTime(s)
 	if !ok || t.Parts < 3 {
 		return "", "", false
+	}
+	if t.Zone && t.Parts > 3 {
+		t.Time = t.Time.Local()
 	}
 	date = t.Time.Format("20060102")
 	switch t.Parts {
@@ -150,4 +154,12 @@ func when(s string) (date, clock string, ok bool) {
 		clock = t.Time.Format("150405")
 	}
 	return date, clock, true
+}
+
+// day reads a date that is meant where it is written, such as a date of birth, as DICOM's DA: an offset from UTC moves it to no other day.
+func day(s string) string {
+	if t, ok := hl7v2.ParseTime(s); ok && t.Parts >= 3 {
+		return t.Time.Format("20060102")
+	}
+	return ""
 }

@@ -62,7 +62,7 @@ func (g *group) read(by *Mapping, code string) Request {
 	if g.further { // it may have numbers of its own
 		o.Placer, o.Filler = number(g.obr.Field(2), g.orc.Field(2)), number(g.obr.Field(3), g.orc.Field(3))
 	}
-	o.Group = g.orc.Field(4).EI().ID
+	o.Group = short(g.orc.Field(4).EI().ID)
 	o.Specimens = g.specimen
 	msh := g.m.Segment(0)
 	o.Application, o.Site, o.Version = text(msh.Field(3).Component(1)), text(msh.Field(4).Component(1)), text(msh.Field(12).Component(1))
@@ -95,7 +95,7 @@ func (g *group) read(by *Mapping, code string) Request {
 func number(fields ...hl7v2.Value) Number {
 	for _, f := range fields {
 		if x := f.EI(); x.ID != "" {
-			return Number{x.ID, x.Namespace}
+			return Number{short(x.ID), short(x.Namespace)}
 		}
 	}
 	return Number{}
@@ -184,7 +184,7 @@ func (g *group) study(r *Request, by *Mapping, ipc hl7v2.Segment) dicom.UID {
 // place puts where a step is to be done.
 func (g *group) place(s *Step, sps item, by *Mapping, ipc hl7v2.Segment, codes ...string) {
 	for _, v := range strings.FieldsFunc(text(g.find(by.Station, ipc)), func(r rune) bool { return r == '^' || r == '~' || r == '\\' }) {
-		if v = clean(v, dicom.AE); v != "" && len(v) <= 16 {
+		if v = clean(v, dicom.AE); v != "" && len(v) <= 16 && len(s.Stations) < maxStations {
 			s.Stations = append(s.Stations, v)
 		}
 	}
