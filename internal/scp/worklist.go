@@ -56,7 +56,7 @@ func (s *worklistService) Serve(ctx context.Context, rq *dimse.Request) dimse.Re
 	defer rq.Watch()()
 	of := s.peers[rq.Association.CallingAE()]
 	q := worklist.Query{Keys: x.keys, Rules: x.rules, Stations: of.Stations, Now: s.now()}
-	for step, err := range s.worklist.Search(ctx, peer.scope, q) {
+	for step, err := range s.worklist.Search(ctx, worklistScope(peer), q) {
 		if err == nil {
 			err = x.reply(rq, step, of.Charset)
 		}
@@ -70,6 +70,18 @@ func (s *worklistService) Serve(ctx context.Context, rq *dimse.Request) dimse.Re
 		}
 	}
 	return dimse.Answer(dimse.Success)
+}
+
+// worklistScope is what a peer sees of the worklist: who calls the AE title of a facility asks for that facility's, whatever else it may see. Patients of
+// another one's worklist, perhaps with the same numbers, are not to be examined there.
+func worklistScope(x *session) halong.Scope {
+	switch {
+	case x.title == "":
+		return x.scope
+	case x.scope.Sees(x.facility):
+		return halong.Scope{Own: x.facility}
+	}
+	return halong.Scope{}
 }
 
 // readWorklistIdentifier reads the identifier of a query. There is no Query/Retrieve Level; keys of the Scheduled Procedure Step stand
