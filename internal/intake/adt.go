@@ -34,7 +34,7 @@ const maxGroups = 500
 type adt struct{ in *Intake }
 
 // Handle registers, merges or links patients. Where that cannot be done the message stays, with a note, and nothing of it is done. The sender
-// of a merge or link gets AE then, with an ERR that says where the fault is.
+// of a merge or link is told by an ERR with severity W that says where the fault is: the message itself is accepted, to send it again changes nothing.
 func (a adt) Handle(tx halong.Tx, m *storage.Message, h *hl7v2.Message) (Applied, error) {
 	event := trigger(h)
 	w := adtWork{adt: a, tx: tx, m: m, why: patient.Cause{At: m.Received, Record: m.Seq, By: m.Source}, sent: patient.SentAt(h.At("MSH-7"))}
@@ -80,8 +80,9 @@ type refusal struct{ hl7v2.AckError }
 func (r *refusal) Error() string { return r.Text }
 
 func (r *refusal) answer(k *hl7v2.Ack) {
-	k.Code = hl7v2.AE
-	k.Errors = append(k.Errors, r.AckError)
+	e := r.AckError
+	e.Severity = "W"
+	k.Errors = append(k.Errors, e)
 }
 
 func refuse(code hl7v2.ErrorCode, segment string, number, field int, text string) error {

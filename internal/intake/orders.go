@@ -67,7 +67,12 @@ func (x orders) Handle(tx halong.Tx, m *storage.Message, h *hl7v2.Message) (Appl
 			say(text)
 		}
 	}
-	return Applied{Remark: strings.Join(remarks, "; "), Answer: orderAnswer(requests, done)}, nil
+	applied := Applied{Remark: strings.Join(remarks, "; ")}
+	code, event, _ := strings.Cut(messageType(h), "^")
+	if _, paired := hl7v2.PairedType(code, event); paired { // ACK, the answer to SIU, has no place for orders
+		applied.Answer = orderAnswer(requests, done)
+	}
+	return applied, nil
 }
 
 // origin makes the patient of a request known, and tells where the request is from.
