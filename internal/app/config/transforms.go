@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bufio"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -277,7 +278,11 @@ func readTable(path, key, value string) (map[string]string, error) {
 		return nil, err
 	}
 	defer f.Close()
-	r := csv.NewReader(f)
+	b := bufio.NewReader(f)
+	if mark, err := b.Peek(3); err == nil && string(mark) == "\ufeff" { // spreadsheets write it
+		_, _ = b.Discard(len(mark)) // what was peeked is there
+	}
+	r := csv.NewReader(b)
 	head, err := r.Read()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
