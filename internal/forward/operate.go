@@ -239,37 +239,45 @@ func (f *Forwarder) Resend(ctx context.Context, ref string, at time.Time, destin
 	return n, err
 }
 
-// event finds the event that a message is sent for.
+// event finds the event that a message is sent for: near the time at which it came, and if clocks were set meanwhile, anywhere.
 func (f *Forwarder) event(ctx context.Context, ref string, at time.Time) (*halong.Event, *Item, Topic, error) {
 	last, err := f.Ledger.LastEvent(ctx)
 	if err != nil {
 		return nil, nil, "", err
 	}
-	seq, err := f.seek(ctx, at, last)
-	for err == nil {
-		var events []halong.Event
-		if events, err = f.Ledger.EventsSince(ctx, seq, eventsAtOnce); len(events) == 0 {
-			break
+	near, err := f.seek(ctx, at, last)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	e, it, topic, err := f.find(ctx, ref, near, at.Add(seekSlack))
+	if halong.KindOf(err) == halong.NotExist {
+		return f.find(ctx, ref, 0, time.Time{})
+	}
+	return e, it, topic, err
+}
+
+// find looks through events after seq, until one that is later than a time; zero: to the last. The error is of kind NotExist if there
+// is none for a message.
+func (f *Forwarder) find(ctx context.Context, ref string, seq uint64, until time.Time) (*halong.Event, *Item, Topic, error) {
+	for {
+		events, err := f.Ledger.EventsSince(ctx, seq, eventsAtOnce)
+		if err != nil {
+			return nil, nil, "", err
 		}
 		for i := range events {
 			e := &events[i]
 			if it, topic, ok := messageOf(e); ok && it.Ref == ref {
 				return e, it, topic, nil
 			}
-			if e.Time.After(at.Add(seekSlack)) {
+			if seq = e.Seq; !until.IsZero() && e.Time.After(until) {
 				events = nil
 				break
 			}
-			seq = e.Seq
 		}
-		if events == nil {
-			break
+		if len(events) == 0 {
+			return nil, nil, "", halong.E("forward.Resend", halong.NotExist, ref, errNoEvent)
 		}
 	}
-	if err == nil {
-		err = halong.E("forward.Resend", halong.NotExist, ref, errNoEvent)
-	}
-	return nil, nil, "", err
 }
 
 // Pause keeps a destination's entries waiting, until Resume.
