@@ -262,7 +262,7 @@ func (x *forwardListCmd) print(e *env, w io.Writer, l *app.ForwardEntry) error {
 	if x.JSON {
 		return json.NewEncoder(e.stdout).Encode(l)
 	}
-	_, err := fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%s\t%s\t%s\n", l.ID, l.Destination, l.State, l.Attempts, l.Entered.Local().Format(time.DateTime), cmp.Or(l.Message, l.Instance.Loggable()), l.Reason)
+	_, err := fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%s\t%s\t%s\n", l.ID, l.Destination, l.State, l.Attempts, l.Entered.Local().Format(time.DateTime), cmp.Or(l.Message, l.Instance.Loggable()), printable(l.Reason))
 	return err
 }
 

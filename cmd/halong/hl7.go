@@ -76,7 +76,7 @@ func (x *hl7ListCmd) Run(e *env) error {
 	for i := range all.Messages {
 		m := &all.Messages[i]
 		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%d\t%s\n", m.Message, m.Received.Local().Format(time.DateTime), printable(m.Type), m.State,
-			printable(m.Application+"/"+m.Site), printable(m.Control), m.Size, m.Note+m.Reason)
+			printable(m.Application+"/"+m.Site), printable(m.Control), m.Size, printable(m.Note+m.Reason))
 	}
 	return w.Flush()
 }
@@ -107,7 +107,7 @@ func (x *hl7ShowCmd) Run(e *env) error {
 	}
 	e.printf("message %d of %s, received %s by %s from %s: %s\n", v.Message, v.Facility, v.Received.Local().Format(time.DateTime), v.Protocol, v.Address, v.State)
 	if v.Note+v.Reason != "" {
-		e.printf("%s\n", v.Note+v.Reason)
+		e.printf("%s\n", printable(v.Note+v.Reason))
 	}
 	printMessage(e, raw)
 	for _, a := range v.Answers {
@@ -116,7 +116,7 @@ func (x *hl7ShowCmd) Run(e *env) error {
 	}
 	for i := range v.Deliveries {
 		d := &v.Deliveries[i]
-		e.printf("to %s: %s, %d attempts %s\n", d.Destination, d.State, d.Attempts, d.Reason)
+		e.printf("to %s: %s, %d attempts %s\n", d.Destination, d.State, d.Attempts, printable(d.Reason))
 	}
 	return nil
 }
@@ -169,7 +169,7 @@ func (x *hl7ReprocessCmd) Run(e *env) error {
 	if x.JSON {
 		return x.printJSON(e, done)
 	}
-	e.printf("message %d, %s: %s %s\n", done.Message, printable(done.Type), done.State, done.Note)
+	e.printf("message %d, %s: %s %s\n", done.Message, printable(done.Type), done.State, printable(done.Note))
 	return nil
 }
 
