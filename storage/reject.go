@@ -66,8 +66,8 @@ var (
 	errRejected = errors.New("the instance was rejected before")
 )
 
-// maxRejected bounds the instances that one note can reject.
-const maxRejected = 100_000
+// maxRejected bounds the instances that one note can reject: they are hidden in one transaction, in which nobody else commits (about a second).
+const maxRejected = 20_000
 
 // readNote finds out whether an object that arrives is a rejection note, and what it rejects.
 func (a *Archive) readNote(ctx context.Context, arr *arrival) error {
