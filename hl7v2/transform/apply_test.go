@@ -253,3 +253,12 @@ func BenchmarkApply(b *testing.B) {
 		}
 	}
 }
+
+// A condition is a regular expression by itself, not only with what is put around it.
+func TestNewMatch(t *testing.T) {
+	for pattern, ok := range map[string]bool{"ORU|OUL": true, "": true, "a)|(b": false, "[": false, "(?i)oru": true} {
+		if _, err := NewMatch("MSH-9.1", pattern); (err == nil) != ok || err != nil && strings.Contains(err.Error(), "$") {
+			t.Errorf("%q: %v", pattern, err)
+		}
+	}
+}

@@ -22,10 +22,11 @@ func NewMatch(where, pattern string) (m Match, err error) {
 	if m.Where.whole {
 		return m, fmt.Errorf("%s: a condition needs a field", where)
 	}
-	if m.Pattern, err = regexp.Compile(`^(?s:` + pattern + `)$`); err != nil {
+	if _, err = regexp.Compile(pattern); err != nil { // "a)|(b" is none, though what is made of it below would be
 		return m, fmt.Errorf("%s: not a regular expression: %w", where, err)
 	}
-	return m, nil
+	m.Pattern, err = regexp.Compile(`^(?s:` + pattern + `)$`)
+	return m, err
 }
 
 // Holds tells whether the condition holds for a message.
