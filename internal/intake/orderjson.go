@@ -4,12 +4,12 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/base32"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/halong-gateway/halong"
@@ -109,9 +109,7 @@ var errNoNumber = errors.New("number is missing: it names the order")
 // ReadJSONOrder reads an order. The error is of kind Invalid and names the key.
 func ReadJSONOrder(b []byte) (*JSONOrder, error) {
 	o := &JSONOrder{}
-	d := json.NewDecoder(strings.NewReader(string(b)))
-	d.DisallowUnknownFields()
-	err := d.Decode(o)
+	err := strict(b, o)
 	if err == nil && !utf8.Valid(b) {
 		err = errors.New("not UTF-8")
 	}
@@ -132,6 +130,8 @@ func (o *JSONOrder) check() error {
 		return errNoNumber
 	case len(o.Number) > 64:
 		return wrong("number", "is longer than 64 bytes")
+	case strings.ContainsFunc(o.Number, unicode.IsControl):
+		return wrong("number", "holds control characters")
 	case o.Action != "" && o.Action != "new" && o.Action != "change" && o.Action != "cancel":
 		return wrong("action", "is none of new, change and cancel")
 	case o.Kind != "" && o.Kind != "imaging" && o.Kind != "laboratory":

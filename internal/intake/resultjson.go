@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 
 	"github.com/halong-gateway/halong/lab"
 )
@@ -134,7 +135,7 @@ func strict(b []byte, v any) error {
 	if err := d.Decode(v); err != nil {
 		return err
 	}
-	if d.More() {
+	if _, err := d.Token(); err != io.EOF { // not More, to which a bracket that closes nothing is an end
 		return errors.New("more than one JSON value")
 	}
 	return nil
