@@ -96,6 +96,7 @@ func TestWorklistBesideWlmscpfs(t *testing.T) {
 	for _, tool := range []string{"wlmscpfs", "findscu", "dump2dcm"} {
 		needTool(t, tool)
 	}
+	interop(t, peerDCMTK, "C-FIND", asSCP, "findscu -W: Modality Worklist, the answers that wlmscpfs gives")
 	items, queries := filepath.Join(corpus.Dir(t, "worklist"), "dcmtk-wlistdb"), filepath.Join(corpus.Dir(t, "worklist"), "dcmtk-wlistqry")
 	dir := t.TempDir()
 	files := fromDumps(t, items, "*.dump", dir, ".wl")

@@ -176,6 +176,7 @@ func withWorklist(t testing.TB) *config.Config {
 // TestOrderToImages: from an OMI^O23 to a worklist answer, MPPS of dcmjs-dimse, images of a modality without MPPS, and the state that goes back; what was
 // performed reaches another gateway; an index that is made again says the same.
 func TestOrderToImages(t *testing.T) {
+	interop(t, peerDcmjs, "N-CREATE, N-SET", asSCP, "Modality Performed Procedure Step, forwarded to another Halong")
 	far := serve(t, onLoopback(t.TempDir()))
 	c := withWorklist(t)
 	c.DICOM.Destinations = []config.Destination{{AE: "RIS", Address: far.DICOM}}

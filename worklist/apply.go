@@ -51,7 +51,7 @@ func (s *Service) Apply(tx halong.Tx, r *Request, from Origin) (Outcome, error) 
 	if err != nil {
 		return Outcome{}, err
 	}
-	before := o.Status
+	before, whose := o.Status, o.Patient
 	out := Outcome{Order: o, Control: "OK"}
 	out.Remark = o.enter(to, by.CancelStarted)
 	if r.Detailed && !to.ends() { // afterwards: it may cancel steps that are not ordered any more
@@ -64,6 +64,9 @@ func (s *Service) Apply(tx halong.Tx, r *Request, from Origin) (Outcome, error) 
 		out.Control = "UC"
 	case to.ends():
 		out.Control = "CR"
+	}
+	if from.Patient != 0 && whose != 0 && from.Patient != whose && out.Remark == "" { // after a merge, or somebody's mistake
+		out.Remark = "the message names another patient than the order had before"
 	}
 	o.Message, o.Control, o.Type = from.Record, r.Order.Control, r.Order.Type
 	return out, s.changed(tx, o, before, CauseOrder, from.At)

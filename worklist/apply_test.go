@@ -110,6 +110,23 @@ func TestUpdate(t *testing.T) {
 	w.replayed()
 }
 
+// A change that names another patient than the order had is carried out, and does not go unnoticed: it may be a merge, or a mistake.
+func TestAnotherPatient(t *testing.T) {
+	w := newWorld(t, worklist.PresetIHE, nil)
+	w.patient = 1
+	w.message("ORM^O01", patientOne, "ORC|NW|PL1", "OBR|1|PL1||A^Head^L||||||||||||||||||||CT")
+	for _, c := range []struct {
+		patient int64
+		want    string
+	}{{1, ""}, {2, "the message names another patient than the order had before"}} {
+		w.patient = c.patient
+		done := w.message("ORM^O01", patientOne, "ORC|XO|PL1", "OBR|1|PL1||B^Chest^L||||||||||||||||||||CT")
+		if len(done) != 1 || done[0].Remark != c.want || done[0].Control != "OK" {
+			t.Errorf("patient %d: %+v", c.patient, done)
+		}
+	}
+}
+
 // Numbers are used again: by another patient after the order is over, by another sender, under other accession numbers.
 func TestNumbers(t *testing.T) {
 	w := newWorld(t, worklist.PresetIHE, nil)
