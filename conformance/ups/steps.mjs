@@ -177,7 +177,7 @@ const steps = {
     same('by state', await found('ProcedureStepState=COMPLETED'), '2.25.1');
     same('by states', await found('00741000=CANCELED%5CIN%20PROGRESS'), '2.25.11,2.25.10');
     same('by patient', await found('PatientID=VN1'), '2.25.1,2.25.11');
-    same('by name', await found('PatientName=nguyen*&fuzzymatching=true&offset=1&limit=1'), '2.25.11');
+    same('by name', await found('PatientName=nguyen*&fuzzymatching=true&SOPInstanceUID=2.25.1,2.25.11&offset=1&limit=1'), '2.25.11');
     same('by start', await found('ScheduledProcedureStepStartDateTime=20261130-'), '2.25.10');
     same('by code', await found('ScheduledWorkitemCodeSequence.CodeValue=110005'), '2.25.1,2.25.11');
     same('by label', await found('ProcedureStepLabel=C?D'), '2.25.10');
