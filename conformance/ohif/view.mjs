@@ -25,7 +25,7 @@ const context = await chromium.launchPersistentContext(profile, {
 })
 
 // look gives the viewport's picture once the frame is rendered in it; null before.
-const look = ({ study, frame, grid }) => {
+const look = async ({ study, frame, grid }) => {
   const found = (window.cornerstone?.getRenderingEngines?.() ?? []).flatMap(e => e.getViewports())
   const vp = found.find(v => v.getImageData?.() && v.getCurrentImageId?.()?.includes(study))
   if (!vp) return null
@@ -33,7 +33,10 @@ const look = ({ study, frame, grid }) => {
     if (vp.getImageIds().length >= frame) vp.setImageIdIndex(frame - 1)
     return null
   }
-  if (vp.viewportStatus !== 'rendered') return null
+  if (vp.getCornerstoneImage()?.imageId !== vp.getCurrentImageId()) return null // chosen, and still being loaded: the one before is on the screen
+  vp.render()
+  await new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))
+  if (vp.viewportStatus !== 'rendered' || vp.getCurrentImageIdIndex() !== frame - 1) return null
   const { imageData, dimensions } = vp.getImageData()
   const canvas = vp.getCanvas()
   const corner = (i, j) => vp.worldToCanvas(imageData.indexToWorld([i, j, 0]))
