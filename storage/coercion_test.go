@@ -191,6 +191,9 @@ func frame(t *testing.T, o *storage.Object, i int) []byte {
 
 // Every real file can be coerced; the bytes received stay, frames are the same.
 func TestCoercionOfCorpus(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long under the race detector, and one goroutine: make unit runs it")
+	}
 	a, _ := newArchive(t, func(c *storage.Config) { c.Coerce, c.Policy = renumber, storage.ServeLast })
 	n := 0
 	eachFile(t, func(name string, file []byte) {

@@ -70,6 +70,9 @@ func parsed(t *testing.T, o *storage.Object) *dataset.Set {
 // TestIdentified: every real object served under another identity has another patient, the same of everything else, the same frames, and can be given
 // back as it was received.
 func TestIdentified(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long under the race detector, and one goroutine: make unit runs it")
+	}
 	a, _ := newArchive(t, nil)
 	n, frames := 0, 0
 	eachFile(t, func(name string, file []byte) {

@@ -117,6 +117,9 @@ func eachFile(t *testing.T, f func(name string, file []byte)) {
 
 // An edit that changes nothing gives the same data set, for every real file and every syntax it can be had in.
 func TestEditedIdentity(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long under the race detector, and one goroutine: make unit runs it")
+	}
 	a, _ := newArchive(t, nil)
 	n := 0
 	eachFile(t, func(name string, file []byte) {

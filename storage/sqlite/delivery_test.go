@@ -394,6 +394,9 @@ func TestDeliveryPlans(t *testing.T) {
 
 // TestDeliveryCounts: whatever happens, what entered is what there is, and the sums are those of the rows.
 func TestDeliveryCounts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long under the race detector, and one goroutine: make unit runs it")
+	}
 	rapid.Check(t, func(rt *rapid.T) {
 		ctx := context.Background()
 		db := openAt(t, filepath.Join(t.TempDir(), "halong.db"), nil, sqlite.Options{})
