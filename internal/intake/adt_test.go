@@ -186,8 +186,8 @@ func TestComplaint13(t *testing.T) {
 	if got := []string{w.id("P1"), w.id("P2"), w.id("P3")}; !cmp.Equal(got, []string{"P3", "P3", "P3"}) {
 		t.Errorf("%q", got)
 	}
-	if w.seen[Kept] != 2 || w.seen[Refused] > 0 || w.seen[NotStored] > 0 {
-		t.Errorf("%v", w.seen)
+	if w.outcomes()[Kept] != 2 || w.outcomes()[Refused] > 0 || w.outcomes()[NotStored] > 0 {
+		t.Errorf("%v", w.outcomes())
 	}
 	a := w.send(w.adtMessage("A40", "2.3", "PID|1||X^^^A", "MRG|X^^^A")) // ERR-1 and MSA-3 before 2.5
 	if len(a) != 1 || !strings.Contains(a[0], "|a patient cannot be merged or linked with itself\r") || !strings.Contains(a[0], "\rERR|MRG^1^1^205&") {

@@ -89,8 +89,8 @@ func TestComplaint02TheSameTwice(t *testing.T) {
 	if d := cmp.Diff(first, second); d != "" || len(first) != 2 {
 		t.Error(d)
 	}
-	if d := cmp.Diff(events, w.told()); d != "" || w.seen[Duplicate] != 1 {
-		t.Error(d, w.seen)
+	if d := cmp.Diff(events, w.told()); d != "" || w.outcomes()[Duplicate] != 1 {
+		t.Error(d, w.outcomes())
 	}
 	// The same control ID with other bytes is another message: analyzers begin again every day. It is flagged.
 	w.send(simple("1", "AL|AL", "y"))

@@ -117,12 +117,12 @@ func TestCorpus(t *testing.T) {
 			}
 		}
 	}
-	if sent != 1165 || w.seen[Refused]+w.seen[NotStored]+w.seen[Unframed] > 0 {
-		t.Errorf("%d sent; outcomes %v", sent, w.seen)
+	if sent != 1165 || w.outcomes()[Refused]+w.outcomes()[NotStored]+w.outcomes()[Unframed] > 0 {
+		t.Errorf("%d sent; outcomes %v", sent, w.outcomes())
 	}
 	before := w.snapshot(patients)
 	got, shown := w.count(patients)
-	t.Logf("%d messages %v; %d observations, %d shown; %d patients", sent, w.seen, got, shown, len(patients))
+	t.Logf("%d messages %v; %d observations, %d shown; %d patients", sent, w.outcomes(), got, shown, len(patients))
 	if got != obx {
 		t.Errorf("%d observations readable, %d were sent", got, obx)
 	}

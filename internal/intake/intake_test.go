@@ -85,13 +85,13 @@ func TestDuplicate(t *testing.T) {
 	if again := w.send(msg); !slices.Equal(first, again) || len(first) != 1 {
 		t.Errorf("%q, then %q", first, again)
 	}
-	if w.seen[Duplicate] != 1 || w.events() != events {
-		t.Errorf("outcomes %v", w.seen)
+	if w.outcomes()[Duplicate] != 1 || w.events() != events {
+		t.Errorf("outcomes %v", w.outcomes())
 	}
 	// The same control ID with other bytes is processed and flagged.
 	other := w.send(oru("1", "20261122", "p2", "F2", "F", "HGB|141|F"))
-	if msas(other) != "AA 1" || slices.Equal(first, other) || w.seen[Processed] != 2 {
-		t.Errorf("other bytes: %q; %v", other, w.seen)
+	if msas(other) != "AA 1" || slices.Equal(first, other) || w.outcomes()[Processed] != 2 {
+		t.Errorf("other bytes: %q; %v", other, w.outcomes())
 	}
 	if w.events() == events {
 		t.Error("no event")
@@ -192,8 +192,8 @@ func TestFrames(t *testing.T) {
 		}
 		n++
 	}
-	if n != 4 || w.seen[Oversized] != 2 || w.seen[Unframed] != 2 {
-		t.Errorf("%d in quarantine; %v", n, w.seen)
+	if n != 4 || w.outcomes()[Oversized] != 2 || w.outcomes()[Unframed] != 2 {
+		t.Errorf("%d in quarantine; %v", n, w.outcomes())
 	}
 }
 
@@ -214,8 +214,8 @@ func TestStoreFails(t *testing.T) {
 		}
 	}
 	w.fail = nil
-	if got := w.send(oru("1", "20261121", "p1", "F1", "F", "HGB|140|F")); msas(got) != "AA 1" || w.seen[Processed] != 1 {
-		t.Errorf("%q %v", got, w.seen)
+	if got := w.send(oru("1", "20261121", "p1", "F1", "F", "HGB|140|F")); msas(got) != "AA 1" || w.outcomes()[Processed] != 1 {
+		t.Errorf("%q %v", got, w.outcomes())
 	}
 }
 
@@ -228,8 +228,8 @@ func TestBatch(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	again := w.send(one + two)
-	if msas(again) != "AA 1, AA 2" || w.seen[Duplicate] != 1 {
-		t.Errorf("without headers: %q %v", again, w.seen)
+	if msas(again) != "AA 1, AA 2" || w.outcomes()[Duplicate] != 1 {
+		t.Errorf("without headers: %q %v", again, w.outcomes())
 	}
 	if strings.Join(again, "") != strings.TrimSuffix(strings.TrimPrefix(got[0], "FHS|^~\\&\rBHS|^~\\&\r"), "BTS|2\rFTS|1\r") {
 		t.Error("not the stored answers")
@@ -299,15 +299,15 @@ func TestTooMuch(t *testing.T) {
 			t.Errorf("%q", got)
 		}
 	}
-	if w.seen[Kept] != 1 || w.seen[Processed] != 1 {
-		t.Errorf("%v", w.seen) // equal reports are one
+	if w.outcomes()[Kept] != 1 || w.outcomes()[Processed] != 1 {
+		t.Errorf("%v", w.outcomes()) // equal reports are one
 	}
 	var distinct strings.Builder
 	for i := range maxReports + 1 {
 		fmt.Fprintf(&distinct, "OBR|1||LAB-%07d|x\r", i)
 	}
-	if got := msas(w.send("MSH|^~\\&|LIS|BV1|||20261121||ORU^R01|3|P|2.5\rPID|1||p\r" + distinct.String())); got != "AA 3" || w.seen[Kept] != 2 {
-		t.Errorf("%q %v", got, w.seen)
+	if got := msas(w.send("MSH|^~\\&|LIS|BV1|||20261121||ORU^R01|3|P|2.5\rPID|1||p\r" + distinct.String())); got != "AA 3" || w.outcomes()[Kept] != 2 {
+		t.Errorf("%q %v", got, w.outcomes())
 	}
 	start := time.Now()
 	for i := range 2 {
@@ -316,8 +316,8 @@ func TestTooMuch(t *testing.T) {
 			t.Errorf("%q", got)
 		}
 	}
-	if took := time.Since(start); w.seen[Processed] != 3 || took > 20*time.Second {
-		t.Errorf("%v in %v", w.seen, took)
+	if took := time.Since(start); w.outcomes()[Processed] != 3 || took > 20*time.Second {
+		t.Errorf("%v in %v", w.outcomes(), took)
 	}
 }
 

@@ -362,8 +362,8 @@ func TestSubmit(t *testing.T) {
 	if err := json.Unmarshal(first.Body.Bytes(), &receipt); err != nil || first.Code != 200 || receipt.Message != 1 || len(receipt.Reports) != 1 {
 		t.Fatalf("%d %s %v", first.Code, first.Body, err)
 	}
-	if again := post(body); again.Body.String() != first.Body.String() || w.seen[Duplicate] != 1 {
-		t.Errorf("%s %v", again.Body, w.seen)
+	if again := post(body); again.Body.String() != first.Body.String() || w.outcomes()[Duplicate] != 1 {
+		t.Errorf("%s %v", again.Body, w.outcomes())
 	}
 	var r lab.Shown
 	w.json("/reports/"+receipt.Reports[0].String(), &r)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,11 +36,13 @@ type world struct {
 	db   *sqlite.DB
 	in   *Intake
 	addr string
-	now  time.Time
 	fail func(halong.Tx) error // nil, or what Update is to fail with
-	seen map[Outcome]int
 
 	control int // the last message's number
+
+	mu   sync.Mutex // connections meet in what follows
+	now  time.Time
+	seen map[Outcome]int
 }
 
 // Update runs a transaction, or fails as the test says.
@@ -75,9 +79,30 @@ func (w *world) openIndex(log storage.Log) {
 	w.in = New(Config{
 		Updater: w, Journal: w.disk, Messages: w.db, Events: w.db, Patients: patient.New(w.db), Registry: w.db, Lab: lab.New(w.db), Blobs: w.disk,
 		Log:     slog.New(slog.NewTextHandler(logTo{w.t}, nil)),
-		Now:     func() time.Time { w.now = w.now.Add(time.Second); return w.now },
-		Observe: func(o Outcome, _ time.Duration) { w.seen[o]++ },
+		Now:     w.tick,
+		Observe: w.observe,
 	})
+}
+
+// tick is the world's clock: a second later each time it is looked at, from any connection.
+func (w *world) tick() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = w.now.Add(time.Second)
+	return w.now
+}
+
+func (w *world) observe(o Outcome, _ time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.seen[o]++
+}
+
+// outcomes counts what the intake said of what came.
+func (w *world) outcomes() map[Outcome]int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return maps.Clone(w.seen)
 }
 
 // logTo writes to the test's log.
