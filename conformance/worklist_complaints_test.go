@@ -94,9 +94,19 @@ func TestComplaint19OrdersAreNeverLost(t *testing.T) {
 	if status != http.StatusOK || !bytes.Contains(body, []byte("ORC|NW|PL1")) {
 		t.Errorf("kept: %d %s", status, body)
 	}
-	if _, list := get(t, g.URL+"/api/messages?type=ORM%5EO01", ""); !bytes.Contains(list, []byte("makes no order")) {
-		t.Logf("messages: %s", list) // the browser of messages is another's
+	noted := func(kind, want string) {
+		t.Helper()
+		if _, list := get(t, g.URL+"/api/messages?type="+kind, ""); !bytes.Contains(list, []byte(want)) {
+			t.Errorf("messages: %s", list)
+		}
 	}
+	noted("ORM%5EO01", "makes no order")
+	// An appointment that no modality will see: its sender and the hospital's people learn of it.
+	a := hl7(t, g.HL7, "SIU^S12^SIU_S12", "SCH|AP1", "PID|1||P1||Lê^An", "RGS|1", "AIS|1||SA01^Siêu âm^L|20261202090000")
+	if !strings.Contains(a, "\rMSA|AA|") || !strings.Contains(a, "\rERR|||0^Message accepted^HL70357|W||||an appointment of an order that is not known, and no rule") {
+		t.Errorf("%q", a)
+	}
+	noted("SIU%5ES12", "no rule of worklist.assign")
 	said := dcmjsSCU(t, g.DICOM, nil, jsonObject{"op": "perform", "instance": "2.25.803", "elements": performed(nil)})
 	if said.final(0) != 0 {
 		t.Fatalf("status %04X", said.final(0))

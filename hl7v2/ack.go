@@ -24,6 +24,7 @@ type ErrorCode int
 
 // Message error conditions.
 const (
+	MessageAccepted          ErrorCode = 0 // with a warning, which Severity and Text say
 	SegmentSequenceError     ErrorCode = 100
 	RequiredFieldMissing     ErrorCode = 101
 	DataTypeError            ErrorCode = 102
@@ -38,6 +39,7 @@ const (
 )
 
 var errorTexts = map[ErrorCode]string{
+	MessageAccepted:      "Message accepted",
 	SegmentSequenceError: "Segment sequence error", RequiredFieldMissing: "Required field missing",
 	DataTypeError: "Data type error", TableValueNotFound: "Table value not found",
 	UnsupportedMessageType: "Unsupported message type", UnsupportedEventCode: "Unsupported event code",
@@ -184,16 +186,21 @@ func (e *AckError) text() string {
 	return errorTexts[e.Code]
 }
 
-// errOld writes ERR-1: segment, sequence, field and code, repeated.
+// errOld writes ERR-1: segment, sequence, field and code, repeated. That a message was accepted is no error: what is remarked stands in MSA-3.
 func (a *Ack) errOld(w *ackWriter) {
+	first := true
 	for i := range a.Errors {
 		e := &a.Errors[i]
-		if i == 0 {
+		if e.Code == MessageAccepted {
+			continue
+		}
+		if first {
 			w.segment("ERR")
 			w.dst = append(w.dst, w.d.Field)
 		} else {
 			w.delimiter(w.d.Repetition)
 		}
+		first = false
 		w.escaped(e.Segment)
 		w.delimiter(w.d.Component)
 		w.escaped(positive(e.Number))

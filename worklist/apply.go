@@ -68,6 +68,9 @@ func (s *Service) Apply(tx halong.Tx, r *Request, from Origin) (Outcome, error) 
 	if from.Patient != 0 && whose != 0 && from.Patient != whose && out.Remark == "" { // after a merge, or somebody's mistake
 		out.Remark = "the message names another patient than the order had before"
 	}
+	if out.Remark == "" && r.Reschedule && o.Kind == Other && !to.ends() {
+		out.Remark = noStation
+	}
 	o.Message, o.Control, o.Type = from.Record, r.Order.Control, r.Order.Type
 	return out, s.changed(tx, o, before, CauseOrder, from.At)
 }
@@ -181,7 +184,8 @@ func (s *Service) add(tx halong.Tx, r *Request, from Origin, to Status) (Outcome
 	for i := range o.Steps {
 		o.Steps[i].Status = to
 	}
-	return Outcome{Order: o, New: true, Control: "OK"}, s.put(tx, o, from.At)
+	out := Outcome{Order: o, New: true, Control: "OK", Remark: r.lacks(s.cfg.Mapping)}
+	return out, s.put(tx, o, from.At)
 }
 
 // sum gives an order the state of its steps, and steps that it got just now the one that was asked for.

@@ -187,6 +187,32 @@ func TestAppointments(t *testing.T) {
 	w.replayed()
 }
 
+// An appointment that puts nothing into the worklist, or less than a modality needs, says so; one that gets its station later is in the worklist from then on.
+func TestAppointmentsThatLack(t *testing.T) {
+	w := newWorld(t, worklist.PresetIHE, func(c *worklist.Config) {
+		c.Mapping.Assign = []worklist.Assignment{{Procedure: "SA*", Stations: []string{"US1"}, As: "US"}, {Procedure: "X*", Stations: []string{"DR1"}}}
+	})
+	w.message("OMI^O23", omi("NW", "SC")...)
+	for _, c := range []struct{ event, sch, ais, want string }{
+		{"S12", "SCH|AP1|||||||||||||||||||||||||PL1", "AIS|1||CT^CT^L|20261201083000", ""},
+		{"S12", "SCH|AP2", "AIS|1||SA01^Abdomen^L|20261202090000", ""},
+		{"S12", "SCH|AP3", "AIS|1||BLOOD^Blood^L|20261202090000", "no rule of worklist.assign"},
+		{"S13", "SCH|AP3", "AIS|1||BLOOD^Blood^L|20261203090000", "no rule of worklist.assign"},
+		{"S12", "SCH|AP4", "AIS|1||SA01^Abdomen^L", "no time"},
+		{"S12", "SCH|AP5", "AIS|1||X1^Thorax^L|20261202090000", "no modality"},
+		{"S15", "SCH|AP9", "AIS|1||X1^Thorax^L|20261202090000", "no such order"},
+		{"S13", "SCH|AP3", "AIS|1||SA02^Abdomen^L|20261204090000", ""},
+	} {
+		if out := w.message("SIU^"+c.event, c.sch, patientOne, "RGS|1", c.ais)[0]; !strings.Contains(out.Remark, c.want) || c.want == "" && out.Remark != "" {
+			t.Errorf("%s %s: %q, not %q", c.sch, c.ais, out.Remark, c.want)
+		}
+	}
+	if o := w.order("AP3"); o.Kind != worklist.Imaging || len(o.Steps) != 1 || o.Steps[0].Start != "20261204090000" || o.Steps[0].Stations[0] != "US1" || o.Steps[0].Status != worklist.Scheduled {
+		t.Errorf("%+v", o)
+	}
+	w.replayed()
+}
+
 // found gives the IDs of the steps that match.
 func (w *world) found(q worklist.Query) (ids []string) {
 	w.t.Helper()

@@ -43,6 +43,28 @@ func appointment(m *hl7v2.Message, by *Mapping) ([]Request, string) {
 	return []Request{r}, ""
 }
 
+// noStation says of an appointment that no modality sees it.
+const noStation = "an appointment of an order that is not known, and no rule of worklist.assign gives its services a station: it is not in the worklist"
+
+// lacks tells what an appointment of an order that was not known does not say, though a modality needs it.
+func (r *Request) lacks(by *Mapping) string {
+	if !r.Reschedule {
+		return ""
+	}
+	if r.Order.Kind == Other {
+		return noStation
+	}
+	for i := range r.Order.Steps {
+		switch s := &r.Order.Steps[i]; {
+		case s.Start == "":
+			return "the appointment says no time: it is in the worklist for now"
+		case s.Modality == by.Modalities[""]:
+			return "the appointment names no modality, and neither does the rule of worklist.assign (set_modality): it is in the worklist as " + s.Modality
+		}
+	}
+	return ""
+}
+
 // resourceGroups divides the segments from each RGS on; without one they are one group.
 func resourceGroups(m *hl7v2.Message) (all [][]hl7v2.Segment) {
 	var here []hl7v2.Segment

@@ -30,7 +30,7 @@ func (o *Order) revise(r *Request, from Origin, fresh bool) {
 	if len(x.Specimens) > 0 {
 		o.Specimens = x.Specimens
 	}
-	if r.Reschedule && !fresh {
+	if found := o.Kind == Other && x.Kind == Imaging; r.Reschedule && !fresh && !found { // found: its services have got a station
 		o.reschedule(x.Steps)
 		return
 	}

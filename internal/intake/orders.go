@@ -43,7 +43,7 @@ func (x orders) Handle(tx halong.Tx, m *storage.Message, h *hl7v2.Message) (Appl
 	}
 	requests, note := worklist.Read(h, s.Mapping())
 	if len(requests) == 0 {
-		return Applied{Note: note}, nil
+		return Applied{Note: note, Answer: orderAnswer(h, nil, nil, []string{note})}, nil
 	}
 	remarks := []string{}
 	say := func(text string) {
@@ -67,12 +67,7 @@ func (x orders) Handle(tx halong.Tx, m *storage.Message, h *hl7v2.Message) (Appl
 			say(text)
 		}
 	}
-	applied := Applied{Remark: strings.Join(remarks, "; ")}
-	code, event, _ := strings.Cut(messageType(h), "^")
-	if _, paired := hl7v2.PairedType(code, event); paired { // ACK, the answer to SIU, has no place for orders
-		applied.Answer = orderAnswer(requests, done)
-	}
-	return applied, nil
+	return Applied{Remark: strings.Join(remarks, "; "), Answer: orderAnswer(h, requests, done, remarks)}, nil
 }
 
 // origin makes the patient of a request known, and tells where the request is from.
@@ -98,26 +93,41 @@ func (x orders) origin(tx halong.Tx, m *storage.Message, h *hl7v2.Message, r *wo
 	return from, nil
 }
 
-// orderAnswer adds to the application acknowledgement (ORR, ORI, ORG, ORL; HL7 4.4) what became of each order, in ORC-1, with the numbers
-// of both sides.
-func orderAnswer(requests []worklist.Request, done []worklist.Outcome) func(*hl7v2.Ack) {
+// orderAnswer completes the application acknowledgement: what there is to remark becomes warnings (ERR with severity W, MSA-3 before 2.5), and one of the
+// types that have a place for it (ORR, ORI, ORG, ORL; HL7 4.4) says in ORC-1 what became of each order, with the numbers of both sides. It is nil when there is nothing
+// to say.
+func orderAnswer(h *hl7v2.Message, requests []worklist.Request, done []worklist.Outcome, remarks []string) func(*hl7v2.Ack) {
+	code, event, _ := strings.Cut(messageType(h), "^")
+	_, paired := hl7v2.PairedType(code, event)
+	if paired = paired && len(requests) > 0; !paired && len(remarks) == 0 {
+		return nil
+	}
 	return func(k *hl7v2.Ack) {
-		if k.Body == nil {
-			k.Body = &hl7v2.Builder{}
+		for _, text := range remarks {
+			k.Errors = append(k.Errors, hl7v2.AckError{Code: hl7v2.MessageAccepted, Severity: "W", Text: text})
 		}
-		for i := range requests {
-			seg := "ORC"
-			if i > 0 {
-				seg = "ORC[" + strconv.Itoa(i+1) + "]"
-			}
-			placer, filler := requests[i].Order.Placer, requests[i].Order.Filler
-			if o := done[i].Order; o != nil {
-				placer, filler = o.Placer, o.Filler
-			}
-			k.Body.Add("ORC")
-			k.Body.Set(seg+"-1", done[i].Control)
-			k.Body.Set(seg+"-2.1", placer.ID).Set(seg+"-2.2", placer.Authority)
-			k.Body.Set(seg+"-3.1", filler.ID).Set(seg+"-3.2", filler.Authority)
+		if paired {
+			answerOrders(k, requests, done)
 		}
+	}
+}
+
+func answerOrders(k *hl7v2.Ack, requests []worklist.Request, done []worklist.Outcome) {
+	if k.Body == nil {
+		k.Body = &hl7v2.Builder{}
+	}
+	for i := range requests {
+		seg := "ORC"
+		if i > 0 {
+			seg = "ORC[" + strconv.Itoa(i+1) + "]"
+		}
+		placer, filler := requests[i].Order.Placer, requests[i].Order.Filler
+		if o := done[i].Order; o != nil {
+			placer, filler = o.Placer, o.Filler
+		}
+		k.Body.Add("ORC")
+		k.Body.Set(seg+"-1", done[i].Control)
+		k.Body.Set(seg+"-2.1", placer.ID).Set(seg+"-2.2", placer.Authority)
+		k.Body.Set(seg+"-3.1", filler.ID).Set(seg+"-3.2", filler.Authority)
 	}
 }
