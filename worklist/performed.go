@@ -3,6 +3,7 @@ package worklist
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/halong-gateway/halong"
@@ -130,11 +131,11 @@ func (p *Performed) set(s *dataset.Set) (left []dicom.Tag) {
 	out := clone(p.Attributes)
 	for i := range s.Elements {
 		e := s.Elements[i]
-		if !contains(notInSet, e.Tag) {
+		if !slices.Contains(notInSet, e.Tag) {
 			out.Put(e)
 			continue
 		}
-		if have := p.Attributes.String(e.Tag); e.VR != dicom.SQ && s.String(e.Tag) != have && s.String(e.Tag) != "" {
+		if !sameElement(p.Attributes, s, e.Tag) {
 			left = append(left, e.Tag)
 		}
 	}
@@ -142,13 +143,27 @@ func (p *Performed) set(s *dataset.Set) (left []dicom.Tag) {
 	return left
 }
 
-func contains(list []dicom.Tag, t dicom.Tag) bool {
-	for _, x := range list {
-		if x == t {
-			return true
+// sameElement tells whether two Data Sets say the same of an attribute; one that is not there says what an empty one does.
+func sameElement(a, b *dataset.Set, t dicom.Tag) bool {
+	var x, y []*dataset.Set
+	if e := a.Get(t); e != nil {
+		x = e.Items
+	}
+	if e := b.Get(t); e != nil {
+		y = e.Items
+	}
+	return slices.Equal(a.Strings(t), b.Strings(t)) && slices.EqualFunc(x, y, sameSet)
+}
+
+func sameSet(a, b *dataset.Set) bool {
+	for _, s := range []*dataset.Set{a, b} {
+		for i := range s.Elements {
+			if !sameElement(a, b, s.Elements[i].Tag) {
+				return false
+			}
 		}
 	}
-	return false
+	return true
 }
 
 // final tells whether nothing may be changed any more.

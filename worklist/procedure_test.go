@@ -115,6 +115,41 @@ func TestPerformed(t *testing.T) {
 	w.replayed()
 }
 
+// What N-SET may not change stays, and is told: texts and sequences, also when they are to be emptied; what says the same is no change.
+func TestSetLeaves(t *testing.T) {
+	w := newWorld(t, worklist.PresetIHE, nil)
+	was := begun("2.25.1", "S1")
+	was.PutString(tag.PatientName, dicom.PN, "Lê^An")
+	was.PutString(tag.SpecificCharacterSet, dicom.CS, "ISO_IR 192")
+	if err := w.create("2.25.91", was); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		set  *dataset.Set
+		want []dicom.Tag
+	}{
+		"the same":            {begun("2.25.1", "S1"), nil},
+		"another step":        {attributes(">study", "2.25.1", ">sps", "S2"), []dicom.Tag{tag.ScheduledStepAttributesSequence}},
+		"less of a step":      {attributes(">study", "2.25.1"), []dicom.Tag{tag.ScheduledStepAttributesSequence}},
+		"no step":             {&dataset.Set{Elements: []dataset.Element{{Tag: tag.ScheduledStepAttributesSequence, VR: dicom.SQ}}}, []dicom.Tag{tag.ScheduledStepAttributesSequence}},
+		"none, as before":     {&dataset.Set{Elements: []dataset.Element{{Tag: tag.ReferencedPatientSequence, VR: dicom.SQ}}}, nil},
+		"another name":        {attributes("name", "Tran^Binh"), []dicom.Tag{tag.PatientName}},
+		"no name":             {attributes("name", ""), []dicom.Tag{tag.PatientName}},
+		"another modality":    {attributes("modality", "MR", "id", "PPS"), []dicom.Tag{tag.Modality}},
+		"nothing but a state": {attributes("status", "IN PROGRESS"), nil},
+	} {
+		left, err := w.Set(context.Background(), w.inbound("2.25.91", c.set))
+		if d := cmp.Diff(c.want, left); d != "" || err != nil {
+			t.Errorf("%s: %v %s", name, err, d)
+		}
+	}
+	p, err := w.db.FindPerformed(context.Background(), halong.Everything(), "2.25.91")
+	if err != nil || p.Attributes.String(tag.PatientName) != "Lê^An" || p.Attributes.Get(tag.ScheduledStepAttributesSequence).Items[0].String(tag.ScheduledProcedureStepID) != "S1" {
+		t.Errorf("%v %+v", err, p)
+	}
+	w.replayed()
+}
+
 // Which step an MPPS is for: IDs alone are used again.
 func TestScheduledSteps(t *testing.T) {
 	w := newWorld(t, worklist.PresetIHE, nil)

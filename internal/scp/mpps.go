@@ -1,10 +1,12 @@
 package scp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/halong-gateway/halong"
@@ -45,6 +47,10 @@ func (s *performedService) Serve(ctx context.Context, rq *dimse.Request) dimse.R
 		return dimse.Answer(dimse.ProcessingFailure)
 	}
 	retrieve := rq.Context.AbstractSyntax == PerformedProcedureStepRetrieve
+	class := cmp.Or(rq.Command.AffectedSOPClass, rq.Command.RequestedSOPClass)
+	if class != PerformedProcedureStep && !(retrieve && class == PerformedProcedureStepRetrieve) { // N-GET names the class of the instance (PS3.4 F.8.2)
+		return dimse.Answer(dimse.NoSuchSOPClass)
+	}
 	switch f := rq.Command.Field; {
 	case f == dimse.NCreateRQ && !retrieve:
 		return s.create(ctx, rq, peer)
@@ -135,12 +141,7 @@ func (s *performedService) get(ctx context.Context, rq *dimse.Request, peer *ses
 	if !ok {
 		return dimse.Answer(dimse.ProcessingFailure)
 	}
-	out := &dataset.Set{}
-	for _, e := range p.Attributes.Elements {
-		if asked := rq.Command.AttributeIdentifiers; len(asked) == 0 || contains(asked, e.Tag) {
-			out.Put(e)
-		}
-	}
+	out := told(p.Attributes, rq.Command.AttributeIdentifiers)
 	if wide(out) {
 		out.PutString(tag.SpecificCharacterSet, dicom.CS, charset.UTF8)
 	} else {
@@ -152,13 +153,21 @@ func (s *performedService) get(ctx context.Context, rq *dimse.Request, peer *ses
 	return resp
 }
 
-func contains(list []dicom.Tag, t dicom.Tag) bool {
-	for _, x := range list {
-		if x == t {
-			return true
+// told gives the attributes that were asked for, empty where nothing is known of them; all without a list.
+func told(of *dataset.Set, asked []dicom.Tag) *dataset.Set {
+	if len(asked) == 0 {
+		return &dataset.Set{Elements: slices.Clone(of.Elements)}
+	}
+	out := &dataset.Set{}
+	for _, t := range asked {
+		switch e := of.Get(t); {
+		case e != nil:
+			out.Put(*e)
+		case !t.IsPrivate() && dicom.VROf(t) != dicom.UN:
+			out.Put(dataset.Element{Tag: t, VR: dicom.VROf(t)})
 		}
 	}
-	return false
+	return out
 }
 
 // performedStatus is the one map from kinds of errors to the statuses of N-CREATE, N-SET and N-GET (PS3.7 10.1, PS3.4 F.7.2).
