@@ -116,7 +116,11 @@ func (m *Message) delimiters() error {
 
 // split finds the segments.
 func (m *Message) split() error {
-	m.segs = make([]span, 0, 1+len(m.text)/64)
+	size := 1 + len(m.text)/64
+	if len(m.text) > maxShared { // where growing would cost more than counting
+		size = min(1+bytes.Count(m.text, []byte{'\r'})+bytes.Count(m.text, []byte{'\n'}), maxSegments)
+	}
+	m.segs = make([]span, 0, size)
 	lines := lineEnds{text: m.text, cr: -1, lf: -1}
 	for at := 0; at < len(m.text); {
 		end := lines.next(at)

@@ -43,6 +43,21 @@ func appendReport(b []byte, r *Report) []byte {
 	return w.b
 }
 
+// room estimates the length of a report's JSON, so that that of a large one is written without being moved.
+func (r *Report) room() int {
+	n := 512
+	for o := range r.Each() {
+		n += 256
+		for i := range o.Values {
+			n += 32 + len(o.Values[i].Text)*33/32
+		}
+		for _, s := range o.Notes {
+			n += 8 + len(s)*33/32
+		}
+	}
+	return n
+}
+
 func (w *writer) observations(list []Observation) {
 	w.open("observations", '[')
 	for i := range list {

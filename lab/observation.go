@@ -2,9 +2,12 @@ package lab
 
 import "github.com/halong-gateway/halong/hl7v2"
 
+// lastField is the last one of OBX that is read.
+const lastField = 19
+
 // observation reads OBX into o.
 func (r *reader) observation(o *Observation, s hl7v2.Segment) {
-	r.fields = s.Fields(r.fields)
+	r.fields = s.FirstFields(r.fields, lastField)
 	f := r.fields
 	id := f.At(3).CWE()
 	*o = Observation{
@@ -41,7 +44,7 @@ func (r *reader) observation(o *Observation, s hl7v2.Segment) {
 func (r *Report) finish() {
 	r.Status = reportStatus(r.HL7Status)
 	if r.Status == "" && r.HL7Status != "" {
-		r.Warnings = append(r.Warnings, "OBR-25 is not in table 0123")
+		r.warn("OBR-25 is not in table 0123")
 	}
 	if d := r.Document; d != nil {
 		r.Status = d.status()

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/halong-gateway/halong/hl7v2"
@@ -211,9 +212,14 @@ func (r *reader) note(s hl7v2.Segment) {
 		return
 	}
 	for _, v := range s.Field(3).Repetitions() {
-		if t := v.Text(); t != "" {
-			list := r.notes()
-			*list = append(*list, t)
+		t, cut := bounded(v)
+		if t == "" {
+			continue
+		}
+		list := r.notes()
+		*list = append(*list, t)
+		if cut && r.report != nil {
+			r.report.warn(fmt.Sprintf("note of %d bytes cut; the whole is in the raw message", len(v.Raw())))
 		}
 	}
 }

@@ -42,7 +42,7 @@ func (s *Service) File(tx halong.Tx, f Filing, reports []*Report) ([]Head, error
 		if f.Ordinal, err = s.documents(tx, &h, f, r); err != nil {
 			return nil, err
 		}
-		content := appendReport(make([]byte, 0, 512+256*len(r.Observations)), r)
+		content := appendReport(make([]byte, 0, r.room()), r)
 		if err := s.store.AddVersion(tx, &Version{Head: h, Content: content}); err != nil {
 			return nil, err
 		}

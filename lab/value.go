@@ -2,6 +2,7 @@ package lab
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/halong-gateway/halong/hl7v2"
@@ -41,15 +42,24 @@ func (r *reader) value(o *Observation, val *Value, v hl7v2.Value) {
 		*val = r.attach(a, v)
 		return
 	}
-	text := v.Text()
-	if len(text) > maxText {
-		text = strings.ToValidUTF8(text[:maxText], "")
+	text, cut := bounded(v)
+	if cut {
 		o.warn(fmt.Sprintf("value of %d bytes cut; the whole is in the raw message", len(v.Raw())))
+		v = v.Head(maxText)
 	}
 	val.Text = text
 	if read, ok := dataTypes[o.Type]; ok {
 		read(o, val, v)
 	}
+}
+
+// bounded gives the text of a value, and whether it was cut. What is cut off is not decoded either.
+func bounded(v hl7v2.Value) (text string, cut bool) {
+	text, cut = v.Head(maxText).Text(), len(v.Raw()) > maxText
+	if len(text) > maxText {
+		text, cut = strings.ToValidUTF8(text[:maxText], ""), true
+	}
+	return text, cut
 }
 
 // dataTypes says how values are read, by data type (HL7 2.A). Other types are kept as text alone.
@@ -196,11 +206,17 @@ func pointer(_ *Observation, val *Value, v hl7v2.Value) {
 	val.Attachment.MediaType = mediaType(val.Attachment.Type, val.Attachment.Subtype)
 }
 
-func (o *Observation) warn(s string) {
-	for _, w := range o.Warnings {
-		if w == s {
-			return
-		}
+func (o *Observation) warn(s string) { o.Warnings = once(o.Warnings, s) }
+
+func (r *Report) warn(s string) { r.Warnings = once(r.Warnings, s) }
+
+// maxWarnings bounds the list of what is odd about one thing.
+const maxWarnings = 16
+
+// once adds a warning unless it is there.
+func once(list []string, s string) []string {
+	if slices.Contains(list, s) || len(list) >= maxWarnings {
+		return list
 	}
-	o.Warnings = append(o.Warnings, s)
+	return append(list, s)
 }

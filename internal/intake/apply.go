@@ -57,7 +57,9 @@ func (in *Intake) apply(tx halong.Tx, m *storage.Message, h *hl7v2.Message, does
 // handle gives a message to its handler, if it has one. A defect of the handler must not cost a message: what it
 // wrote until then is taken back, and the message only kept.
 func (in *Intake) handle(does handler, tx halong.Tx, m *storage.Message, h *hl7v2.Message, acknowledged bool) (done Applied, err error) {
-	if does == nil {
+	note := tooMuch(h)
+	if does == nil || note != "" {
+		done.Note = note
 		if code, _, _ := strings.Cut(m.Type, "^"); hl7v2.IsQuery(code) {
 			done.Answer = unanswered
 		}

@@ -20,6 +20,7 @@ type arrival struct {
 	msg     storage.Message
 	hl7     *hl7v2.Message
 	does    handler // nil: its type is not processed
+	more    bool    // what it says of a patient is not carried out in full by its transaction
 	outcome Outcome
 }
 
@@ -50,6 +51,11 @@ func (a *arrival) message(raw []byte) [][]byte {
 func (a *arrival) take(raw []byte) ([][]byte, error) {
 	a.identify(raw)
 	a.msg.Answers = a.answers().accept(nil)
+	leave, err := a.in.room.enter(a.ctx, len(raw))
+	if err != nil {
+		return nil, halong.E("intake.take", halong.Transient, a.msg.Key.Control, err)
+	}
+	defer leave()
 	release, err := a.prepare()
 	if err != nil {
 		return nil, err
@@ -64,7 +70,7 @@ func (a *arrival) prepare() (release func(), err error) {
 	a.does = a.in.handler(a.hl7)
 	release = func() {}
 	p, ok := a.does.(preparer)
-	if !ok {
+	if !ok || tooMuch(a.hl7) != "" {
 		return release, nil
 	}
 	defer func() {
@@ -104,7 +110,7 @@ func (a *arrival) store() (answers [][]byte, err error) {
 		switch {
 		case err == nil:
 			a.msg, a.outcome = m, outcomeOf(&m)
-			return m.Answers, nil
+			return m.Answers, a.finish(a.more)
 		case !errors.Is(err, errDuplicate):
 			return nil, err
 		}
@@ -117,7 +123,8 @@ func (a *arrival) store() (answers [][]byte, err error) {
 		if ok {
 			a.msg.Seq, a.outcome = seq, Duplicate
 			a.log(slog.LevelInfo, "duplicate message")
-			return answers, nil
+			_, tells := a.does.(adt)
+			return answers, a.finish(tells)
 		}
 	}
 	return nil, halong.E("intake.store", halong.Transient, a.msg.Key.Control, errGone)
@@ -133,9 +140,20 @@ func (a *arrival) commit() (m storage.Message, err error) {
 			return err
 		}
 		m.Seq, m.Place = seq, m.RawPlace(payload)
-		return in.apply(tx, &m, a.hl7, a.does, false)
+		err = in.apply(tx, &m, a.hl7, a.does, false)
+		a.more = in.cfg.Patients.Deferred(tx)
+		return err
 	})
 	return m, err
+}
+
+// finish waits until what messages say of patients with many studies is carried out in full: AA says that it is seen. If that fails the
+// message is safe, and its sender, told to send it again, is answered once it is done. A sender that went away does not end it.
+func (a *arrival) finish(wanted bool) error {
+	if !wanted {
+		return nil
+	}
+	return a.in.cfg.Patients.Finish(context.WithoutCancel(a.ctx), a.in.cfg.Updater)
 }
 
 // outcomeOf says what became of a message that was stored.

@@ -61,6 +61,7 @@ type Config struct {
 type Intake struct {
 	cfg   Config
 	table map[string]handler // by MSH-9
+	room  room               // for large messages
 
 	version int // of processing
 }

@@ -27,19 +27,10 @@ type Depot interface {
 	Adopt(tx halong.Tx, info storage.BlobInfo, at storage.Place) error
 }
 
-// Bounds of a message that is processed, and so of the memory and time that takes; larger ones are only kept.
-const (
-	maxSegments = 100_000
-	maxReports  = 2_000
-)
-
 // Prepare reads the message, and writes its documents to the blob store, before the transaction. What it
 // leaves undone (a replay does not prepare) Handle does.
 func (r results) Prepare(ctx context.Context, h *hl7v2.Message) (handler, func(), error) {
 	nothing := func() {}
-	if h.Len() > maxSegments {
-		return r, nothing, nil
-	}
 	r.groups, r.ready = lab.Read(h), true
 	var parts []*storage.DepositPart
 	var contents []*lab.Content
@@ -65,9 +56,6 @@ func (r results) Prepare(ctx context.Context, h *hl7v2.Message) (handler, func()
 
 // Handle writes the patients and reports of a message.
 func (r results) Handle(tx halong.Tx, m *storage.Message, h *hl7v2.Message) (Applied, error) {
-	if h.Len() > maxSegments {
-		return Applied{Note: "more segments than are processed"}, nil
-	}
 	if !r.ready {
 		r.groups = lab.Read(h)
 		if err := r.adopt(tx); err != nil {

@@ -1,0 +1,66 @@
+package hl7v2
+
+import "bytes"
+
+// maxSequence bounds the escape sequence, in bytes, that a value is not cut within.
+const maxSequence = 1 << 10
+
+// Head gives the beginning of a value, at most n bytes of it as they stand in the message, without a part of a character or of an
+// escape sequence at its end: for values that are too long to be decoded whole. A value that is not longer is given as it is.
+func (v Value) Head(n int) Value {
+	if v.end-v.start <= n {
+		return v
+	}
+	v.end = v.start + max(n, 0)
+	if v.m.recoded || v.m.charset == Lenient {
+		for back := 0; back < 3 && v.end > v.start && v.m.text[v.end]&0xC0 == 0x80; back++ {
+			v.end--
+		}
+	}
+	v.end -= v.m.open(v.m.text[v.start:v.end])
+	return v
+}
+
+// open gives how many bytes at the end of b are an escape sequence without its end; 0 if there is none.
+func (m *Message) open(b []byte) int {
+	esc := m.delims.Escape
+	var scratch []byte
+	for esc != 0 {
+		i := bytes.IndexByte(b, esc)
+		if i < 0 {
+			break
+		}
+		n := bytes.IndexByte(b[i+1:], esc)
+		if n < 0 {
+			if len(b)-i > maxSequence { // it begins none
+				return 0
+			}
+			return len(b) - i
+		}
+		seq, next := b[i+1:i+1+n], i+n+2
+		if _, _, ok := m.switched(seq); !ok && (n == 0 || seq[0] != 'Z') {
+			if scratch, ok = m.unescape(scratch[:0], seq); !ok { // as decode: its end may be the start of one
+				next--
+			}
+		}
+		b = b[next:]
+	}
+	return 0
+}
+
+// FirstFields gives the first n fields at once, as Fields does: element n is field n, and what comes after it is left out.
+func (s Segment) FirstFields(dst Fields, n int) Fields {
+	dst = append(dst[:0], Value{m: s.m})
+	if s.isHeader() {
+		for i := 1; i <= n; i++ {
+			dst = append(dst, s.Field(i))
+		}
+		return dst
+	}
+	for at := s.start + 4; len(dst) <= n && at <= s.end; {
+		v := Value{m: s.m, level: levelField}
+		v.start, v.end = cut(s.m.text, at, s.end, s.m.delims.Field, 1)
+		dst, at = append(dst, v), v.end+1
+	}
+	return dst
+}
