@@ -20,17 +20,22 @@ type buffers struct {
 
 // copyExactly copies what was announced; less is an error.
 func (b *buffers) copyExactly(w io.Writer, r io.Reader, size int64) error {
+	n, err := b.copyAll(w, r, size)
+	if err == nil && n != size {
+		err = io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// copyAll copies what r gives, about so many bytes.
+func (b *buffers) copyAll(w io.Writer, r io.Reader, about int64) (int64, error) {
 	buf, _ := b.copying.Get().(*[copyBuffer]byte)
 	if buf == nil {
 		buf = new([copyBuffer]byte)
 	}
 	defer b.copying.Put(buf)
 	// The wrappers hide other ways to copy, which know only small buffers.
-	n, err := io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r}, buf[:max(512, min(size, copyBuffer))])
-	if err == nil && n != size {
-		err = io.ErrUnexpectedEOF
-	}
-	return err
+	return io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r}, buf[:max(512, min(about, copyBuffer))])
 }
 
 // gather gives a writer that gathers what is written to w. Call done when nothing more is.

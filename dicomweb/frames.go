@@ -102,7 +102,7 @@ func (q *request) sendFrame(src *frameSource, n int, o offer) error {
 	if !q.start(http.StatusOK) {
 		return nil
 	}
-	return q.copyExactly(q.Response(), r, size)
+	return q.copyOut(q.Response(), r, size)
 }
 
 // mostMeasured is the number of frames up to which the length of an answer is found out before it begins.
@@ -126,7 +126,7 @@ func (q *request) sendFrameParts(src *frameSource, in *storage.Instance, list []
 		return nil
 	}
 	out := q.Response()
-	return p.write(out, func(r io.Reader, size int64) error { return q.copyExactly(out, r, size) })
+	return p.write(out, func(r io.Reader, size int64) error { return q.copyOut(out, r, size) })
 }
 
 // frameParts is a multipart answer of frames.

@@ -47,6 +47,9 @@ func (q *request) sendObjects(s *selection, c *choice) error {
 	}
 	q.Response().Header().Set("Content-Type", multipart.ContentType(mediaDICOM, tag.boundary()))
 	c.warn(q)
+	if n, ok := s.measure(c, tag.boundary()); ok {
+		q.Response().Header().Set("Content-Length", strconv.FormatInt(n, 10))
+	}
 	if q.Request().Method == http.MethodHead {
 		q.start(c.status())
 		return nil
@@ -62,7 +65,10 @@ func (q *request) sendObjects(s *selection, c *choice) error {
 		if !ok {
 			continue
 		}
-		if err := q.writePart(w, in, o.syntax); err != nil {
+		if err := q.beginPart(w, in, o.syntax); err != nil {
+			return err
+		}
+		if err := q.writeObject(w.W, in, o.syntax); err != nil {
 			return err
 		}
 	}
@@ -72,15 +78,40 @@ func (q *request) sendObjects(s *selection, c *choice) error {
 	return out.Flush()
 }
 
-func (q *request) writePart(w *multipart.Writer, in *storage.Instance, ts dicom.UID) error {
-	err := w.Part(
+// measure gives the length of the answer, where it can be known before it begins.
+func (s *selection) measure(c *choice, boundary string) (int64, bool) {
+	if len(s.names) > 0 {
+		return 0, false
+	}
+	var n counter
+	w := multipart.NewWriter(&n, boundary)
+	for _, in := range s.whole {
+		o, ok := c.offers[shapeOf(in)]
+		if !ok {
+			continue
+		}
+		size, ok := sizeIn(in, o.syntax)
+		if !ok || s.q.beginPart(w, in, o.syntax) != nil {
+			return 0, false
+		}
+		n += counter(size)
+	}
+	return int64(n), w.Close() == nil
+}
+
+// sizeIn gives the length of an instance as a PS3.10 file in ts, unless it has to be made to be known.
+func sizeIn(in *storage.Instance, ts dicom.UID) (int64, bool) {
+	if ts != in.Manifest.TransferSyntax || in.Patient != nil { // a header that is made anew has another length
+		return 0, false
+	}
+	return int64(len(fileHeader(in, ts))) + in.Manifest.Size(), true
+}
+
+func (q *request) beginPart(w *multipart.Writer, in *storage.Instance, ts dicom.UID) error {
+	return w.Part(
 		multipart.Field{Name: "Content-Type", Value: mediaDICOM + "; transfer-syntax=" + string(ts)},
 		multipart.Field{Name: "Content-Location", Value: resourceURL(q.base, in.Identity)},
 	)
-	if err != nil {
-		return err
-	}
-	return q.writeObject(w.W, in, ts)
 }
 
 // sendObject answers application/dicom with one instance.
@@ -91,8 +122,7 @@ func (q *request) sendObject(s *selection, in *storage.Instance, o offer) error 
 	h := q.Response().Header()
 	h.Set("Content-Type", mediaDICOM+"; transfer-syntax="+string(o.syntax))
 	h.Set("X-Content-Type-Options", "nosniff")
-	if o.syntax == in.Manifest.TransferSyntax && in.Patient == nil { // a header that is made anew has another length
-		size := int64(len(fileHeader(in, o.syntax))) + in.Manifest.Size()
+	if size, ok := sizeIn(in, o.syntax); ok {
 		h.Set("Content-Length", strconv.FormatInt(size, 10))
 	}
 	if q.Request().Method == http.MethodHead {
@@ -125,7 +155,7 @@ func (q *request) writeObject(w io.Writer, in *storage.Instance, ts dicom.UID) (
 		return err
 	}
 	if ts == in.Manifest.TransferSyntax {
-		return q.copyExactly(w, obj.DataSet(), obj.Size())
+		return q.copyOut(w, obj.DataSet(), obj.Size())
 	}
 	to, ok := dicom.LookupTransferSyntax(ts)
 	if !ok {

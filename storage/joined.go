@@ -26,10 +26,14 @@ func (j *joined) add(r io.ReaderAt, from, n int64) {
 	}
 }
 
+// find gives the part that holds the byte at off; beyond the last for one after the end.
+func (j *joined) find(off int64) int {
+	return sort.Search(len(j.parts), func(i int) bool { return j.parts[i].at+j.parts[i].n > off })
+}
+
 // ReadAt implements io.ReaderAt.
 func (j *joined) ReadAt(p []byte, off int64) (done int, err error) {
-	i := sort.Search(len(j.parts), func(i int) bool { return j.parts[i].at+j.parts[i].n > off })
-	for ; i < len(j.parts) && done < len(p); i++ {
+	for i := j.find(off); i < len(j.parts) && done < len(p); i++ {
 		part := &j.parts[i]
 		skip := off + int64(done) - part.at
 		want := min(int64(len(p)-done), part.n-skip)

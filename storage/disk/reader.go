@@ -12,6 +12,8 @@ import (
 // reader reads a range of a segment, or a file of its own.
 type reader struct {
 	f      File
+	fs     FS
+	name   string
 	base   int64
 	size   int64
 	ref    halong.Digest
@@ -32,7 +34,7 @@ func (s *Store) Open(d halong.Digest, p storage.Place) (storage.BlobReader, erro
 	if err != nil {
 		return nil, openError(d, err)
 	}
-	r := &reader{f: f, base: p.Offset, size: p.Length, ref: d, free: g.release}
+	r := &reader{f: f, fs: s.fs, name: g.name, base: p.Offset, size: p.Length, ref: d, free: g.release}
 	if err := g.holds(f, d, p); err != nil {
 		return nil, errors.Join(openError(d, err), r.Close())
 	}
@@ -107,7 +109,7 @@ func (s *Store) openFile(d halong.Digest, p storage.Place) (storage.BlobReader, 
 		s.files.release(d)
 		return nil, openError(d, err)
 	}
-	r := &reader{f: f, base: p.Offset, size: p.Length, ref: d, free: func() error {
+	r := &reader{f: f, fs: s.fs, name: name, base: p.Offset, size: p.Length, ref: d, free: func() error {
 		s.files.release(d)
 		return f.Close()
 	}}

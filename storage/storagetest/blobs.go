@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"testing"
@@ -143,8 +144,35 @@ func Same(t testing.TB, s storage.Blobs, d halong.Digest, p storage.Place, b []b
 	if n, err := r.ReadAt(make([]byte, 10), r.Size()); n != 0 || err != io.EOF {
 		t.Fatalf("reading at the end gives %d, %v", n, err)
 	}
+	sent(t, r, b)
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// sent checks that what a reader sends is what it reads, if it can send.
+func sent(t testing.TB, r storage.BlobReader, b []byte) {
+	t.Helper()
+	s, ok := r.(storage.RangeSender)
+	if !ok {
+		return
+	}
+	n := int64(len(b))
+	for _, x := range [][2]int64{{0, n}, {n / 3, n / 2}, {n, 0}} {
+		var got bytes.Buffer
+		took, err := s.SendRange(&got, x[0], x[1])
+		if errors.Is(err, errors.ErrUnsupported) && took == 0 && got.Len() == 0 {
+			continue
+		}
+		if err != nil || took != x[1] || !bytes.Equal(got.Bytes(), b[x[0]:x[0]+x[1]]) {
+			t.Fatalf("%d bytes: sending %d from %d gives %d and error %v", n, x[1], x[0], took, err)
+		}
+	}
+	for _, x := range [][2]int64{{-1, 1}, {0, -1}, {0, n + 1}, {n + 1, 0}, {1, 1<<63 - 1}} {
+		var got bytes.Buffer
+		if took, err := s.SendRange(&got, x[0], x[1]); took != 0 || err == nil || got.Len() > 0 {
+			t.Fatalf("%d bytes: sending %d from %d gives %d and error %v", n, x[1], x[0], took, err)
+		}
 	}
 }
 
