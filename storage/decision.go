@@ -113,6 +113,9 @@ func (a *Archive) deleteVersion(tx halong.Tx, d *decision) error {
 	if err := a.index.DeleteInstance(tx, id, digest); err != nil {
 		return err
 	}
+	if err := a.redescribe(tx, id.Facility, []HiddenVersion{{Identity: id}}); err != nil {
+		return err
+	}
 	return a.emit(tx, halong.EventInstanceDeleted, d.Facility, d.At, instancePayload{
 		Study: string(d.Study), Series: string(d.Series), SOP: string(d.SOP), Digest: d.Digest, Reason: d.Reason,
 	})
@@ -135,6 +138,9 @@ func (a *Archive) remove(tx halong.Tx, seq uint64, d *decision) error {
 	if err != nil {
 		return err
 	}
+	if err := a.redescribe(tx, d.Facility, hidden); err != nil {
+		return err
+	}
 	return a.emitHidden(tx, d, id, hidden)
 }
 
@@ -142,6 +148,9 @@ func (a *Archive) remove(tx halong.Tx, seq uint64, d *decision) error {
 func (a *Archive) restore(tx halong.Tx, d *decision) (more bool, err error) {
 	back, more, err := a.index.Restore(tx, d.Removal, d.Limit)
 	if err != nil {
+		return false, err
+	}
+	if err := a.redescribe(tx, d.Facility, back); err != nil {
 		return false, err
 	}
 	for i := range back {
@@ -164,6 +173,9 @@ func (a *Archive) restore(tx halong.Tx, d *decision) (more bool, err error) {
 			return false, err
 		}
 		hidden, err := a.index.Renew(tx, id)
+		if err == nil {
+			err = a.redescribe(tx, d.Facility, hidden)
+		}
 		if err == nil {
 			err = a.emitHidden(tx, d, id, hidden)
 		}

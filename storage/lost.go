@@ -124,7 +124,13 @@ func (a *Archive) buryObjects(ctx context.Context, objects []lostObject) error {
 	return a.index.Update(ctx, func(tx halong.Tx) error {
 		for _, o := range objects {
 			err := a.index.DeleteInstance(tx, o.identity, o.digest)
-			if err != nil && halong.KindOf(err) != halong.NotExist { // it was recorded twice
+			if halong.KindOf(err) == halong.NotExist { // it was recorded twice
+				continue
+			}
+			if err == nil {
+				err = a.redescribe(tx, o.identity.Facility, []HiddenVersion{{Identity: o.identity}})
+			}
+			if err != nil {
 				return err
 			}
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/dicom"
+	"github.com/halong-gateway/halong/dicom/dataset"
 )
 
 // Removal is one decision that hides SOP Instances from everybody: a deletion, or a rejection note (IHE RAD TF, Imaging Object
@@ -101,6 +102,10 @@ type RemovalIndex interface {
 	Restore(tx halong.Tx, removal uint64, n int) (back []HiddenVersion, more bool, err error)
 	// Purge removes the rows of at most n versions that the removal hides, and their references. It tells how many, and whether there are more.
 	Purge(tx halong.Tx, removal uint64, n int) (purged int, more bool, err error)
+	// Describe makes the row of a series, or of the study if of.Series is empty, say what its served instances say: what the one that came first says,
+	// filled in by further ones, at most n together; of a study the first ones of its series. read gives what an instance says of the
+	// level, nil when it cannot be read; it is asked no more than it takes. Nothing is done when there is no such row, or none that can be read.
+	Describe(tx halong.Tx, of Identity, n int, read func(*Instance) (*dataset.Set, error)) error
 	// SetRemoval changes the state of a removal; cause is the deletion that did it, if one did.
 	SetRemoval(tx halong.Tx, removal uint64, s RemovalState, at time.Time, by halong.Source, cause uint64) error
 	// StateOf gives the state of a removal.

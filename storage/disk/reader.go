@@ -32,10 +32,16 @@ func (s *Store) Open(d halong.Digest, p storage.Place) (storage.BlobReader, erro
 	}
 	g, f, p, err := s.acquire(p)
 	if err != nil {
+		if r := s.pending(p); r != nil {
+			return r, nil
+		}
 		return nil, openError(d, err)
 	}
 	r := &reader{f: f, fs: s.fs, name: g.name, base: p.Offset, size: p.Length, ref: d, free: g.release}
 	if err := g.holds(f, d, p); err != nil {
+		if pending := s.pending(p); pending != nil {
+			return pending, r.Close()
+		}
 		return nil, errors.Join(openError(d, err), r.Close())
 	}
 	return r, nil

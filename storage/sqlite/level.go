@@ -97,7 +97,12 @@ func (tx *Tx) fillSeries(se *knownSeries, study int64, more *dataset.Set) error 
 		return err
 	}
 	fill(s, more)
-	_, err = tx.Exec(`UPDATE series SET number = ?, modality = ?, attributes = ? WHERE id = ?`,
+	return tx.putSeries(se, study, s)
+}
+
+// putSeries replaces the attributes of a series.
+func (tx *Tx) putSeries(se *knownSeries, study int64, s *dataset.Set) error {
+	_, err := tx.Exec(`UPDATE series SET number = ?, modality = ?, attributes = ? WHERE id = ?`,
 		number(s, tag.SeriesNumber), s.String(tag.Modality), encode(s), se.id)
 	if err != nil {
 		return err

@@ -8,6 +8,8 @@ import (
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/dicom"
+	"github.com/halong-gateway/halong/dicom/dataset"
+	"github.com/halong-gateway/halong/dicom/tag"
 	"github.com/halong-gateway/halong/storage"
 	"github.com/halong-gateway/halong/storage/sqlite"
 )
@@ -84,6 +86,21 @@ func TestRemovalPlans(t *testing.T) {
 		}, ""},
 		{"taken back", func() error { return update(func(tx halong.Tx) error { _, err := db.TakenBack(tx, 1); return err }) }, ""},
 		{"renew", func() error { return update(func(tx halong.Tx) error { _, err := db.Renew(tx, 1); return err }) }, ""},
+		{"describe", func() error {
+			return update(func(tx halong.Tx) error {
+				for _, of := range []storage.Identity{{Facility: "BV1", Study: id.Study, Series: id.Series}, {Facility: "BV1", Study: id.Study}} {
+					err := db.Describe(tx, of, 16, func(*storage.Instance) (*dataset.Set, error) {
+						s := &dataset.Set{}
+						s.PutString(tag.PatientID, dicom.LO, "another")
+						return s, nil
+					})
+					if err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}, ""},
 		{"restore", func() error {
 			return update(func(tx halong.Tx) error { _, _, err := db.Restore(tx, 1, 1); return err })
 		}, ""},

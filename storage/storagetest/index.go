@@ -48,6 +48,7 @@ func Index(t *testing.T, open func(t testing.TB) storage.Index) {
 		{"quarantine", indexQuarantine},
 		{"removals", indexRemovals},
 		{"rejections", indexRejections},
+		{"describe", indexDescribe},
 	} {
 		t.Run(s.name, func(t *testing.T) { s.run(t, open(t)) })
 	}
