@@ -45,10 +45,13 @@ var (
 	ErrCycle      = errors.New("the surviving patient is itself merged, over others, into the one to be merged")
 	ErrMerged     = errors.New("the patient is merged into another one already; unmerge it first")
 	ErrChain      = errors.New("too many merges follow on one another; merge into the patient who survives")
+	ErrMany       = errors.New("too many patients are merged into one")
 	ErrNotMerged  = errors.New("the patient is not merged")
 	ErrNotLinked  = errors.New("the patients are not linked")
 	ErrFacility   = errors.New("patients of different facilities are linked, not merged")
 )
+
+var errCircle = errors.New("merges form a circle")
 
 func refuse(op string, cause error) error { return halong.E(op, halong.Conflict, "", cause) }
 
@@ -56,8 +59,16 @@ func refuse(op string, cause error) error { return halong.E(op, halong.Conflict,
 // NotExist if there is no such patient.
 func (s *Service) Current(tx halong.Tx, key int64) (*Patient, error) {
 	p, err := s.store.Patient(tx, key)
-	for err == nil && p.Survivor != 0 {
-		p, err = s.store.Patient(tx, p.Survivor)
+	if err != nil {
+		return nil, err
+	}
+	return s.survivor(tx, p)
+}
+
+func (s *Service) survivor(tx halong.Tx, p *Patient) (*Patient, error) {
+	all, err := s.above(tx, p)
+	if n := len(all); n > 0 {
+		p = all[n-1]
 	}
 	return p, err
 }
@@ -94,12 +105,8 @@ func (s *Service) Merge(tx halong.Tx, survivor, retired *Patient, why Cause) (ch
 	case at > 0:
 		return false, refuse(op, ErrCycle)
 	default:
-		below, err := s.height(tx, from.Key)
-		if err != nil {
+		if err := s.fits(tx, op, from, to, above); err != nil {
 			return false, err
-		}
-		if len(above)+below+1 > maxChain {
-			return false, refuse(op, ErrChain)
 		}
 	}
 	return true, s.setSurvivor(tx, from, to.Key, Merged, why)
@@ -114,24 +121,42 @@ func (s *Service) again(tx halong.Tx, op string, from, to *Patient) (bool, error
 	return false, err
 }
 
-// maxChain is how many merges may follow on one another. Whoever changes one patient looks at all of its chain, so its length bounds the work;
-// real ones have two or three.
-const maxChain = 16
+// Bounds of what one patient may be merged of: who changes one looks at all of them. Real ones have two or three.
+const (
+	maxChain  = 16   // merges that follow on one another
+	MaxMerged = 1000 // patients that are one in the end
+)
 
-// height gives the length of the longest chain of merges that ends in a patient.
-func (s *Service) height(tx halong.Tx, key int64) (n int, err error) {
-	below, err := s.store.MergedInto(tx, key)
-	for i := 0; i < len(below) && err == nil; i++ {
-		var h int
-		h, err = s.height(tx, below[i].Key)
-		n = max(n, h+1)
+// fits tells whether from, with all that were merged into it, may come below to, above which others are.
+func (s *Service) fits(tx halong.Tx, op string, from, to *Patient, above []*Patient) error {
+	below, err := s.store.MergedInto(tx, from.Key, MaxMerged)
+	if err != nil {
+		return err
 	}
-	return n, err
+	height := 0
+	for _, r := range below {
+		height = max(height, r.Depth)
+	}
+	if len(above)+height+1 > maxChain {
+		return refuse(op, ErrChain)
+	}
+	root := to
+	if n := len(above); n > 0 {
+		root = above[n-1]
+	}
+	others, err := s.store.MergedInto(tx, root.Key, MaxMerged)
+	if err == nil && len(others)+len(below)+1 > MaxMerged {
+		err = refuse(op, ErrMany)
+	}
+	return err
 }
 
 // above lists those a patient was merged into, the direct one first.
 func (s *Service) above(tx halong.Tx, p *Patient) (all []*Patient, err error) {
 	for p.Survivor != 0 {
+		if len(all) > maxChain { // Merge makes no such chain
+			return nil, halong.E("patient.above", halong.Corrupt, "", errCircle)
+		}
 		if p, err = s.store.Patient(tx, p.Survivor); err != nil {
 			return nil, err
 		}
@@ -192,20 +217,22 @@ func (s *Service) setSurvivor(tx halong.Tx, p *Patient, survivor int64, a Action
 
 // reidentify brings the studies of a patient, and of all that were merged into it, in step with whom they are of, and tells those who follow.
 func (s *Service) reidentify(tx halong.Tx, p *Patient, at time.Time) error {
-	id, _ := p.Identity()
-	if err := s.store.Reidentify(tx, id.Facility, id.ID); err != nil {
+	below, err := s.store.MergedInto(tx, p.Key, MaxMerged)
+	if err != nil {
 		return err
 	}
-	for _, tell := range s.told {
-		if err := tell(tx, p, at); err != nil {
+	for _, x := range append([]Retired{{Patient: p}}, below...) {
+		id, _ := x.Identity()
+		if err := s.store.Reidentify(tx, id.Facility, id.ID); err != nil {
 			return err
 		}
+		for _, tell := range s.told {
+			if err := tell(tx, x.Patient, at); err != nil {
+				return err
+			}
+		}
 	}
-	below, err := s.store.MergedInto(tx, p.Key)
-	for i := 0; i < len(below) && err == nil; i++ {
-		err = s.reidentify(tx, below[i], at)
-	}
-	return err
+	return nil
 }
 
 // Served gives what is served in the place of what a header, or an order, says of a patient.
@@ -214,7 +241,7 @@ func (s *Service) Served(tx halong.Tx, key int64) (func(Header) Header, error) {
 	if err != nil {
 		return nil, err
 	}
-	survivor, err := s.Current(tx, key)
+	survivor, err := s.survivor(tx, p)
 	return func(h Header) Header { return s.policy.Serve(h, p, survivor) }, err
 }
 

@@ -62,10 +62,16 @@ func (m *memory) UpdatePatient(_ halong.Tx, p *Patient) error {
 	return nil
 }
 
-func (m *memory) MergedInto(_ halong.Tx, key int64) (out []*Patient, _ error) {
-	for _, p := range m.all {
-		if p.Survivor == key {
-			out = append(out, copyOf(p))
+func (m *memory) MergedInto(_ halong.Tx, key int64, limit int) (out []Retired, _ error) {
+	next := []Retired{{&Patient{Key: key}, 0}}
+	for ; len(next) > 0; next = next[1:] {
+		for _, p := range m.all {
+			if p.Survivor == next[0].Key {
+				next = append(next, Retired{copyOf(p), next[0].Depth + 1})
+			}
+		}
+		if next[0].Depth > 0 && len(out) < limit {
+			out = append(out, next[0])
 		}
 	}
 	return out, nil
@@ -88,6 +94,12 @@ func (m *memory) AddChange(_ halong.Tx, c *Change) error {
 	m.changes = append(m.changes, *c)
 	return nil
 }
+
+func (*memory) Deferred(halong.Tx) bool { return false }
+
+func (*memory) Pending() bool { return false }
+
+func (*memory) ReidentifyMore(halong.Tx) error { return nil }
 
 func (m *memory) Reidentify(_ halong.Tx, _ halong.Facility, id string) error {
 	m.asked = append(m.asked, id)

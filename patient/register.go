@@ -129,7 +129,9 @@ func (s *Service) known(tx halong.Tx, p *Patient, why Cause) (*Patient, error) {
 	}
 	if err == nil && !stored.Registered {
 		stored.Registered = true
-		err = s.store.UpdatePatient(tx, stored)
+		if err = s.store.UpdatePatient(tx, stored); err == nil { // it may be certain now, or not any more, whose a header is
+			err = s.reidentify(tx, stored, why.At)
+		}
 	}
 	return stored, err
 }

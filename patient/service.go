@@ -1,6 +1,7 @@
 package patient
 
 import (
+	"context"
 	"time"
 
 	"github.com/halong-gateway/halong"
@@ -17,14 +18,27 @@ type Store interface {
 	Patient(tx halong.Tx, key int64) (*Patient, error)
 	// UpdatePatient replaces a patient's row, found by its Key.
 	UpdatePatient(tx halong.Tx, p *Patient) error
-	// MergedInto gives the patients whose Survivor is key, in the order in which they became known.
-	MergedInto(tx halong.Tx, key int64) ([]*Patient, error)
+	// MergedInto gives the patients that were merged into one, over others too, the nearest first; at most limit of them.
+	MergedInto(tx halong.Tx, key int64, limit int) ([]Retired, error)
 	// LinkPatients adds or removes a link between two patients and tells whether that changed anything.
 	LinkPatients(tx halong.Tx, a, b int64, linked bool) (changed bool, err error)
 	// AddChange adds to the history and sets c.ID.
 	AddChange(tx halong.Tx, c *Change) error
-	// Reidentify finds out anew, for every study that was received with a Patient ID, which identity it is served under.
+	// Reidentify finds out anew, for every study that was received with a Patient ID, which identity it is served under. Where
+	// those are many it notes durably what is left to do.
 	Reidentify(tx halong.Tx, f halong.Facility, id string) error
+	// Deferred tells whether Reidentify left something to do in this transaction.
+	Deferred(tx halong.Tx) bool
+	// Pending tells whether something may be left to do, of any transaction and of the time before a restart.
+	Pending() bool
+	// ReidentifyMore does a bounded part of it. After the last one Pending is false.
+	ReidentifyMore(tx halong.Tx) error
+}
+
+// Retired is a patient that was merged into another, directly or over others.
+type Retired struct {
+	*Patient
+	Depth int // how many merges it takes; 1: directly
 }
 
 // Service keeps patients up to date.
@@ -49,6 +63,23 @@ func New(s Store, p ...Policy) *Service {
 	}
 	return x
 }
+
+// Finish does what Reidentify left to do, in transactions between which others have their turn. Who is told that a merge is done is told so
+// afterwards. What Finish does not come to is there after a restart.
+func (s *Service) Finish(ctx context.Context, u halong.Updater) error {
+	for s.store.Pending() {
+		if err := u.Update(ctx, s.store.ReidentifyMore); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Deferred tells whether a transaction needs Finish before it may be called done.
+func (s *Service) Deferred(tx halong.Tx) bool { return s.store.Deferred(tx) }
+
+// Pending tells whether there may be something to do for Finish.
+func (s *Service) Pending() bool { return s.store.Pending() }
 
 // Recorded is what Record and Register did.
 type Recorded struct {

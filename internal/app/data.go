@@ -107,7 +107,10 @@ func (d *Data) openIndex(ctx context.Context, c *config.Config, path string) err
 	if err := d.recover(ctx); err != nil {
 		return err
 	}
-	return d.catchUp(ctx)
+	if err := d.catchUp(ctx); err != nil {
+		return err
+	}
+	return d.people.Finish(ctx, d.Index)
 }
 
 // openFile opens an index file and makes the services over it.
@@ -139,7 +142,7 @@ func (d *Data) openFile(ctx context.Context, c *config.Config, path string) (err
 	if d.worklist, err = d.newWorklist(c); err != nil {
 		return err
 	}
-	d.people = d.patients(c.PatientPolicy())
+	d.people = d.newPatients(c.PatientPolicy())
 	d.intake = intake.New(d.intakeConfig(c, d.log))
 	return nil
 }

@@ -11,11 +11,9 @@ import (
 
 // intakeConfig says what the HL7v2 edge writes to.
 func (d *Data) intakeConfig(c *config.Config, log *slog.Logger) intake.Config {
-	policy := c.PatientPolicy()
-	patients := d.patients(policy)
 	return intake.Config{
 		Updater: d.Index, Journal: d.Store, Messages: d.Index, Events: d.Index,
-		Patients: patients, Registry: d.Index, Lab: lab.New(d.Index), Depot: labDepot{d.Archive, d}, Worklist: d.worklist, Blobs: d.Store,
+		Patients: d.people, Registry: d.Index, Lab: lab.New(d.Index), Depot: labDepot{d.Archive, d}, Worklist: d.worklist, Blobs: d.Store,
 		Application: c.AE, Log: log,
 	}
 }

@@ -28,6 +28,9 @@ func (a *App) housekeep(ctx context.Context) {
 		if err := a.data.IndexLab(ctx); err != nil && ctx.Err() == nil {
 			a.log.Error("indexing of results failed", "error", err)
 		}
+		if err := a.data.people.Finish(ctx, a.data.Index); err != nil && ctx.Err() == nil { // of somebody who could not wait for it
+			a.log.Error("identities of studies are not brought in step", "error", err)
+		}
 		a.purgeWorkitems(ctx)
 	}
 }

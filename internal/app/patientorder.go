@@ -54,6 +54,9 @@ func (d *Data) decidePatients(ctx context.Context, r identityRecord) (record uin
 		}
 		return d.applyIdentity(tx, record, &r)
 	})
+	if err == nil {
+		err = d.people.Finish(context.WithoutCancel(ctx), d.Index)
+	}
 	return record, err
 }
 

@@ -29,7 +29,7 @@ func (d *Data) newWorklist(c *config.Config) (*worklist.Service, error) {
 		Updater: d.Index, Journal: procedureJournal{d.Store}, Orders: d.Index, Procedures: d.Index, Watch: d.Index, Reader: d.Index,
 		Events: d.Index, Mapping: &m, Shown: worklist.Shown{HideStarted: w.HideStarted, Past: w.HidePast.Std()},
 		MPPS: worklist.MPPS{Forward: trimmedTitles(w.MPPS.Forward), Lenient: w.MPPS.Lenient}, CloseByImages: w.Images.Close,
-		Served: func(tx halong.Tx, key int64) (worklist.Serve, error) { return d.served(tx, key, c.PatientPolicy()) },
+		Served: d.served,
 	}
 	if w.Workitems {
 		x.Workitems = d.ups
@@ -54,60 +54,22 @@ func (j procedureJournal) Append(tx halong.Tx, parts ...[]byte) (uint64, error) 
 }
 
 // served tells as whom a patient is served in the worklist: as in headers of images.
-func (d *Data) served(tx halong.Tx, key int64, policy patient.Policy) (worklist.Serve, error) {
-	whose, err := d.Index.Patient(tx, key)
-	if err != nil {
-		return nil, err
-	}
-	survivor, err := patient.New(d.Index, policy).Current(tx, key)
-	if err != nil {
-		return nil, err
-	}
-	return func(sent worklist.Identity) worklist.Identity {
-		return worklist.Identity(policy.Serve(patient.Header(sent), whose, survivor))
-	}, nil
+func (d *Data) served(tx halong.Tx, key int64) (worklist.Serve, error) {
+	serve, err := d.people.Served(tx, key)
+	return func(sent worklist.Identity) worklist.Identity { return worklist.Identity(serve(patient.Header(sent))) }, err
 }
 
-// followed is the store of patients: what changes of one is brought into the worklist, in the same transaction.
-type followed struct {
-	patient.Store
-	data   *Data
-	policy patient.Policy
-}
-
-// patients makes the service of patients over the index.
-func (d *Data) patients(policy patient.Policy) *patient.Service {
-	return patient.New(followed{d.Index, d, policy}, policy)
-}
-
-// UpdatePatient implements patient.Store.
-func (f followed) UpdatePatient(tx halong.Tx, p *patient.Patient) error {
-	if err := f.Store.UpdatePatient(tx, p); err != nil {
-		return err
-	}
-	return f.follow(tx, p, 0)
-}
-
-// deepest bounds how far merges are followed: a chain that is longer is a circle.
-const deepest = 100
-
-// follow brings the orders of a patient, and of all that were merged into it, in step.
-func (f followed) follow(tx halong.Tx, p *patient.Patient, depth int) error {
-	if depth > deepest {
-		return nil
-	}
-	serve, err := f.data.served(tx, p.Key, f.policy)
-	if err != nil {
-		return err
-	}
-	if err := f.data.worklist.PatientChanged(tx, p.Facility, p.Key, serve, p.Since); err != nil {
-		return err
-	}
-	below, err := f.Store.MergedInto(tx, p.Key)
-	for i := 0; i < len(below) && err == nil; i++ {
-		err = f.follow(tx, below[i], depth+1)
-	}
-	return err
+// newPatients makes the service of patients over the index. What changes of one is brought into the worklist, in the same transaction.
+func (d *Data) newPatients(policy patient.Policy) *patient.Service {
+	s := patient.New(d.Index, policy)
+	s.Tell(func(tx halong.Tx, p *patient.Patient, at time.Time) error {
+		serve, err := d.served(tx, p.Key)
+		if err != nil {
+			return err
+		}
+		return d.worklist.PatientChanged(tx, p.Facility, p.Key, serve, at)
+	})
+	return s
 }
 
 // worklistPeers says what holds for the worklist of single modalities.

@@ -196,6 +196,7 @@ func (w *adtWork) refused(err error, segment string, number, field int) error {
 		{patient.ErrCycle, hl7v2.DuplicateKeyIdentifier},
 		{patient.ErrMerged, hl7v2.DuplicateKeyIdentifier},
 		{patient.ErrChain, hl7v2.DuplicateKeyIdentifier},
+		{patient.ErrMany, hl7v2.DuplicateKeyIdentifier},
 		{patient.ErrNotLinked, hl7v2.UnknownKeyIdentifier},
 	} {
 		if errors.Is(err, e.is) {

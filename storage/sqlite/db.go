@@ -43,6 +43,8 @@ type DB struct {
 	tail     eventTail              // the latest events
 	notify   atomic.Pointer[func()] // told of events
 	removals atomic.Bool            // there may be removals
+	pending  atomic.Bool            // studies may wait for their identity
+	merged   atomic.Bool            // there may be merged patients
 
 	labIndexed atomic.Int64 // how far versions of reports are indexed
 }
@@ -65,7 +67,7 @@ func (db *DB) load(ctx context.Context) error {
 	if err := db.facilities.load(ctx, db.conn); err != nil {
 		return err
 	}
-	if err := db.loadIdentities(ctx); err != nil {
+	if err := errors.Join(db.loadIdentities(ctx), db.loadMerged(ctx), db.loadPending(ctx)); err != nil {
 		return err
 	}
 	var removals bool

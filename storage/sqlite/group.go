@@ -214,6 +214,7 @@ func (g *group) rollback() {
 // forget drops what is remembered of rows that a group may have made in vain.
 func (db *DB) forget() {
 	db.forgetKeys()
+	db.pending.Store(true) // rows may be back that a caller found to be gone
 	db.facilities.forget()
 }
 

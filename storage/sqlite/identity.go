@@ -50,77 +50,14 @@ func (i *identities) add(facility int64) {
 	i.in[facility] = true
 }
 
-// Reidentify finds out anew which identity the studies are served under that were received with a Patient ID.
-func (db *DB) Reidentify(t halong.Tx, f halong.Facility, id string) error {
-	const op = "sqlite.Reidentify"
-	tx, err := db.tx(op, t)
-	if err != nil {
-		return err
-	}
-	facility, err := tx.Facility(f)
-	if err != nil {
-		return fail(op, "", err)
-	}
-	return fail(op, "", tx.reidentify(facility, f, id))
-}
-
-func (tx *Tx) reidentify(facility int64, f halong.Facility, id string) error {
-	x := identifier{tx: tx, facility: facility, name: f}
-	bearers, err := x.bearers(id)
-	if err != nil {
-		return err
-	}
-	for _, b := range bearers {
-		if tx.db.options.Policy.Served(b.Patient) {
-			tx.db.identities.add(facility)
-		}
-	}
-	studies, err := tx.receivedWith(facility, id)
-	for i := 0; i < len(studies) && err == nil; i++ {
-		err = x.study(&studies[i])
-	}
-	return err
-}
-
-// bearer is a registered patient with the one who survives of it.
-type bearer struct {
-	*patient.Patient
-	survivor *patient.Patient
-	merged   []*patient.Patient // from the patient to the survivor
-}
-
 // identifier finds out which identities studies of one facility are to be served under.
 type identifier struct {
-	tx       *Tx
-	facility int64
-	name     halong.Facility
-	known    map[string][]bearer
+	tx *Tx
+	bearers
 }
 
-// bearers gives the registered patients of the facility whose identity has an identifier.
-func (x *identifier) bearers(id string) ([]bearer, error) {
-	if known, ok := x.known[id]; ok {
-		return known, nil
-	}
-	all, err := x.tx.patients(selectPatients+` WHERE p.identifier = ? AND p.facility = ? AND p.registered = 1 ORDER BY p.authority`, id, x.facility)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]bearer, len(all))
-	for i, p := range all {
-		out[i] = bearer{Patient: p, survivor: p}
-		for b := &out[i]; b.survivor.Survivor != 0; {
-			if b.survivor, err = patientBy(x.tx, b.survivor.Survivor); err != nil {
-				return nil, err
-			}
-			b.merged = append(b.merged, b.survivor)
-		}
-	}
-	if x.known == nil {
-		x.known = map[string][]bearer{}
-	}
-	x.known[id] = out
-	return out, nil
+func (tx *Tx) identifier(facility int64, f halong.Facility) *identifier {
+	return &identifier{tx, bearers{ask: tx, policy: &tx.db.options.Policy, facility: facility, name: f}}
 }
 
 // studyIdentity is what identifies the patients of a study.
@@ -129,27 +66,6 @@ type studyIdentity struct {
 	received []byte // attributes of the row as received
 	identity []byte // null: served as received
 	fresh    bool   // all of its objects have one Patient ID
-}
-
-// receivedWith gives the studies that were received with a Patient ID, or hold objects that were.
-func (tx *Tx) receivedWith(facility int64, id string) ([]studyIdentity, error) {
-	rows, err := tx.Query(`SELECT id, attributes, identity FROM study INDEXED BY study_patient WHERE patient = ?1 AND facility = ?2 AND former IS NULL
-		UNION ALL SELECT id, received, identity FROM study INDEXED BY study_former WHERE former = ?1 AND facility = ?2
-		UNION ALL SELECT s.id, coalesce(s.received, s.attributes), s.identity
-			FROM (SELECT DISTINCT study FROM study_bearer WHERE patient = ?1) b CROSS JOIN study s ON s.id = b.study WHERE s.facility = ?2`, id, facility)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []studyIdentity
-	for rows.Next() {
-		var st studyIdentity
-		if err := rows.Scan(&st.id, &st.received, &st.identity); err != nil {
-			return nil, err
-		}
-		all = append(all, st)
-	}
-	return all, rows.Err()
 }
 
 // study makes a study be served under the identities it is to be served under.
@@ -210,21 +126,11 @@ func (x *identifier) others(st *studyIdentity) (out []storage.PatientIdentity, e
 
 // replacement gives what is served in the place of a header; nil if that is the header itself.
 func (x *identifier) replacement(h patient.Header) (*storage.PatientIdentity, error) {
-	among, err := x.bearers(h.ID)
-	if err != nil || len(among) == 0 {
+	b, err := x.whose(h)
+	if b == nil || err != nil {
 		return nil, err
 	}
-	list := make([]*patient.Patient, len(among))
-	for i := range among {
-		list[i] = among[i].Patient
-	}
-	whose := x.tx.db.options.Policy.Whose(x.name, h, list)
-	for i := range among {
-		if b := &among[i]; b.Patient == whose {
-			return x.tx.db.replacement(h, b), nil
-		}
-	}
-	return nil, nil
+	return x.tx.db.replacement(h, b), nil
 }
 
 // headerOf gives what attributes of a study say of its patient.
@@ -313,7 +219,7 @@ func (tx *Tx) identifyNew(study, facility int64, n *storage.NewInstance) error {
 	if !tx.db.identities.in[facility] {
 		return nil
 	}
-	x := identifier{tx: tx, facility: facility, name: n.Facility}
+	x := tx.identifier(facility, n.Facility)
 	return x.study(&studyIdentity{id: study, received: encode(n.StudyAttributes), fresh: true})
 }
 
@@ -342,7 +248,7 @@ func (tx *Tx) addBearer(st *knownStudy, facility int64, n *storage.NewInstance) 
 	if err := tx.QueryRow(`SELECT coalesce(received, attributes), identity FROM study WHERE id = ?`, st.id).Scan(&row.received, &row.identity); err != nil {
 		return err
 	}
-	x := identifier{tx: tx, facility: facility, name: n.Facility}
+	x := tx.identifier(facility, n.Facility)
 	return x.study(&row)
 }
 
@@ -363,6 +269,6 @@ func (tx *Tx) refill(study, facility int64, f halong.Facility, s *dataset.Set) e
 		return err
 	}
 	tx.touchStudy(study) // an identity may be gone that the row had
-	x := identifier{tx: tx, facility: facility, name: f}
+	x := tx.identifier(facility, f)
 	return x.study(&studyIdentity{id: study, received: encode(s)})
 }

@@ -106,6 +106,9 @@ func (db *DB) UpdatePatient(t halong.Tx, p *patient.Patient) error {
 	if err := tx.QueryRow(`SELECT folded FROM patient WHERE id = ?`, p.Key).Scan(&before); err != nil {
 		return fail(op, "", err)
 	}
+	if p.Survivor != 0 {
+		db.merged.Store(true)
+	}
 	folded := fold.Name(p.Name)
 	_, err = tx.Exec(`UPDATE patient SET name = ?, folded = ?, birth = ?, sex = ?, sent = ?, identifiers = ?, registered = ?, current = ?,
 		survivor = ?, since = ? WHERE id = ?`, p.Name, folded, p.Birth, p.Sex, p.Sent, string(identifiers), p.Registered, p.Current,

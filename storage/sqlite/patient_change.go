@@ -25,13 +25,15 @@ func (db *DB) Patient(t halong.Tx, key int64) (*patient.Patient, error) {
 // CurrentPatient gives the surviving identity of a patient, outside of a transaction: itself unless it was merged.
 func (db *DB) CurrentPatient(ctx context.Context, key int64) (*patient.Patient, error) {
 	const op = "sqlite.CurrentPatient"
-	for {
-		p, err := onePatient(op, db.reader.QueryRow(ctx, selectPatients+` WHERE p.id = ?`, key))
-		if err != nil || p.Survivor == 0 {
-			return p, err
-		}
-		key = p.Survivor
+	p, err := db.PatientWithKey(ctx, key)
+	if err != nil {
+		return nil, err
 	}
+	one, err := survivors(readerAsker{ctx, db.reader}, []*patient.Patient{p})
+	if err != nil {
+		return nil, fail(op, "", err)
+	}
+	return one[0], nil
 }
 
 // PatientWithKey gives the patient with a key, outside of a transaction.
@@ -51,25 +53,15 @@ func onePatient(op string, row *sql.Row) (*patient.Patient, error) {
 	return p, nil
 }
 
-// MergedInto gives the patients that were merged directly into one.
-func (db *DB) MergedInto(t halong.Tx, key int64) ([]*patient.Patient, error) {
+// MergedInto gives the patients that were merged into one, over others too.
+func (db *DB) MergedInto(t halong.Tx, key int64, limit int) ([]patient.Retired, error) {
 	const op = "sqlite.MergedInto"
 	tx, err := db.tx(op, t)
 	if err != nil {
 		return nil, err
 	}
-	all, err := tx.patients(selectPatients+` WHERE p.survivor = ? AND p.survivor <> 0 ORDER BY p.id`, key)
+	all, err := mergedInto(tx, key, limit)
 	return all, fail(op, "", err)
-}
-
-// patients reads patients within the transaction.
-func (tx *Tx) patients(query string, args ...any) ([]*patient.Patient, error) {
-	rows, err := tx.Query(query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	return scanPatients(rows)
 }
 
 func scanPatients(rows *sql.Rows) (all []*patient.Patient, err error) {

@@ -96,10 +96,12 @@ func (db *DB) findPatients(a asker, scope halong.Scope, q patient.Query) (out pa
 // survivors replaces those that were merged by who survives of them; each comes once.
 func survivors(a asker, found []*patient.Patient) (out []*patient.Patient, err error) {
 	for _, p := range found {
-		for p.Survivor != 0 {
-			if p, err = patientBy(a, p.Survivor); err != nil {
-				return nil, err
-			}
+		all, err := above(a, p)
+		if err != nil {
+			return nil, err
+		}
+		if n := len(all); n > 0 {
+			p = all[n-1]
 		}
 		if !slices.ContainsFunc(out, func(o *patient.Patient) bool { return o.Key == p.Key }) {
 			out = append(out, p)

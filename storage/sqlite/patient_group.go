@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"slices"
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/patient"
@@ -62,7 +61,7 @@ func groupOf(a asker, key int64) (*patient.Group, error) {
 		return nil, err
 	}
 	g := &patient.Group{Survivor: one[0]}
-	if g.Merged, err = mergedInto(a, one[0].Key); err != nil {
+	if g.Merged, err = allMerged(a, one[0].Key); err != nil {
 		return nil, err
 	}
 	// Links join whole persons: all that a linked patient stands for is linked too.
@@ -81,7 +80,7 @@ func groupOf(a asker, key int64) (*patient.Group, error) {
 				continue
 			}
 			known[p.Key] = true
-			below, err := mergedInto(a, p.Key)
+			below, err := allMerged(a, p.Key)
 			if err != nil {
 				return nil, err
 			}
@@ -92,19 +91,34 @@ func groupOf(a asker, key int64) (*patient.Group, error) {
 	return g, nil
 }
 
-// mergedInto gives all that were merged into a patient, over others too.
-func mergedInto(a asker, key int64) (all []*patient.Patient, err error) {
-	for next := []int64{key}; len(next) > 0 && len(all) < maxGroup; next = next[1:] {
-		direct, err := patientsBy(a, selectPatients+` WHERE p.survivor = ? AND p.survivor <> 0 ORDER BY p.id`, next[0])
-		if err != nil {
+func allMerged(a asker, key int64) (all []*patient.Patient, err error) {
+	retired, err := mergedInto(a, key, maxGroup)
+	for _, r := range retired {
+		all = append(all, r.Patient)
+	}
+	return all, err
+}
+
+// mergedInto gives those who were merged into a patient, over others too, the nearest first. A circle has an end too.
+func mergedInto(a asker, key int64, limit int) (all []patient.Retired, err error) {
+	rows, err := a.ask(`WITH RECURSIVE below (id, depth) AS (
+			SELECT id, 1 FROM patient INDEXED BY patient_survivor WHERE survivor = ? AND survivor <> 0
+			UNION SELECT p.id, b.depth + 1 FROM below b CROSS JOIN patient p INDEXED BY patient_survivor ON p.survivor = b.id AND p.survivor <> 0
+			WHERE b.depth < ? LIMIT ?+0)
+		SELECT `+patientColumns+`, f.name, w.depth FROM below w CROSS JOIN patient p ON p.id = w.id CROSS JOIN facility f ON f.id = p.facility`,
+		key, deepest, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		r := patient.Retired{Patient: &patient.Patient{}}
+		if err := scanPatient(rows, r.Patient, &r.Facility, &r.Depth); err != nil {
 			return nil, err
 		}
-		for _, p := range direct {
-			next = append(next, p.Key)
-		}
-		all = append(all, direct...)
+		all = append(all, r)
 	}
-	return slices.Clip(all), nil
+	return all, rows.Err()
 }
 
 // PatientChanges gives the history of a patient, in order: what was done to it, and with it.

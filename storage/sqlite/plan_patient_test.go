@@ -56,7 +56,7 @@ func TestPatientPlans(t *testing.T) {
 		{"name", find(patient.Query{Name: "nguyen anh", Sex: "F"}), ""},
 		{"name, page", find(patient.Query{Name: "nguyen anh", After: "nguyen.1"}), ""},
 		{"birth", find(patient.Query{Birth: "1985-01-02", Name: "anh", After: "1"}), ""},
-		{"group", func() error { _, err := db.PatientGroup(t.Context(), 1); return err }, ""},
+		{"group", func() error { _, err := db.PatientGroup(t.Context(), 1); return err }, "SCAN b"},
 		{"history", func() error { _, err := db.PatientChanges(t.Context(), 1); return err }, "SCAN x"},
 		{"identity", func() error {
 			_, err := db.PatientByIdentity(t.Context(), patient.Identity{Facility: "BV1", Authority: "A", ID: "P1"})
@@ -80,9 +80,14 @@ func TestPatientPlans(t *testing.T) {
 			_, err := s.Unmerge(tx, patient.Identity{Facility: "BV1", Authority: "A", ID: "P2"}, patient.Cause{})
 			return err
 		}},
+		{"studies that wait", db.ReidentifyMore},
 		{"authority", func(tx halong.Tx) error { _, err := db.HasAuthority(tx, "BV1", "A"); return err }},
 	} {
 		plans, err := db.PlansIn(c.run)
-		check(c.name, plans, err, "SCAN b")
+		allowed := "SCAN b"
+		if c.name == "studies that wait" {
+			allowed = "SCAN p" // those alone, in the order of keys, to the limit
+		}
+		check(c.name, plans, err, allowed)
 	}
 }

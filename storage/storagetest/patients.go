@@ -111,11 +111,11 @@ func patientStore(t *testing.T, x PatientIndex) {
 				t.Error(d, err)
 			}
 		}
-		merged, err := x.MergedInto(tx, 99)
+		merged, err := x.MergedInto(tx, 99, 9)
 		if len(merged) != 1 || merged[0].Key != p.Key || err != nil {
 			t.Error(merged, err)
 		}
-		none, err := x.MergedInto(tx, 0)
+		none, err := x.MergedInto(tx, 0, 9)
 		if len(none) > 0 || err != nil {
 			t.Error(none, err)
 		}
