@@ -151,6 +151,7 @@ func TestN16WorklistStatuses(t *testing.T) {
 		{"a known optional key", "US", "", tag.PatientComments, dimse.Pending, []string{"Smith^Anne "}},
 		{"an unknown key", "US", "", tag.Manufacturer, dimse.PendingOptionalMissing, []string{"Smith^Anne "}},
 		{"a private key", "US", "", dicom.NewTag(0x0009, 0x1001), dimse.PendingOptionalMissing, []string{"Smith^Anne "}},
+		{"an unknown key with a value", "US", "", tag.Manufacturer, dimse.PendingOptionalMissing, []string{"Smith^Anne "}},
 		{"nothing", "XA", "", 0, dimse.Pending, nil},
 	} {
 		q := keys{tag.PatientName: ""}.query(keys{tag.Modality: c.modality})
@@ -159,6 +160,9 @@ func TestN16WorklistStatuses(t *testing.T) {
 		}
 		if c.more != 0 {
 			q.Put(dataset.Element{Tag: c.more, VR: dicom.LO})
+		}
+		if strings.HasSuffix(c.name, "with a value") { // it is as if it had none (PS3.4 K.4.1.1.3)
+			q.PutString(c.more, dicom.LO, "ACME")
 		}
 		answers, statuses := worklistOf(t, g.DICOM, "MODALITY", q)
 		var got []string

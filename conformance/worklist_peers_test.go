@@ -35,12 +35,12 @@ func fromDumps(t *testing.T, from, pattern, to, ending string) (files []string) 
 	return files
 }
 
-// findscuWorklist asks with findscu and gives the answers, each as text, sorted.
-func findscuWorklist(t *testing.T, address, query string) []string {
+// findscuWorklist asks with findscu, by a file or by keys (-k), and gives the answers, each as text, sorted.
+func findscuWorklist(t *testing.T, address string, query ...string) []string {
 	t.Helper()
 	dir := t.TempDir()
 	host, port, _ := strings.Cut(address, ":")
-	cmd := exec.Command("findscu", "-W", "-X", "-aet", "MODALITY", "-aec", "HALONG", host, port, query)
+	cmd := exec.Command("findscu", append([]string{"-W", "-X", "-aet", "MODALITY", "-aec", "HALONG", host, port}, query...)...)
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("findscu %s: %v\n%s", query, err, out)
@@ -131,4 +131,66 @@ func TestWorklistBesideWlmscpfs(t *testing.T) {
 	if answered < 50 {
 		t.Errorf("%d answers in all", answered)
 	}
+	for _, q := range worklistQueries {
+		query := []string{"-k", "PatientName", "-k", "PatientID", "-k", "SPS.ScheduledProcedureStepID"} // -k of the same attribute again takes its place
+		for _, k := range strings.Fields(q.keys) {
+			query = append(query, "-k", strings.ReplaceAll(k, "_", " "))
+		}
+		for i := range query {
+			query[i] = strings.Replace(query[i], "SPS.", "(0040,0100)[0].", 1)
+		}
+		ours := findscuWorklist(t, g.DICOM, query...)
+		if len(ours) != q.found {
+			t.Errorf("%s: %d answers, not %d", q.keys, len(ours), q.found)
+		}
+		if q.more != "" {
+			continue
+		}
+		if d := cmp.Diff(findscuWorklist(t, peer, query...), ours); d != "" {
+			t.Errorf("%s: %s", q.keys, d)
+		}
+	}
+}
+
+// worklistQueries are asked of both servers beside the corpus' queries: keys for findscu, how many of its items are found, and why wlmscpfs finds others, or
+// refuses the query, if it does.
+var worklistQueries = []struct {
+	keys  string
+	found int
+	more  string
+}{
+	{"SPS.Modality=CT", 4, ""},
+	{"SPS.ScheduledStationAETitle=AA33_", 1, ""},
+	{"SPS.ScheduledProcedureStepStartDate=19950101-19961231", 8, ""},
+	{"SPS.ScheduledProcedureStepStartDate=19960101-", 6, ""},
+	{"SPS.ScheduledProcedureStepStartTime=085607", 1, ""},
+	{"SPS.ScheduledProcedureStepStartTime=0900-1000", 1, ""},
+	{"SPS.ScheduledProcedureStepStartDate=19951001-19960430 SPS.ScheduledProcedureStepStartTime=090000-110000", 6, ""},
+	{"SPS.ScheduledProcedureStepStartDate=19951015-19951016 SPS.ScheduledProcedureStepStartTime=090000-080000", 0, ""},
+	{"SPS.ScheduledProcedureStepStartDate=19951015- SPS.ScheduledProcedureStepStartTime=090000-", 7, ""},
+	{"PatientName=*ANTONIO", 3, ""},
+	{"PatientName=VIVALD?^ANTONIO", 3, ""},
+	{"PatientName=VIVALDI", 0, ""},
+	{"PatientName=* SPS.Modality=*", 10, ""},
+	{"PatientName=*N* SPS.Modality=MR", 2, ""},
+	{"PatientID=AV35674", 3, ""},
+	{"PatientID=NOSUCH", 0, ""},
+	{"AccessionNumber=0000*", 10, ""},
+	{"RequestedProcedureID=RP454G234", 1, ""},
+	{"RequestedProcedurePriority=LOW", 6, ""},
+	{"PatientBirthDate=17000101-", 7, ""},
+	{"SPS.ScheduledPerformingPhysicianName=J*", 3, ""},
+	{"QueryRetrieveLevel=STUDY PatientID=AV35674", 3, ""},
+	{"RequestedProcedureDescription SPS.ScheduledProcedureStepDescription SPS.PreMedication", 10, ""},
+	{"PatientName=vivaldi*", 3, "names have no case"},
+	{"PatientID=AV*", 3, "no wildcards in numbers"},
+	{"SPS.Modality=C*", 6, "nor in codes"},
+	{`SPS.Modality=CT\MR`, 6, "a list is refused"},
+	{`StudyInstanceUID=1.2.276.0.7230010.3.2.101\1.2.276.0.7230010.3.2.102`, 2, "not matched by"},
+	{"SPS.ScheduledProcedureStepID=SPD3445", 1, "not matched by"},
+	{"SPS.ScheduledStationName=STN456", 1, "not matched by"},
+	{"RequestedProcedureDescription=EXAM6*", 2, "not matched by"},
+	{"(0032,1064)[0].CodeValue=ZZZ", 0, "sequences are not matched by"},
+	{"SPS.(0040,0008)[0].CodeMeaning", 10, "their empty item, our empty sequence"},
+	{"Manufacturer=ACME", 10, ""},
 }

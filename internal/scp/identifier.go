@@ -201,7 +201,9 @@ func (x *identifier) sort(t dicom.Tag, keys []query.Key) {
 	level, kept := levelOf(t)
 	switch {
 	case x.model == nil: // the worklist's
-		x.keys = append(x.keys, keys...)
+		known := slices.DeleteFunc(keys, func(k query.Key) bool { return !supportsPath(k.Path) })
+		x.ignored = x.ignored || len(known) < len(keys)
+		x.keys = append(x.keys, known...)
 	case kept && !(level == patientLevel && t.Group() == 0x0020):
 		x.keys = append(x.keys, keys...)
 	case !kept && inHeads(x.level, t):

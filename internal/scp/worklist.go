@@ -109,11 +109,11 @@ func (x *identifier) reply(rq *dimse.Request, step *worklist.Step, term string) 
 	return rq.Pending(resp)
 }
 
-// worklistAnswer makes the identifier of one pending response. complete is false when an attribute was asked for that the worklist
-// does not support.
+// worklistAnswer makes the identifier of one pending response. complete is false when an attribute was asked for, or was to be matched by, that the
+// worklist does not support: it is as if that key had no value (PS3.4 K.4.1.1.3).
 func (x *identifier) worklistAnswer(item *dataset.Set) (_ *dataset.Set, complete bool) {
 	out := &dataset.Set{}
-	complete = true
+	complete = !x.ignored
 	for _, w := range x.wanted {
 		e := item.Get(w.tag)
 		complete = complete && (e != nil || supportsKey(w.tag)) && (w.tag != tag.ScheduledProcedureStepSequence || supportsStep(w.items))
@@ -223,21 +223,22 @@ func supportsKey(t dicom.Tag) bool {
 
 // supportsStep tells the same of what is asked for of the Scheduled Procedure Step.
 func supportsStep(items *dataset.Set) bool {
-	if items == nil {
+	return items == nil || !slices.ContainsFunc(items.Elements, func(e dataset.Element) bool { return e.Tag.Element() != 0 && !supportsStepKey(e.Tag) })
+}
+
+// supportsPath tells whether steps are matched by a key.
+func supportsPath(path []dicom.Tag) bool {
+	return supportsKey(path[0]) && (path[0] != tag.ScheduledProcedureStepSequence || len(path) < 2 || supportsStepKey(path[1]))
+}
+
+func supportsStepKey(t dicom.Tag) bool {
+	switch t {
+	case tag.Modality, tag.RequestedContrastAgent, tag.ScheduledStationAETitle, tag.ScheduledProcedureStepStartDate,
+		tag.ScheduledProcedureStepStartTime, tag.ScheduledProcedureStepEndDate, tag.ScheduledProcedureStepEndTime,
+		tag.ScheduledPerformingPhysicianName, tag.ScheduledPerformingPhysicianIdentificationSequence, tag.ScheduledProcedureStepDescription,
+		tag.ScheduledProtocolCodeSequence, tag.ScheduledProcedureStepID, tag.StageCodeSequence, tag.ScheduledStationName,
+		tag.ScheduledProcedureStepLocation, tag.PreMedication, tag.ScheduledProcedureStepStatus, tag.CommentsOnTheScheduledProcedureStep:
 		return true
 	}
-	for i := range items.Elements {
-		switch t := items.Elements[i].Tag; t {
-		case tag.Modality, tag.RequestedContrastAgent, tag.ScheduledStationAETitle, tag.ScheduledProcedureStepStartDate,
-			tag.ScheduledProcedureStepStartTime, tag.ScheduledProcedureStepEndDate, tag.ScheduledProcedureStepEndTime,
-			tag.ScheduledPerformingPhysicianName, tag.ScheduledPerformingPhysicianIdentificationSequence, tag.ScheduledProcedureStepDescription,
-			tag.ScheduledProtocolCodeSequence, tag.ScheduledProcedureStepID, tag.StageCodeSequence, tag.ScheduledStationName,
-			tag.ScheduledProcedureStepLocation, tag.PreMedication, tag.ScheduledProcedureStepStatus, tag.CommentsOnTheScheduledProcedureStep:
-		default:
-			if t.Element() != 0 {
-				return false
-			}
-		}
-	}
-	return true
+	return false
 }
