@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/halong-gateway/halong"
@@ -137,7 +138,7 @@ func (r *Ready) follow(ctx context.Context, at uint64) (uint64, error) {
 // changed wishes for what must be made again after an event, and tells of which series everything goes.
 func (r *Ready) changed(e *halong.Event, gone map[[16]byte]bool) {
 	r.mu.Lock()
-	forms := r.forms
+	forms := slices.Clone(r.forms) // asked changes them in their place
 	r.mu.Unlock()
 	deleted := e.Type == halong.EventInstanceDeleted
 	if len(forms) == 0 && !deleted {
