@@ -3,12 +3,16 @@ package sqlite
 import (
 	"context"
 	"os"
+	"time"
 )
 
 // checkpointer moves pages from the write-ahead log into the file, beside the
 // commits. A passive checkpoint disturbs nobody, but while commits go on it
 // never lets the log begin anew; so once the log has grown to four times the size
 // that starts one, the committer is held between two groups for the rest.
+//
+// What is in the log makes reading dearer, by half and more: for each page the log is asked first, and finds pages that every
+// commit writes under thousands of numbers. So it is emptied as soon as nothing is committed for a moment.
 type checkpointer struct {
 	db    *DB
 	wake  chan struct{}
@@ -17,6 +21,9 @@ type checkpointer struct {
 
 // restartAt is at how many times Options.WAL the log is made to begin anew.
 const restartAt = 4
+
+// quiet is for how long nothing is committed before the log is emptied.
+const quiet = 250 * time.Millisecond
 
 func (c *checkpointer) start(db *DB) {
 	c.db, c.wake, c.ended = db, make(chan struct{}, 1), make(chan struct{})
@@ -42,25 +49,43 @@ func (c *checkpointer) loop() {
 	defer close(c.ended)
 	limit := c.db.options.WAL
 	var moved int64 // size of the log at the last checkpoint
-	for range c.wake {
-		size := c.size()
-		moved = min(moved, size)
-		if size-moved < limit {
-			continue
-		}
-		c.run("PASSIVE") // nearly all of the work, while commits go on
-		if moved = size; size >= restartAt*limit {
-			c.restart()
+	idle := time.NewTimer(quiet)
+	for {
+		select {
+		case _, open := <-c.wake:
+			if !open {
+				return
+			}
+			size := c.size()
+			if moved = min(moved, size); size-moved >= limit {
+				c.run("PASSIVE") // nearly all of the work, while commits go on
+				if moved = size; size >= restartAt*limit {
+					c.restart()
+				}
+			}
+			idle.Reset(quiet)
+		case <-idle.C:
+			if !c.rest() {
+				idle.Reset(quiet)
+			}
 		}
 	}
 }
 
+// rest empties the log while nothing is committed. It tells whether that is done, or has failed; if not, a reader was in the way.
+func (c *checkpointer) rest() bool {
+	if c.size() == 0 {
+		return true
+	}
+	return !c.run("PASSIVE") || !c.restart() || c.size() == 0
+}
+
 // restart moves what is left and cuts the log, while no group is open. A reader
 // that is still at work on the log only puts it off.
-func (c *checkpointer) restart() {
+func (c *checkpointer) restart() (ok bool) {
 	c.db.writing.Lock()
 	defer c.db.writing.Unlock()
-	c.run("TRUNCATE")
+	return c.run("TRUNCATE")
 }
 
 // size gives the length of the log's file in bytes; 0 if it is not there.
@@ -73,10 +98,11 @@ func (c *checkpointer) size() int64 {
 }
 
 // run checkpoints. That a reader is in the way is no failure: the next one goes further.
-func (c *checkpointer) run(mode string) {
+func (c *checkpointer) run(mode string) (ok bool) {
 	var busy, frames, moved int64
 	err := c.db.checkpoints.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &frames, &moved)
 	if err != nil {
 		c.db.options.Failed(fail("sqlite.checkpoint", "", err))
 	}
+	return err == nil
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/storage"
@@ -111,6 +112,36 @@ func TestCheckpoints(t *testing.T) {
 		t.Errorf("the write-ahead log grew to %d bytes", largest)
 	}
 	t.Logf("largest write-ahead log: %d bytes", largest)
+}
+
+// TestLogIsEmptiedWhenQuiet: readers need not look into the write-ahead log once nothing is written any more: after the
+// start, and after commits.
+func TestLogIsEmptiedWhenQuiet(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "halong.db")
+	db := openAt(t, path, nil, sqlite.Options{})
+	empty := func() {
+		t.Helper()
+		for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+			switch info, err := os.Stat(path + "-wal"); {
+			case err != nil:
+				t.Fatal(err)
+			case info.Size() == 0:
+				return
+			case time.Now().After(deadline):
+				t.Fatalf("the write-ahead log still has %d bytes", info.Size())
+			}
+		}
+	}
+	empty()
+	for i := range 2 {
+		if err := db.Update(context.Background(), func(tx halong.Tx) error {
+			_, err := db.AddInstance(tx, instance(i).Instance(), storage.ServeFirst)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		empty()
+	}
 }
 
 // TestFull: a full disk is said to be one, costs nothing that was acknowledged, and passes.
