@@ -15,6 +15,7 @@ import (
 // methods; see there for what they do.
 type Catalog interface {
 	Store(ctx context.Context, in storage.Inbound) (storage.Receipt, error)
+	Quarantine(ctx context.Context, in storage.Inbound, reason string) (storage.Receipt, error)
 	Find(ctx context.Context, scope halong.Scope, q storage.Query) iter.Seq2[storage.Row, error]
 	Instances(ctx context.Context, scope halong.Scope, ref storage.Ref) iter.Seq2[*storage.Instance, error]
 	Stamp(ctx context.Context, scope halong.Scope, ref storage.Ref) (storage.Stamp, error)

@@ -35,6 +35,9 @@ type memory struct {
 	opened  int
 	closed  int
 	find    error
+
+	quarantined [][]byte // unread
+	full        bool     // nothing can be put there
 }
 
 type memoryObject struct {
@@ -44,6 +47,15 @@ type memoryObject struct {
 	flat []byte // inflated
 	base int64
 	m    *memory
+}
+
+func (m *memory) Quarantine(_ context.Context, in storage.Inbound, _ string) (storage.Receipt, error) {
+	if m.full {
+		return storage.Receipt{}, halong.E("memory.Quarantine", halong.Exhausted, "", nil)
+	}
+	b, err := io.ReadAll(in.Body)
+	m.quarantined = append(m.quarantined, b)
+	return storage.Receipt{Outcome: storage.Quarantined}, err
 }
 
 func (m *memory) Store(ctx context.Context, in storage.Inbound) (storage.Receipt, error) {
@@ -60,12 +72,16 @@ func (m *memory) Store(ctx context.Context, in storage.Inbound) (storage.Receipt
 	if rerr != nil {
 		return storage.Receipt{}, rerr
 	}
+	unreadable := storage.Receipt{Outcome: storage.Quarantined}
+	if in.Unkept {
+		unreadable.Outcome = storage.OutcomeNone
+	}
 	if err != nil {
-		return storage.Receipt{Outcome: storage.Quarantined}, halong.E("memory.Store", halong.Invalid, "", err)
+		return unreadable, halong.E("memory.Store", halong.Invalid, "", err)
 	}
 	o, err := newMemoryObject(m, in, h, data)
 	if err != nil {
-		return storage.Receipt{Outcome: storage.Quarantined}, halong.E("memory.Store", halong.Invalid, "", err)
+		return unreadable, halong.E("memory.Store", halong.Invalid, "", err)
 	}
 	r := storage.Receipt{Identity: o.Identity, SOPClass: o.Manifest.SOPClass, Outcome: storage.Stored, Version: 1}
 	if in.Study != "" && in.Study != o.Study {

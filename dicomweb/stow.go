@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 
 	"github.com/labstack/echo/v4"
 
@@ -18,7 +19,7 @@ import (
 
 // store answers STOW-RS (PS3.18 10.5). Everything that can be refused from the
 // header is refused before the body is asked for (Expect: 100-continue).
-func store(q *request) error {
+func store(q *request) (err error) {
 	if q.param("study") == "" && isForm(q.Request()) {
 		q.seen.Operation = "search"
 		return searchForm(studies)(q)
@@ -46,6 +47,8 @@ func store(q *request) error {
 		r.Body = http.MaxBytesReader(q.Response(), r.Body, q.MaxBody)
 	}
 	in := &intake{q: q, offer: o, slots: make(chan struct{}, pipeline)}
+	in.remains.spool = q.Spool
+	defer func() { err = errors.Join(err, in.remains.close()) }()
 	if m.Type == mediaDICOM {
 		in.part(r.Body)
 	} else if isModel(m) {
@@ -113,6 +116,9 @@ type intake struct {
 	slots chan struct{}
 	items []*item
 	err   error // why the body could not be read to its end
+
+	unreadable atomic.Int64 // parts that went to quarantine each by itself
+	remains    remains      // further ones
 }
 
 // item is one part and what came of it.
@@ -177,8 +183,15 @@ func (in *intake) refused(err error) {
 func (in *intake) part(body io.Reader) {
 	it := &item{done: make(chan struct{})}
 	in.items = append(in.items, it)
-	read := &handover{r: body, ended: make(chan struct{})}
 	in.slots <- struct{}{}
+	inbound := in.inbound()
+	var whole []byte
+	if in.unreadable.Load() >= quarantinedApart {
+		whole, body = readSmall(body)
+		inbound.Unkept = whole != nil
+	}
+	read := &handover{r: body, ended: make(chan struct{})}
+	inbound.Body = read
 	go func() {
 		defer func() {
 			if p := recover(); p != nil {
@@ -187,7 +200,13 @@ func (in *intake) part(body io.Reader) {
 			<-in.slots
 			close(it.done)
 		}()
-		it.receipt, it.err = in.q.Archive.Store(in.q.ctx, in.inbound(read))
+		it.receipt, it.err = in.q.Archive.Store(in.q.ctx, inbound)
+		switch {
+		case it.receipt.Outcome == storage.Quarantined:
+			in.unreadable.Add(1)
+		case inbound.Unkept && halong.KindOf(it.err) == halong.Invalid:
+			in.remains.add(it, whole)
+		}
 	}()
 	select {
 	case <-read.ended:
@@ -195,13 +214,12 @@ func (in *intake) part(body io.Reader) {
 	}
 }
 
-func (in *intake) inbound(body io.Reader) storage.Inbound {
+func (in *intake) inbound() storage.Inbound {
 	return storage.Inbound{
 		Facility: in.q.own,
 		Source:   halong.Source{Protocol: "STOW-RS", Peer: in.q.Peer(in.q.Context), Address: in.q.RealIP()},
 		Part10:   true,
 		Study:    in.q.uid("study"),
-		Body:     body,
 	}
 }
 
@@ -247,6 +265,7 @@ func (in *intake) answer() error {
 	if err := q.ctx.Err(); err != nil {
 		return err
 	}
+	in.remains.keep(q.ctx, q.Archive, in.inbound())
 	a := &storeAnswer{base: q.base, kinds: map[halong.Kind]int{}}
 	for _, it := range in.items {
 		a.add(it)

@@ -26,6 +26,9 @@ type Inbound struct {
 	SOPInstance dicom.UID
 	Study       dicom.UID
 	Body        io.Reader
+	// Unkept tells that the sender has the bytes still, and will see to it that they are kept, should they not be understood: they do not go to
+	// quarantine then, and Receipt.Outcome is OutcomeNone. See Archive.Quarantine.
+	Unkept bool
 }
 
 // Receipt tells what was stored.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/dicom"
 	"github.com/halong-gateway/halong/dicom/dataset"
 	"github.com/halong-gateway/halong/dicom/tag"
@@ -52,7 +53,7 @@ func (a *Archive) Store(ctx context.Context, in Inbound) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, errors.Join(err, arr.close())
 	}
-	rec, err := a.keep(ctx, arr)
+	rec, err := a.keep(ctx, arr, in.Unkept)
 	if cerr := arr.close(); err == nil {
 		err = cerr
 	}
@@ -68,13 +69,17 @@ func (arr *arrival) close() error {
 	return err
 }
 
-func (a *Archive) keep(ctx context.Context, arr *arrival) (Receipt, error) {
+func (a *Archive) keep(ctx context.Context, arr *arrival, unkept bool) (Receipt, error) {
 	if arr.bad == nil {
 		rcpt, err := a.commit(ctx, arr)
 		if !errors.Is(err, errVersion) {
 			return rcpt, err
 		}
 		arr.refuse(errVersion)
+	}
+	if unkept {
+		rcpt := Receipt{Identity: arr.identity, SOPClass: arr.rec.Manifest.SOPClass}
+		return rcpt, halong.E("storage.Store", halong.Invalid, arr.identity.SOP.Loggable(), arr.bad)
 	}
 	return a.quarantine(ctx, arr)
 }
