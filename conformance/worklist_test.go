@@ -173,47 +173,6 @@ func withWorklist(t testing.TB) *config.Config {
 	return c
 }
 
-// TestOrderToImages: from an OMI^O23 to a worklist answer, MPPS of dcmjs-dimse, images of a modality without MPPS, and the state that goes back; what was
-// performed reaches another gateway; an index that is made again says the same.
-func TestOrderToImages(t *testing.T) {
-	interop(t, peerDcmjs, "N-CREATE, N-SET", asSCP, "Modality Performed Procedure Step, forwarded to another Halong")
-	far := serve(t, onLoopback(t.TempDir()))
-	c := withWorklist(t)
-	c.DICOM.Destinations = []config.Destination{{AE: "RIS", Address: far.DICOM}}
-	c.Worklist.MPPS.Forward = []string{"RIS"}
-	g := serve(t, c)
-	answer := hl7(t, g.HL7, "OMI^O23^OMI_O23", headOrder("NW")...)
-	if !strings.Contains(answer, "|ORI^O24^ORI_O24|") || !strings.Contains(answer, "\rMSA|AA|") || !strings.Contains(answer, "\rORC|OK|PL1^HIS") {
-		t.Fatalf("answer %q", answer)
-	}
-	if d := cmp.Diff([]string{"SPS1", "SPS2"}, stepIDs(t, g)); d != "" {
-		t.Fatal(d)
-	}
-	performHead(t, g)
-	if got := orderOf(t, g.URL, "PL1").states(); got != "started: completed scheduled" {
-		t.Errorf("after MPPS: %s", got)
-	}
-	if o := imaged(801, "2.25.7001000801", "P001", "ACC1", "SPS2"); !storeOne(g.DICOM, &o) {
-		t.Fatal("not stored")
-	}
-	eventually(t, "images close the second step", func() bool { return orderOf(t, g.URL, "PL1").states() == "completed: completed completed" })
-	if ids := stepIDs(t, g); len(ids) != 0 {
-		t.Errorf("still in the worklist: %v", ids)
-	}
-	if d := cmp.Diff([]string{"PL1 started mpps", "PL1 completed images"}, statusEvents(t, g.URL)); d != "" {
-		t.Error(d)
-	}
-	eventually(t, "the MPPS is forwarded", func() bool {
-		status, body := get(t, far.URL+"/api/worklist/performed/2.25.801", "")
-		return status == http.StatusOK && bytes.Contains(body, []byte(`"COMPLETED"`))
-	})
-	eventually(t, "nothing waits any more", func() bool {
-		_, body := get(t, g.URL+"/api/worklist/forward", "")
-		return strings.TrimSpace(string(body)) == `{"waiting":[]}`
-	})
-	sameAfterReindex(t, g, "/api/orders", "/api/orders?number=PL1", "/api/worklist/performed/2.25.801", "/api/worklist/mismatches", "/api/worklist/forward")
-}
-
 // sameAfterReindex deletes the index of a gateway and compares answers.
 func sameAfterReindex(t testing.TB, g *gateway, paths ...string) {
 	t.Helper()
