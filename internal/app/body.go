@@ -1,28 +1,36 @@
 package app
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
-	"mime"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/halong-gateway/halong/internal/intake"
 )
 
 // maxOrder bounds the body of an operator's order, in bytes.
 const maxOrder = 64 << 10
 
-// readOrder reads the body of a request into o. It must be called JSON: no web page can send that to another site unasked (Fetch
-// 2.2.2, CORS). Keys that o does not have are an error.
+// readOrder reads the body of a request into o: one JSON value, which must be called JSON. No web page can send that to another site
+// unasked (Fetch 2.2.2, CORS). Keys that o does not have are an error.
 func readOrder(c echo.Context, o any) error {
-	m, _, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
-	if err != nil || m != echo.MIMEApplicationJSON {
-		return echo.NewHTTPError(http.StatusUnsupportedMediaType, "Content-Type must be application/json.")
+	b, err := intake.ReadBody(c, maxOrder)
+	var wrong *intake.Wrong
+	if errors.As(err, &wrong) {
+		return echo.NewHTTPError(wrong.Status, wrong.Detail)
 	}
-	d := json.NewDecoder(io.LimitReader(c.Request().Body, maxOrder))
+	if err != nil {
+		return err
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
-	if err := d.Decode(o); err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, "The body is no such order.")
+	err = d.Decode(o)
+	if _, end := d.Token(); err == nil && end == io.EOF {
+		return nil
 	}
-	return nil
+	return echo.NewHTTPError(http.StatusBadRequest, "The body is no such order.")
 }

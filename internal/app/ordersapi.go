@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -54,13 +53,17 @@ func (a *App) postOrder(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, maxOrderBody))
-	if err != nil {
-		return echo.NewHTTPError(http.StatusRequestEntityTooLarge)
+	body, err := intake.ReadBody(c, maxOrderBody)
+	var o *intake.JSONOrder
+	if err == nil {
+		o, err = intake.ReadJSONOrder(body)
 	}
-	o, err := intake.ReadJSONOrder(body)
+	var wrong *intake.Wrong
+	if errors.As(err, &wrong) {
+		return intake.AnswerWrong(c, wrong)
+	}
 	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, reasonOf(err)).SetInternal(err)
+		return err
 	}
 	known, err := a.orderNumbered(c.Request().Context(), f, o.Number)
 	if err != nil {
@@ -68,12 +71,12 @@ func (a *App) postOrder(c echo.Context) error {
 	}
 	control := intake.ControlID(f, body)
 	if known != nil && known.Control == control {
-		return a.answerOrder(c, http.StatusOK, known)
+		return a.answerOrder(c, http.StatusOK, known, o.Warnings)
 	}
 	return a.submitOrder(c, scope, f, o, known, control)
 }
 
-// reasonOf gives the innermost cause, which the reader of orders words for the sender.
+// reasonOf gives the innermost cause, which is worded for the sender.
 func reasonOf(err error) string {
 	for next := err; next != nil; next = errors.Unwrap(next) {
 		err = next
@@ -119,14 +122,17 @@ func (a *App) submitOrder(c echo.Context, scope halong.Scope, f halong.Facility,
 	case now.Requested && o.Action == "cancel":
 		return echo.NewHTTPError(http.StatusConflict, "the work has begun")
 	case known == nil || known.ID != now.ID:
-		return a.answerOrder(c, http.StatusCreated, now)
+		return a.answerOrder(c, http.StatusCreated, now, o.Warnings)
 	}
-	return a.answerOrder(c, http.StatusOK, now)
+	return a.answerOrder(c, http.StatusOK, now, o.Warnings)
 }
 
-func (a *App) answerOrder(c echo.Context, status int, o *worklist.Order) error {
+func (a *App) answerOrder(c echo.Context, status int, o *worklist.Order, warnings []intake.Wrong) error {
 	c.Response().Header().Set(echo.HeaderLocation, a.base("/api/orders/"+strconv.FormatInt(o.ID, 10)))
-	return noStore(c, status, viewOf(o))
+	return noStore(c, status, struct {
+		orderView
+		Warnings []intake.Wrong `json:"warnings,omitempty"`
+	}{viewOf(o), warnings})
 }
 
 func noStore(c echo.Context, status int, v any) error {
@@ -238,7 +244,10 @@ func (a *App) setOrderStatus(c echo.Context) error {
 		return halong.E("app.orders", halong.Permission, "", nil)
 	}
 	x, step := statusChange{}, -1
-	if err := c.Bind(&x); err != nil || !x.Status.Known() {
+	if err := readOrder(c, &x); err != nil {
+		return err
+	}
+	if !x.Status.Known() {
 		return echo.NewHTTPError(http.StatusBadRequest, "status is no state of an order")
 	}
 	if x.Step != nil {

@@ -2,10 +2,7 @@ package intake
 
 import (
 	"errors"
-	"io"
-	"mime"
 	"net/http"
-	"strconv"
 
 	"github.com/labstack/echo/v4"
 
@@ -24,6 +21,19 @@ type resultReceipt struct {
 	Note    string   `json:"note,omitempty"` // why it is only kept
 }
 
+// resultOf makes the ORU of a request.
+func resultOf(c echo.Context) ([]byte, error) {
+	body, err := ReadBody(c, maxResultBody)
+	if err != nil {
+		return nil, err
+	}
+	var r resultMessage
+	if err := readBody(body, &r); err != nil {
+		return nil, err
+	}
+	return r.build(body)
+}
+
 // submit answers POST /results: the body becomes an ORU^R01, which is kept, deduplicated and filed like one that came by
 // MLLP. The answer is given once it is durable.
 func (a *api) submit(c echo.Context) error {
@@ -32,25 +42,19 @@ func (a *api) submit(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if t, _, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType)); err != nil || t != echo.MIMEApplicationJSON {
-		return echo.NewHTTPError(http.StatusUnsupportedMediaType, "Content-Type is not application/json")
+	size := int(c.Request().ContentLength)
+	if size < 0 || size > maxResultBody {
+		size = maxResultBody
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, maxResultBody))
-	var large *http.MaxBytesError
-	if errors.As(err, &large) {
-		return echo.NewHTTPError(http.StatusRequestEntityTooLarge, "the body is larger than "+strconv.Itoa(maxResultBody)+" bytes")
-	}
+	leave, err := a.Intake.bodies.enter(c.Request().Context(), size)
 	if err != nil {
-		return halong.E(op, halong.Invalid, "", err)
+		return halong.E(op, halong.Transient, "", err)
 	}
-	var r resultMessage
-	if err := strict(body, &r); err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, "not a result: "+err.Error()).SetInternal(err)
-	}
-	raw, err := r.build(body)
-	var wrong errResult
+	defer leave()
+	raw, err := resultOf(c)
+	var wrong *Wrong
 	if errors.As(err, &wrong) {
-		return echo.NewHTTPError(http.StatusBadRequest, wrong.Error())
+		return AnswerWrong(c, wrong)
 	}
 	if err != nil {
 		return err

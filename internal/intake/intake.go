@@ -59,9 +59,10 @@ type Config struct {
 
 // Intake takes messages. It is an mllp.Handler.
 type Intake struct {
-	cfg   Config
-	table map[string]handler // by MSH-9
-	room  room               // for large messages
+	cfg    Config
+	table  map[string]handler // by MSH-9
+	room   room               // for large messages
+	bodies room               // for large bodies in JSON
 
 	version int // of processing
 }

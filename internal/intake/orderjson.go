@@ -4,8 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/base32"
-	"errors"
-	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -35,6 +34,8 @@ type JSONOrder struct {
 	Steps     []JSONStep     `json:"steps,omitempty"`
 	Specimens []JSONSpecimen `json:"specimens,omitempty"`
 	JSONStep                 // of an order with one step its fields may stand in the order itself
+
+	Warnings []Wrong `json:"-"` // what is odd about it, and was taken
 }
 
 // JSONPatient is the patient of an order.
@@ -104,69 +105,93 @@ const (
 	maxText       = 10_000 // characters of one value
 )
 
-var errNoNumber = errors.New("number is missing: it names the order")
-
-// ReadJSONOrder reads an order. The error is of kind Invalid and names the key.
+// ReadJSONOrder reads an order. The error is a *Wrong.
 func ReadJSONOrder(b []byte) (*JSONOrder, error) {
 	o := &JSONOrder{}
-	err := strict(b, o)
-	if err == nil && !utf8.Valid(b) {
-		err = errors.New("not UTF-8")
+	if err := readBody(b, o); err != nil {
+		return nil, err
 	}
-	if err == nil {
-		err = o.check()
-	}
-	if err != nil {
-		return nil, halong.E("intake.order", halong.Invalid, "", err)
-	}
-	return o, nil
+	return o, o.check()
 }
 
 func (o *JSONOrder) check() error {
 	o.Number = strings.TrimSpace(o.Number)
-	wrong := func(key, format string, args ...any) error { return fmt.Errorf(key+" "+format, args...) }
+	wrong := func(pointer, detail string) error { return &Wrong{Pointer: pointer, Detail: detail} }
 	switch {
 	case o.Number == "":
-		return errNoNumber
+		return wrong("/number", "is missing: it names the order")
 	case len(o.Number) > 64:
-		return wrong("number", "is longer than 64 bytes")
+		return wrong("/number", "is longer than 64 bytes")
 	case strings.ContainsFunc(o.Number, unicode.IsControl):
-		return wrong("number", "holds control characters")
+		return wrong("/number", "holds control characters")
 	case o.Action != "" && o.Action != "new" && o.Action != "change" && o.Action != "cancel":
-		return wrong("action", "is none of new, change and cancel")
+		return wrong("/action", "is none of new, change and cancel")
 	case o.Kind != "" && o.Kind != "imaging" && o.Kind != "laboratory":
-		return wrong("kind", "is neither imaging nor laboratory")
+		return wrong("/kind", "is neither imaging nor laboratory")
 	case utf8.RuneCountInString(o.Accession) > 16:
-		return wrong("accession", "is longer than 16 characters (PS3.5 6.2, SH)")
-	case len(o.Steps) > maxOrderSteps || len(o.Notes) > maxOrderNotes || len(o.Specimens) > maxOrderSteps:
-		return wrong("steps", "notes or specimens are too many")
+		return wrong("/accession", "is longer than 16 characters (PS3.5 6.2, SH)")
+	case len(o.Steps) > maxOrderSteps:
+		return wrong("/steps", "are too many")
+	case len(o.Notes) > maxOrderNotes:
+		return wrong("/notes", "are too many")
+	case len(o.Specimens) > maxOrderSteps:
+		return wrong("/specimens", "are too many")
 	case o.Study != "" && !dicom.UID(o.Study).Valid():
-		return wrong("studyInstanceUID", "is not a UID")
+		return wrong("/studyInstanceUID", "is not a UID")
 	case priorities[strings.ToUpper(o.Priority)] == "" && o.Priority != "":
-		return wrong("priority", "is none of STAT, HIGH and ROUTINE")
+		return wrong("/priority", "is none of STAT, HIGH and ROUTINE")
 	case o.Action != "cancel" && strings.TrimSpace(o.Patient.ID) == "":
-		return wrong("patient.id", "is missing")
+		return wrong("/patient/id", "is missing")
+	}
+	if _, ok := orderDate(o.Patient.BirthDate); !ok {
+		return wrong("/patient/birthDate", "is no date such as 1970-01-02")
 	}
 	if o.Accession == "" && len(o.Number) <= 16 {
 		o.Accession = o.Number
 	}
+	return o.checkSteps()
+}
+
+// checkSteps looks at the steps, of which there is at least one then.
+func (o *JSONOrder) checkSteps() error {
+	at := func(int) string { return "" }
 	if len(o.Steps) == 0 {
 		o.Steps = []JSONStep{o.JSONStep}
+	} else {
+		at = func(i int) string { return "/steps/" + strconv.Itoa(i) }
 	}
 	for i := range o.Steps {
 		s := &o.Steps[i]
-		if _, ok := orderTime(s.Start); s.Start != "" && !ok {
-			return wrong(fmt.Sprintf("steps[%d].start", i), "is no time such as 2026-11-22T09:30")
+		_, isTime := orderTime(s.Start)
+		_, notAE := dicom.ParseAETitle(s.Station)
+		switch {
+		case s.Start != "" && !isTime:
+			return &Wrong{Pointer: at(i) + "/start", Detail: "is no time such as 2026-11-22T09:30"}
+		case s.Station != "" && notAE != nil:
+			return &Wrong{Pointer: at(i) + "/station", Detail: "is no AE title: they have at most 16 characters (PS3.5 6.2)"}
+		case s.Modality != "" && !codeString.MatchString(s.Modality):
+			return &Wrong{Pointer: at(i) + "/modality", Detail: "is no code such as CT: capitals, digits, space and underscore, at most 16 (PS3.5 6.2, CS)"}
+		case s.Modality != "" && !modalities[s.Modality]:
+			o.Warnings = append(o.Warnings, Wrong{Pointer: at(i) + "/modality", Detail: "is no modality of PS3.3 C.7.3.1.1.1; it is used as it stands"})
 		}
-		if len(s.Station) > 16 {
-			return wrong(fmt.Sprintf("steps[%d].station", i), "is no AE title: they have at most 16 characters")
-		}
-	}
-	if _, ok := orderDate(o.Patient.BirthDate); !ok {
-		return wrong("patient.birthDate", "is no date such as 1970-01-02")
 	}
 	return nil
 }
+
+// codeString is what values of CS look like.
+var codeString = regexp.MustCompile(`^[A-Z0-9_]([A-Z0-9_ ]{0,14}[A-Z0-9_])?$`)
+
+// modalities are the defined terms of Modality (PS3.3 C.7.3.1.1.1), retired ones that systems send among them.
+var modalities = func() map[string]bool {
+	all := map[string]bool{}
+	for _, m := range strings.Fields(`ANN AR ASMT AU BDUS BI BMD CFM CR CT CTPROTOCOL DMS DG DOC DX ECG EEG EMG EOG EPS ES FID GM HC HD IO IOL IVOCT IVUS KER
+		KO LEN LP LS M3D MG MR NM OAM OCT OP OPM OPT OPTBSV OPTENF OPV OSS OT PA PLAN POS PR PT PX REG RESP RF RG RTDOSE RTIMAGE RTINTENT RTPLAN RTRAD RTRECORD
+		RTSEGANN RTSTRUCT RWV SEG SM SMR SR SRF STAIN TEXTUREMAP TG US VA VF XA XAPROTOCOL XC
+		AS CD CF CP CS DD DF DM DS EC FA FS LI MA MS OPR ST VS`) {
+		all[m] = true
+	}
+	return all
+}()
 
 // priorities in HL7 table 0485.
 var priorities = map[string]string{"STAT": "S", "HIGH": "A", "ROUTINE": "R", "URGENT": "A"}

@@ -13,12 +13,6 @@ import (
 	"github.com/halong-gateway/halong/lab"
 )
 
-// errResult says what is wrong with the body of POST /results, by the place in it. It holds no values.
-type errResult struct{ place, reason string }
-
-// Error gives for instance "reports[0].observed: not a time".
-func (e errResult) Error() string { return e.place + ": " + e.reason }
-
 // build makes the ORU^R01 of a body.
 func (r *resultMessage) build(body []byte) ([]byte, error) {
 	w := resultWriter{control: r.Control}
@@ -30,9 +24,9 @@ func (r *resultMessage) build(body []byte) ([]byte, error) {
 		SendingApplication: r.Sender, SendingFacility: r.Site, Type: [3]string{"ORU", "R01", "ORU_R01"}, ControlID: w.control,
 	}
 	w.b = hl7v2.NewBuilder(h)
-	w.time("MSH-7", "time", r.Time)
+	w.time("MSH-7", "/time", r.Time)
 	if len(r.Reports) == 0 {
-		w.fail("reports", "at least one is needed")
+		w.fail("/reports", "at least one is needed")
 	}
 	w.patient(r.Patient, r.Visit)
 	for i := range r.Reports {
@@ -44,7 +38,7 @@ func (r *resultMessage) build(body []byte) ([]byte, error) {
 	utf8, _ := hl7v2.LookupCharset("UTF-8")
 	raw, err := w.b.Encode(hl7v2.Standard, utf8)
 	if err != nil {
-		return nil, errResult{"body", "cannot be written as HL7"}
+		return nil, &Wrong{Detail: "cannot be written as HL7"}
 	}
 	return raw, nil
 }
@@ -61,7 +55,7 @@ type resultWriter struct {
 
 func (w *resultWriter) fail(place, reason string) {
 	if w.err == nil {
-		w.err = errResult{place, reason}
+		w.err = &Wrong{Pointer: place, Detail: reason}
 	}
 }
 
@@ -112,7 +106,7 @@ func hl7Time(s string) (string, bool) {
 
 func (w *resultWriter) patient(p *resultPatient, visit string) {
 	if p == nil {
-		w.fail("patient", "is needed")
+		w.fail("/patient", "is needed")
 		return
 	}
 	w.b.Add("PID").Set("PID-1", "1")
@@ -121,11 +115,11 @@ func (w *resultWriter) patient(p *resultPatient, visit string) {
 		ids = append([]resultIdentifier{{p.ID, p.Authority, p.Type}}, ids...)
 	}
 	if len(ids) == 0 {
-		w.fail("patient.id", "is needed")
+		w.fail("/patient/id", "is needed")
 	}
 	for i, id := range ids {
 		if id.ID == "" {
-			w.fail(fmt.Sprintf("patient.identifiers[%d].id", i), "is needed")
+			w.fail(fmt.Sprintf("/patient/identifiers/%d/id", i-(len(ids)-len(p.Identifiers))), "is needed")
 		}
 		at := "PID-3[" + strconv.Itoa(i+1) + "]"
 		w.set(at+".1", id.ID)
@@ -133,7 +127,7 @@ func (w *resultWriter) patient(p *resultPatient, visit string) {
 		w.set(at+".5", id.Type)
 	}
 	w.name("PID-5", 1, p.Name)
-	w.time("PID-7", "patient.birthDate", p.BirthDate)
+	w.time("PID-7", "/patient/birthDate", p.BirthDate)
 	w.set("PID-8", p.Sex)
 	if visit != "" {
 		w.b.Add("PV1").Set("PV1-1", "1").Set("PV1-2", "U").Set("PV1-19", visit)
@@ -178,18 +172,18 @@ func (w *resultWriter) notes(list []string) {
 }
 
 func (w *resultWriter) report(n int, r *resultReport) {
-	place, at := fmt.Sprintf("reports[%d]", n-1), "OBR["+strconv.Itoa(n)+"]-"
+	place, at := fmt.Sprintf("/reports/%d", n-1), "OBR["+strconv.Itoa(n)+"]-"
 	if r.Service.Coded == (lab.Coded{}) {
-		w.fail(place+".service", "is needed")
+		w.fail(place+"/service", "is needed")
 	}
 	w.b.Add("OBR").Set(at+"1", strconv.Itoa(n))
 	w.order(at+"2", r.Placer)
 	w.order(at+"3", r.Filler)
 	w.code(at+"4", 1, r.Service)
-	w.time(at+"7", place+".observed", r.Observed)
+	w.time(at+"7", place+"/observed", r.Observed)
 	w.person(at+"16", r.Orderer)
 	w.set(at+"18", r.Accession)
-	w.time(at+"22", place+".reported", r.Reported)
+	w.time(at+"22", place+"/reported", r.Reported)
 	w.set(at+"24", r.Section)
 	status := w.status(place, r.Status, reportLetters, "F")
 	w.b.Set(at+"25", status)
@@ -203,10 +197,10 @@ func (w *resultWriter) report(n int, r *resultReport) {
 	}
 	w.notes(r.Notes)
 	for i := range r.Observations {
-		w.observation(fmt.Sprintf("%s.observations[%d]", place, i), i+1, status, &r.Observations[i])
+		w.observation(fmt.Sprintf("%s/observations/%d", place, i), i+1, status, &r.Observations[i])
 	}
 	for i := range r.Documents {
-		w.document(fmt.Sprintf("%s.documents[%d]", place, i), len(r.Observations)+i+1, status, &r.Documents[i])
+		w.document(fmt.Sprintf("%s/documents/%d", place, i), len(r.Observations)+i+1, status, &r.Documents[i])
 	}
 	if s := r.Specimen; s != nil {
 		w.spm++
@@ -214,8 +208,8 @@ func (w *resultWriter) report(n int, r *resultReport) {
 		w.b.Add("SPM").Set(at+"1", "1")
 		w.set(at+"2.1", s.ID)
 		w.code(at+"4", 1, s.Type)
-		w.time(at+"17", place+".specimen.collected", s.Collected)
-		w.time(at+"18", place+".specimen.received", s.Received)
+		w.time(at+"17", place+"/specimen/collected", s.Collected)
+		w.time(at+"18", place+"/specimen/received", s.Received)
 	}
 }
 
@@ -238,7 +232,7 @@ func (w *resultWriter) status(place, s string, letters map[string]string, otherw
 	if len(s) == 1 && s[0] >= 'A' && s[0] <= 'Z' {
 		return s
 	}
-	w.fail(place+".status", "is not a status")
+	w.fail(place+"/status", "is not a status")
 	return otherwise
 }
 
@@ -246,7 +240,7 @@ func (w *resultWriter) observation(place string, n int, report string, o *result
 	w.obx++
 	at := "OBX[" + strconv.Itoa(w.obx) + "]-"
 	if o.Code.Coded == (lab.Coded{}) {
-		w.fail(place+".code", "is needed")
+		w.fail(place+"/code", "is needed")
 	}
 	w.b.Add("OBX").Set(at+"1", strconv.Itoa(n))
 	w.code(at+"3", 1, o.Code)
@@ -266,7 +260,7 @@ func (w *resultWriter) observation(place string, n int, report string, o *result
 		report = "F"
 	}
 	w.b.Set(at+"11", w.status(place, o.Status, observationLetters, report))
-	w.time(at+"14", place+".observed", o.Observed)
+	w.time(at+"14", place+"/observed", o.Observed)
 	w.person(at+"16", o.Observer)
 	w.set(at+"17.2", o.Method)
 	w.set(at+"18.1", o.Equipment)
@@ -283,7 +277,7 @@ func (w *resultWriter) values(place, at string, values []resultValue) {
 	for i := range values {
 		v := &values[i]
 		if v.dataType() != typ {
-			w.fail(place+".values", "are of several kinds")
+			w.fail(place+"/values", "are of several kinds")
 			return
 		}
 		rep := at + "5[" + strconv.Itoa(i+1) + "]"
@@ -326,9 +320,9 @@ func (w *resultWriter) document(place string, n int, report string, d *resultDoc
 	typ, subtype, ok := strings.Cut(d.MediaType, "/")
 	switch {
 	case !ok:
-		w.fail(place+".mediaType", "is not a media type")
+		w.fail(place+"/mediaType", "is not a media type")
 	case len(d.Data) == 0:
-		w.fail(place+".data", "is empty")
+		w.fail(place+"/data", "is empty")
 	}
 	w.b.Add("OBX").Set(at+"1", strconv.Itoa(n)).Set(at+"2", "ED")
 	if d.Code.Coded == (lab.Coded{}) {

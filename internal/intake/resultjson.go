@@ -1,10 +1,8 @@
 package intake
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 
 	"github.com/halong-gateway/halong/lab"
 )
@@ -91,8 +89,10 @@ func (c *resultCode) UnmarshalJSON(b []byte) error {
 	if len(b) > 0 && b[0] == '"' {
 		return json.Unmarshal(b, &c.Code)
 	}
-	return strict(b, &c.Coded)
+	return json.Unmarshal(b, &c.Coded)
 }
+
+func (resultCode) shape() (object any, scalars string) { return lab.Coded{}, aText }
 
 // resultOrder is an order number; in JSON also a text alone.
 type resultOrder struct{ lab.Order }
@@ -102,8 +102,10 @@ func (o *resultOrder) UnmarshalJSON(b []byte) error {
 	if len(b) > 0 && b[0] == '"' {
 		return json.Unmarshal(b, &o.ID)
 	}
-	return strict(b, &o.Order)
+	return json.Unmarshal(b, &o.Order)
 }
+
+func (resultOrder) shape() (object any, scalars string) { return lab.Order{}, aText }
 
 // resultValue is a number, a text or a coded element.
 type resultValue struct {
@@ -121,22 +123,13 @@ func (v *resultValue) UnmarshalJSON(b []byte) error {
 		return json.Unmarshal(b, &v.text)
 	case b[0] == '{':
 		v.coded = &lab.Coded{}
-		return strict(b, v.coded)
+		return json.Unmarshal(b, v.coded)
 	case b[0] == '-' || b[0] >= '0' && b[0] <= '9':
 		return json.Unmarshal(b, &v.number)
 	}
 	return errors.New("a value is a number, a text or a code")
 }
 
-// strict decodes one JSON value and refuses members that are not known.
-func strict(b []byte, v any) error {
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
-		return err
-	}
-	if _, err := d.Token(); err != io.EOF { // not More, to which a bracket that closes nothing is an end
-		return errors.New("more than one JSON value")
-	}
-	return nil
+func (resultValue) shape() (object any, scalars string) {
+	return lab.Coded{}, aNumber + ", " + aText
 }

@@ -1,0 +1,101 @@
+package intake
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// A body that is wrong is refused with the place, as a JSON pointer, and without its values.
+func TestBodiesThatAreWrong(t *testing.T) {
+	order := func(b string) error { _, err := ReadJSONOrder([]byte(b)); return err }
+	result := func(b string) error {
+		var r resultMessage
+		if err := readBody([]byte(b), &r); err != nil {
+			return err
+		}
+		_, err := r.build([]byte(b))
+		return err
+	}
+	const good = `{"number":"B1","patient":{"id":"P1"}}`
+	const report = `{"patient":{"id":"8"},"reports":[{"service":"S","observations":[`
+	for name, c := range map[string]struct {
+		read    func(string) error
+		body    string
+		pointer string
+		detail  string
+	}{
+		"two values":            {order, good + good, "", "more than one"},
+		"rest":                  {order, good + "x", "", "more than one"},
+		"unbalanced":            {order, good + "]", "", "more than one"},
+		"no JSON":               {order, `{"number":"B1",}`, "", "not JSON, at byte"},
+		"empty":                 {order, ``, "", "not JSON"},
+		"cut short":             {order, `{"number":"B1"`, "", "not JSON"},
+		"not UTF-8":             {order, "{\"number\":\"B\xff\"}", "", "not UTF-8"},
+		"array":                 {order, "[" + good + "]", "", "an object"},
+		"unknown member":        {order, `{"number":"B1","x":1}`, "/x", "not a member"},
+		"unknown, deep":         {order, `{"number":"B1","patient":{"id":"1","identifiers":[{"id":"2"},{"a/b~c":1}]}}`, "/patient/identifiers/1/a~1b~0c", "not a member"},
+		"another case":          {order, `{"Number":"B1"}`, "/Number", "not a member"},
+		"twice":                 {order, `{"number":"B1","number":"B2"}`, "/number", "twice"},
+		"twice, deep":           {order, `{"number":"B1","steps":[{"modality":"CT","modality":"MR"}]}`, "/steps/0/modality", "twice"},
+		"number for text":       {order, `{"number":7}`, "/number", "a text"},
+		"text for number":       {order, `{"number":"1","patient":{"weight":"70"}}`, "/patient/weight", "a number"},
+		"object for text":       {order, `{"number":{}}`, "/number", "a text"},
+		"text for object":       {order, `{"number":"1","patient":"x"}`, "/patient", "an object"},
+		"boolean":               {order, `{"number":"1","patient":{"id":true}}`, "/patient/id", "a text"},
+		"text for array":        {order, `{"number":"1","notes":"x"}`, "/notes", "an array"},
+		"null in array":         {order, `{"number":"1","notes":["a",null]}`, "/notes/1", "a text"},
+		"half a character":      {order, `{"number":"1","notes":["\ud800"]}`, "/notes/0", "surrogate"},
+		"too large":             {order, `{"number":"1","patient":{"weight":1e999}}`, "/patient/weight", "too large"},
+		"no number":             {order, `{"patient":{"id":"P1"}}`, "/number", "missing"},
+		"no patient":            {order, `{"number":"B1"}`, "/patient/id", "missing"},
+		"line end":              {order, `{"number":"B\rORC","patient":{"id":"P1"}}`, "/number", "control"},
+		"NUL":                   {order, `{"number":"B\u0000","patient":{"id":"P1"}}`, "/number", "control"},
+		"birth":                 {order, `{"number":"B","patient":{"id":"P1","birthDate":"hôm nay"}}`, "/patient/birthDate", "no date"},
+		"modality, small":       {order, `{"number":"B","patient":{"id":"P1"},"modality":"ct"}`, "/modality", "capitals"},
+		"modality, long":        {order, `{"number":"B","patient":{"id":"P1"},"steps":[{},{"modality":"COMPUTEDTOMOGRAPHY"}]}`, "/steps/1/modality", "at most 16"},
+		"modality, several":     {order, `{"number":"B","patient":{"id":"P1"},"modality":"CT\\MR"}`, "/modality", "CS"},
+		"start":                 {order, `{"number":"B","patient":{"id":"P1"},"steps":[{"start":"nine"}]}`, "/steps/0/start", "no time"},
+		"station":               {order, `{"number":"B","patient":{"id":"P1"},"station":"A\\B"}`, "/station", "AE title"},
+		"result, no reports":    {result, `{}`, "/reports", "at least one"},
+		"result, no service":    {result, `{"patient":{"id":"1"},"reports":[{}]}`, "/reports/0/service", "needed"},
+		"result, status":        {result, `{"patient":{"id":"1"},"reports":[{"service":"a","status":"done"}]}`, "/reports/0/status", "status"},
+		"result, media type":    {result, `{"patient":{"id":"1"},"reports":[{"service":"a","documents":[{"mediaType":"pdf","data":"aGk="}]}]}`, "/reports/0/documents/0/mediaType", "media type"},
+		"result, birth":         {result, `{"patient":{"id":"1","birthDate":"1970-13-01"},"reports":[{"service":"a"}]}`, "/patient/birthDate", "not a time"},
+		"result, no patient":    {result, `{"reports":[{"service":"S"}]}`, "/patient", "needed"},
+		"result, no identifier": {result, `{"patient":{"id":"1","identifiers":[{"id":"2"},{"type":"NI"}]},"reports":[{"service":"S"}]}`, "/patient/identifiers/1/id", "needed"},
+		"result, no code":       {result, report + `{"value":1}]}]}`, "/reports/0/observations/0/code", "needed"},
+		"result, code of code":  {result, report + `{"code":{"code":"a","name":"b"}}]}]}`, "/reports/0/observations/0/code/name", "not a member"},
+		"result, code a number": {result, report + `{"code":7}]}]}`, "/reports/0/observations/0/code", "a text or an object"},
+		"result, value":         {result, report + `{"code":"a","value":[1]}]}]}`, "/reports/0/observations/0/value", "a number, a text or an object"},
+		"result, value true":    {result, report + `{"code":"a","values":[1,true]}]}]}`, "/reports/0/observations/0/values/1", "a number, a text or an object"},
+		"result, two kinds":     {result, report + `{"code":"a","values":[1,"x"]}]}]}`, "/reports/0/observations/0/values", "several kinds"},
+		"result, time":          {result, `{"patient":{"id":"1"},"reports":[{"service":"S"},{"service":"S","observed":"x"}]}`, "/reports/1/observed", "not a time"},
+		"result, Base64":        {result, `{"patient":{"id":"1"},"reports":[{"service":"S","documents":[{"mediaType":"a/b","data":"~~"}]}]}`, "/reports/0/documents/0/data", "Base64"},
+		"result, elements":      {result, report + strings.Repeat("{},", maxElements) + `{}]}]}`, "/reports/0/observations", "elements"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var w *Wrong
+			if err := c.read(c.body); !errors.As(err, &w) {
+				t.Fatalf("%v", err)
+			}
+			if w.Pointer != c.pointer || !strings.Contains(w.Detail, c.detail) {
+				t.Errorf("%q, %q; not %q, %q", w.Pointer, w.Detail, c.pointer, c.detail)
+			}
+		})
+	}
+}
+
+// What is right is taken: null is as if the member were not there, and a modality of one's own is said to be one.
+func TestBodiesThatAreRight(t *testing.T) {
+	o, err := ReadJSONOrder([]byte(` {"number":" B1 ","patient":{"id":"P1","weight":70.5},"notes":null,"study` + `InstanceUID":null,"steps":[{"modality":"CT"},{"modality":"SIEU AM"}],"service":{"name":"\ufffd \ud83d\ude00"}} ` + "\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Wrong{{Pointer: "/steps/1/modality", Detail: "is no modality of PS3.3 C.7.3.1.1.1; it is used as it stands"}}
+	if d := cmp.Diff(want, o.Warnings); d != "" || o.Number != "B1" || o.Patient.Weight != 70.5 || o.Service.Name != "\ufffd 😀" {
+		t.Errorf("%+v %s", o, d)
+	}
+}
