@@ -383,11 +383,33 @@ func (w *merging) late() {
 	if got, want := w.inJSON("/dicom-web/studies?StudyInstanceUID="+string(o.study)), who("NEW7", "Nguyễn^Ánh^Thị"); got != want {
 		w.t.Errorf("a study that came late is %q", got)
 	}
-	if status, body := w.ask(w.t, "/dicom-web/studies?PatientID=OLD7", "application/dicom+json"); status != http.StatusOK || string(body) != "[]" {
-		w.t.Errorf("by the former Patient ID: %s", body)
-	}
+	w.former()
 	if status, body := w.ask(w.t, "/dicom-web/studies?PatientID=NEW7&PatientName=nguyen*&fuzzymatching=true", "application/dicom+json"); status != http.StatusOK || bytes.Count(body, []byte("0020000D")) != 2 {
 		w.t.Errorf("by the Patient ID that survives: %s", body)
+	}
+}
+
+// former looks for studies by the Patient ID that was merged away: they are the survivor's, and say why they are found.
+func (w *merging) former() {
+	t, n := w.t, 2
+	for _, path := range []string{"/dicom-web/studies?PatientID=OLD7", "/dicom-web/studies?PatientID=OLD7&includefield=OtherPatientIDsSequence"} {
+		status, body := w.ask(t, path, "application/dicom+json")
+		if status != http.StatusOK || bytes.Count(body, []byte(`"00100020":{"vr":"LO","Value":["NEW7"]}`)) != n || bytes.Count(body, []byte(`"00101002":`)) != n || bytes.Count(body, []byte("OLD7")) != n {
+			t.Errorf("%s: %d %s", path, status, body)
+		}
+	}
+	host, port, _ := net.SplitHostPort(w.DICOM)
+	for model, level := range map[string]string{"-S": "STUDY", "-P": "PATIENT"} {
+		said := tool(t, "findscu", "-v", "-aec", "HALONG", model, "-k", "QueryRetrieveLevel="+level, "-k", "PatientID=OLD7", "-k", "(0010,1002)[0].PatientID", host, port)
+		answers, ids := findAnswers(said, "0010,0020")
+		want := map[string]int{"STUDY": n, "PATIENT": 1}[level]
+		if answers != want || strings.Count(strings.Join(ids, ""), "NEW7") != want || strings.Count(said, "OLD7") != want+1 { // the first is what was asked
+			t.Errorf("%s: %d answers, %q\n%s", level, answers, ids, said)
+		}
+	}
+	tool(t, "movescu", "-P", "-aec", "HALONG", "-aem", "STORE", "-k", "QueryRetrieveLevel=PATIENT", "-k", "PatientID=OLD7", host, port)
+	if got := w.inFolder(w.received, len(w.objects)+1); got != who("NEW7", "Nguyễn^Ánh^Thị") {
+		t.Errorf("C-MOVE: %q", got)
 	}
 }
 

@@ -33,6 +33,7 @@ var (
 		{tag.PatientID, dicom.LO, true},
 		{tag.PatientBirthDate, dicom.DA, true},
 		{tag.PatientSex, dicom.CS, true},
+		{tag.OtherPatientIDsSequence, dicom.SQ, false}, // where a former Patient ID was asked for
 		{tag.StudyInstanceUID, dicom.UI, true},
 		{tag.StudyID, dicom.SH, true},
 		{tag.NumberOfStudyRelatedSeries, dicom.IS, true},

@@ -2,6 +2,7 @@ package dicomweb
 
 import (
 	"bytes"
+	"cmp"
 	"math"
 	"net/http"
 	"slices"
@@ -208,6 +209,10 @@ func (a *searchAnswer) project(row storage.Row, found *dataset.Set) *dataset.Set
 		case c.tag == tag.RetrieveURL:
 			a.url = append(a.url[:0], resourceURL(a.q.base, row.Identity)...)
 			out = append(out, dataset.Element{Tag: c.tag, VR: dicom.UR, Value: a.url})
+		case c.tag == tag.OtherPatientIDsSequence:
+			if e = storage.OtherPatientIDs(e, cmp.Or(row.Attributes.Get(c.tag), row.Above.Get(c.tag))); e != nil {
+				out = append(out, *e)
+			}
 		case len(have) > 0 && have[0].Tag == c.tag:
 			out = append(out, have[0])
 		case c.tag == tag.InstanceAvailability:

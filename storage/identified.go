@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -186,14 +187,33 @@ func (p *PatientIdentity) note(s, before *dataset.Set) {
 }
 
 // addOther adds the received Patient ID to Other Patient IDs Sequence.
-func (p *PatientIdentity) addOther(s *dataset.Set) {
+func (p *PatientIdentity) addOther(s *dataset.Set) { PutOtherPatientID(s, p.FormerID, p.FormerIssuer) }
+
+// PutOtherPatientID adds an item to Other Patient IDs Sequence (0010,1002).
+func PutOtherPatientID(s *dataset.Set, id, issuer string) {
 	item := &dataset.Set{}
-	item.PutString(tag.PatientID, dicom.LO, p.FormerID)
-	if p.FormerIssuer != "" {
-		item.PutString(tag.IssuerOfPatientID, dicom.LO, p.FormerIssuer)
+	item.PutString(tag.PatientID, dicom.LO, id)
+	if issuer != "" {
+		item.PutString(tag.IssuerOfPatientID, dicom.LO, issuer)
 	}
 	item.PutString(tag.TypeOfPatientID, dicom.CS, "TEXT")
 	appendItem(s, tag.OtherPatientIDsSequence, item)
+}
+
+// OtherPatientIDs joins the Other Patient IDs Sequence of an object with that of a row of a search, which tells what was asked for. Both may be nil.
+func OtherPatientIDs(object, row *dataset.Element) *dataset.Element {
+	if object == nil || row == nil {
+		return cmp.Or(object, row)
+	}
+	out := *object
+	out.Items = slices.Clone(object.Items)
+	for _, x := range row.Items {
+		same := func(o *dataset.Set) bool { return plainText(o.String(tag.PatientID)) == x.String(tag.PatientID) }
+		if !slices.ContainsFunc(object.Items, same) {
+			out.Items = append(out.Items, x)
+		}
+	}
+	return &out
 }
 
 func appendItem(s *dataset.Set, t dicom.Tag, item *dataset.Set) {

@@ -206,6 +206,27 @@ func ofPatient(id string) []byte {
 	return s.Append(dataset.AppendFileHeader(nil, "1.2.840.10008.5.1.4.1.1.7", "1.2.3.4.5", dicom.ExplicitVRLittleEndian, ""), syntax(dicom.ExplicitVRLittleEndian))
 }
 
+// TestOtherPatientIDs: what an object tells and what was asked for are there, each once.
+func TestOtherPatientIDs(t *testing.T) {
+	sequence := func(ids ...string) *dataset.Element {
+		s := &dataset.Set{}
+		for _, id := range ids {
+			storage.PutOtherPatientID(s, id, "")
+		}
+		return s.Get(tag.OtherPatientIDsSequence)
+	}
+	for name, c := range map[string]struct{ object, row, want *dataset.Element }{
+		"neither":  {},
+		"object's": {sequence("1"), nil, sequence("1")},
+		"row's":    {nil, sequence("1"), sequence("1")},
+		"both":     {sequence("1", "2"), sequence("2", "3"), sequence("1", "2", "3")},
+	} {
+		if d := cmp.Diff(c.want, storage.OtherPatientIDs(c.object, c.row), cmp.AllowUnexported(dataset.Set{})); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+	}
+}
+
 // TestIdentifiedSomebodyElse: of a study that holds headers of two patients only those are changed whose patient was merged.
 func TestIdentifiedSomebodyElse(t *testing.T) {
 	a, _ := newArchive(t, nil)

@@ -10,6 +10,7 @@ import (
 	"github.com/halong-gateway/halong/dicom/dimse"
 	"github.com/halong-gateway/halong/dicom/query"
 	"github.com/halong-gateway/halong/dicom/tag"
+	"github.com/halong-gateway/halong/storage"
 )
 
 // answer makes the identifier of one pending response. complete is false when a wanted attribute is not supported, or a
@@ -32,6 +33,9 @@ func (x *identifier) answer(ae string, found *dataset.Set, h head) (_ *dataset.S
 			e = objects.Get(w.tag)
 		default:
 			complete = false
+		}
+		if w.tag == tag.OtherPatientIDsSequence {
+			e = storage.OtherPatientIDs(e, indexed.Get(w.tag))
 		}
 		out.Put(w.from(e))
 	}

@@ -35,6 +35,9 @@ func (s *search) plan() (*plan, error) {
 	if s.planned != nil {
 		return s.planned, nil
 	}
+	if err := s.former(); err != nil {
+		return nil, err
+	}
 	p := &plan{first: firstPage, exact: true}
 	s.planned = p
 	if s.studies != nil {
@@ -47,6 +50,9 @@ func (s *search) plan() (*plan, error) {
 		} else if !p.key(k, s.rules.Zone != "") {
 			p.exact = false
 		}
+	}
+	if s.merges != nil {
+		s.merges.narrow(p)
 	}
 	for _, k := range s.keys[storage.LevelSeries] { // a series of a modality is only in studies that have it
 		if len(k.Path) == 1 && k.Path[0] == tag.Modality && k.Kind() == query.Single && !s.merged {
@@ -90,18 +96,17 @@ func (p *plan) key(k query.Key, zoned bool) bool {
 		return false
 	}
 	kind := k.Kind()
-	equal := kind == query.Single || kind == query.List && !slices.ContainsFunc(k.Values, wild)
 	switch t := k.Path[0]; {
-	case t == tag.PatientID && equal:
+	case t == tag.PatientID && equal(k):
 		p.in("s.patient", nfc(k.Values))
 		p.use("INDEXED BY study_patient")
 		return true
-	case t == tag.AccessionNumber && equal:
+	case t == tag.AccessionNumber && equal(k):
 		p.and("s.accession <> ''")
 		p.in("s.accession", nfc(k.Values))
 		p.use("INDEXED BY study_accession")
 		return true
-	case t == tag.StudyID && equal:
+	case t == tag.StudyID && equal(k):
 		p.in("s.study_id", nfc(k.Values))
 		return true
 	case t == tag.StudyDate && k.VR == dicom.DA && (kind == query.Single || kind == query.Range):
@@ -120,6 +125,12 @@ func (p *plan) key(k query.Key, zoned bool) bool {
 		p.like("s.patient", k)
 	}
 	return false
+}
+
+// equal tells whether a key asks for one of some values.
+func equal(k query.Key) bool {
+	kind := k.Kind()
+	return kind == query.Single || kind == query.List && !slices.ContainsFunc(k.Values, wild)
 }
 
 // longestPattern bounds what is given to LIKE, in bytes: longer ones are left to

@@ -5,6 +5,9 @@ import (
 	"testing"
 
 	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/dicom"
+	"github.com/halong-gateway/halong/dicom/query"
+	"github.com/halong-gateway/halong/dicom/tag"
 	"github.com/halong-gateway/halong/patient"
 	"github.com/halong-gateway/halong/storage"
 	"github.com/halong-gateway/halong/storage/sqlite"
@@ -29,6 +32,7 @@ func TestPatientPlans(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	byFormer := storage.Query{Level: storage.LevelStudy, Keys: []query.Key{{Path: []dicom.Tag{tag.PatientID}, VR: dicom.LO, Values: []string{"P2"}}}}
 	find := func(q patient.Query) func() error {
 		return func() error { _, err := db.FindPatients(t.Context(), halong.Everything(), q); return err }
 	}
@@ -41,7 +45,7 @@ func TestPatientPlans(t *testing.T) {
 			if scan := scansPatients.FindString(plan); scan != "" && scan != allowed {
 				t.Errorf("%s: %s", name, plan)
 			}
-			if sorts := regexp.MustCompile("TEMP B-TREE FOR ORDER BY").FindString(plan); sorts != "" && name != "identifier" && name != "history" {
+			if sorts := regexp.MustCompile("TEMP B-TREE FOR ORDER BY").FindString(plan); sorts != "" && name != "identifier" && name != "history" && name != "former Patient ID" {
 				t.Errorf("%s: sorts: %s", name, plan)
 			}
 		}
@@ -89,5 +93,14 @@ func TestPatientPlans(t *testing.T) {
 			allowed = "SCAN p" // those alone, in the order of keys, to the limit
 		}
 		check(c.name, plans, err, allowed)
+		if c.name == "merge" {
+			plans, err := db.Plans(func() error {
+				for _, err := range db.Find(t.Context(), halong.Everything(), byFormer) {
+					return err
+				}
+				return nil
+			})
+			check("former Patient ID", plans, err, "")
+		}
 	}
 }

@@ -28,6 +28,7 @@ type search struct {
 	all      bool // every version of every facility, nothing merged
 
 	planned *plan
+	merges  *formerKey        // a key of Patient ID that was taken out of keys; nil: none
 	after   *storage.Position // where to begin; nil: at the beginning
 	apart   bool              // see storage.Query.Apart
 

@@ -84,7 +84,10 @@ func (s *search) studyCopies(p *plan, st *studyRow) ([]*studyRow, error) {
 			return []*studyRow{st}, nil
 		}
 		a, err := st.attributes()
-		if err != nil || !s.matches(storage.LevelStudy, a) {
+		if err != nil {
+			return nil, err
+		}
+		if found, err := s.studyMatches(st, a); !found || err != nil {
 			return nil, err
 		}
 		return []*studyRow{st}, nil
@@ -102,7 +105,10 @@ func (s *search) studyCopies(p *plan, st *studyRow) ([]*studyRow, error) {
 	}
 	copies, err = keep(copies, func(c *studyRow) (bool, error) {
 		a, err := c.attributes()
-		return err == nil && s.matches(storage.LevelStudy, a), err
+		if err != nil {
+			return false, err
+		}
+		return s.studyMatches(c, a)
 	})
 	if err != nil || len(copies) == 0 || copies[0].id != st.id {
 		return nil, err

@@ -44,6 +44,7 @@ func Patients(t *testing.T, open func(t testing.TB) PatientIndex) {
 		{"filled in by others", patientFilledByOthers},
 		{"filled in issuer", patientFilledIssuer},
 		{"hidden", patientHidden},
+		{"former", patientFormer},
 	} {
 		t.Run(s.name, func(t *testing.T) { s.run(t, open(t)) })
 	}
@@ -351,7 +352,7 @@ func patientServed(t *testing.T, x PatientIndex) {
 	if stampOf(t, x, "3") != stamps[1] {
 		t.Error("another study changed")
 	}
-	for k, want := range map[string]int{"PatientID=NEW": 2, "PatientID=OLD": 0, "PatientName=NGUYEN*": 1, "PatientName=Old*": 0} {
+	for k, want := range map[string]int{"PatientID=NEW": 2, "PatientID=OLD": 2, "PatientID=O*": 0, "PatientName=NGUYEN*": 1, "PatientName=Old*": 0} {
 		if got := find(t, x, scope, q, k); len(got) != want {
 			t.Errorf("%s: %q", k, got)
 		}
