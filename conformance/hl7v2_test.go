@@ -185,7 +185,9 @@ func hl7Listen(t *testing.T, cmd *exec.Cmd) func() []byte {
 	lines := make(chan []byte, 64)
 	go func() {
 		defer close(lines)
-		for in := bufio.NewScanner(out); in.Scan(); {
+		in := bufio.NewScanner(out)
+		in.Buffer(nil, 16<<20)
+		for in.Scan() {
 			lines <- append([]byte(nil), in.Bytes()...)
 		}
 	}()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -86,16 +87,21 @@ func labAsk(t testing.TB, g *gateway, path string, v any) {
 	}
 }
 
-// TestLabOrderToReport goes from an OML^O21 to its ORU, a correction and a PDF report, with an orphan whose order comes
-// later; and everything reads the same after a reindex.
+// TestLabOrderToReport: the laboratory's journey with the running program. An OML^O21 of node-hl7-client, its ORU, a correction and a PDF report, with an orphan whose order
+// comes later; the HIS, a python3-hl7 server, is told each result with the order's numbers, the correction as one and the PDF byte for byte; and
+// everything reads the same after a reindex.
 func TestLabOrderToReport(t *testing.T) {
-	c := onLoopback(t.TempDir())
 	csv := filepath.Join(t.TempDir(), "lis.csv")
 	if err := os.WriteFile(csv, []byte("# version: 7\nsender,code,loinc,unit,ucum\nLIS,HGB,718-7,,\n,,,mg%,mg/dL\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c.Lab.Maps = []string{csv}
-	g := serve(t, c)
+	h := newHIS(t)
+	g := setOut(t, fmt.Sprintf(`
+lab: {maps: [%q]}
+routes:
+  destinations: [{name: his, mllp: "127.0.0.1:%d", retry_first: 50ms}]
+  rules: [{name: results, topics: [result], to: [his]}]
+`, csv, h.Port))
 	pid := "PID|1||7^^^BV1^MR||Nguyễn^Ánh^Thị||19850102|F"
 	order := func(control, placer, specimen string) []string {
 		return []string{labHeader("OML^O21", control, "20261121070000"), pid, "PV1|1|O", "ORC|NW|" + placer + "^HIS|||SC", "OBR|1|" + placer + "^HIS||CBC^Count^L", "SPM|1|" + specimen + "||BLD"}
@@ -105,32 +111,35 @@ func TestLabOrderToReport(t *testing.T) {
 	}
 	var list struct{ Orphans []struct{ Reason, ID string } }
 
-	labSend(t, g, order("1", "P1", "S1"), result("2", "20261121090000", "P1", "P", "OBX|1|NM|HGB^^L||13|g/dL|12-16||||P"), result("3", "20261121090000", "P2", "F", "OBX|1|NM|HGB^^L||9|mg%|12-16||||F"))
-	labAsk(t, g, "/api/orphans", &list)
-	if len(list.Orphans) != 1 || list.Orphans[0].ID != "3.0" || list.Orphans[0].Reason != "unknown order" {
+	if a := g.sendBy(t, "node-hl7-client", strings.Join(order("1", "P1", "S1"), "\r")+"\r")[0]; !strings.Contains(a, "|ORL^O22^ORL_O22|") || !strings.Contains(a, "\rORC|OK|P1^HIS") {
+		t.Errorf("answer %q", a)
+	}
+	labSend(t, g.gateway, result("2", "20261121090000", "P1", "P", "OBX|1|NM|HGB^^L||13|g/dL|12-16||||P"), result("3", "20261121090000", "P2", "F", "OBX|1|NM|HGB^^L||9|mg%|12-16||||F"))
+	labAsk(t, g.gateway, "/api/orphans", &list)
+	if len(list.Orphans) != 1 || list.Orphans[0].ID != "4.0" || list.Orphans[0].Reason != "unknown order" {
 		t.Fatalf("%+v", list)
 	}
-	labSend(t, g, order("4", "P2", "S2")) // the order of the orphan
-	labAsk(t, g, "/api/orphans", &list)
+	labSend(t, g.gateway, order("4", "P2", "S2")) // the order of the orphan
+	labAsk(t, g.gateway, "/api/orphans", &list)
 	if len(list.Orphans) != 0 {
 		t.Errorf("%+v", list)
 	}
 	pdf := append([]byte("%PDF-1.4\n"), bytes.Repeat([]byte("report "), 40_000)...)
 	labSend(
-		t, g,
+		t, g.gateway,
 		result("5", "20261121100000", "P1", "F", "OBX|1|NM|HGB^^L||13.5|g/dL|12-16||||F", "OBX|2|ED|PDF^Report^L||LAB^application^pdf^Base64^"+base64.StdEncoding.EncodeToString(pdf)+"||||||F"),
 		result("6", "20261121110000", "P1", "P", "OBX|1|NM|HGB^^L||1|g/dL|12-16||||P"), // late: kept, not shown
 		result("7", "20261121120000", "P1", "C", "OBX|1|NM|HGB^^L||10.5|g/dL|12-16|L|||C"),
 	)
 	var r labReport
-	labAsk(t, g, "/api/reports/2.0", &r)
-	if d := cmp.Diff("2.0 corrected: HGB=10.5/corrected PDF=/final", r.line()); d != "" || r.Version != 4 {
+	labAsk(t, g.gateway, "/api/reports/3.0", &r)
+	if d := cmp.Diff("3.0 corrected: HGB=10.5/corrected PDF=/final", r.line()); d != "" || r.Version != 4 {
 		t.Error(d, r.Version)
 	}
 	if r.Order == nil || r.Order.By != "placer" || r.Observations[0].Reading.Code.Code != "718-7" || r.Observations[0].Reading.Code.By != "map lis.csv version 7" {
 		t.Errorf("%+v %+v", r.Order, r.Observations[0].Reading)
 	}
-	req, err := http.NewRequest(http.MethodGet, g.URL+"/api/reports/2.0/documents/1", nil)
+	req, err := http.NewRequest(http.MethodGet, g.URL+"/api/reports/3.0/documents/1", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,15 +157,30 @@ func TestLabOrderToReport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b := readAndClose(t, post); post.StatusCode != http.StatusOK || !bytes.Contains(b, []byte(`"reports":["8.0"]`)) {
+	if b := readAndClose(t, post); post.StatusCode != http.StatusOK || !bytes.Contains(b, []byte(`"reports":["9.0"]`)) {
 		t.Errorf("%d %s", post.StatusCode, b)
 	}
-	labOUL(t, g)
+	labOUL(t, g.gateway)
+	labTold(t, h, pdf)
 	paths := []string{
-		"/api/patients/7/results?history=true", "/api/reports?limit=100", "/api/reports/2.0?history=true", "/api/reports/2.0/documents/1", "/api/reports?number=A77", "/api/reports?number=C9",
+		"/api/patients/7/results?history=true", "/api/reports?limit=100", "/api/reports/3.0?history=true", "/api/reports/3.0/documents/1", "/api/reports?number=A77", "/api/reports?number=C9",
 		"/api/observations?patient=7", "/api/observations?patient=7&code=718-7", "/api/orphans", "/api/lab/unmapped", "/api/lab/maps", "/api/results/unassigned?history=true",
 	}
-	sameAfterReindex(t, g, paths...)
+	g.reindexed(t, paths...)
+}
+
+// labTold looks at what the HIS received: each version of a report once, in their order, but not the preliminary one that came after its final.
+func labTold(t *testing.T, h *his, pdf []byte) {
+	t.Helper()
+	holds(t, h.next(t), "MSH-9.1", "ORU", "MSH-9.2", "R01", "PID-3.1", "7", "PID-3.4", "BV1", "PID-5.1", "Nguyễn", "ORC-2.1", "P1", "ORC-3.1", "FP1", "OBR-2.1", "P1", "OBR-3.1", "FP1", "OBR-25", "P",
+		"OBX-5", "13", "OBX-11", "P")
+	holds(t, h.next(t), "OBR-2.1", "P2", "OBR-25", "F", "OBX-5", "9")
+	document := base64.StdEncoding.EncodeToString(pdf)
+	holds(t, h.next(t), "OBR-2.1", "P1", "OBR-3.1", "FP1", "OBR-25", "F", "OBX[1]-5", "13.5", "OBX[1]-11", "F", "OBX[2]-2", "ED", "OBX[2]-5.4", "Base64", "OBX[2]-5.5", document)
+	holds(t, h.next(t), "OBR-2.1", "P1", "OBR-3.1", "FP1", "OBR-25", "C", "OBX[1]-5", "10.5", "OBX[1]-8", "L", "OBX[1]-11", "C", "OBX[2]-5.5", document)
+	holds(t, h.next(t), "OBR-4.1", "CHEM", "OBX-5.1", "<", "OBX-5.2", "0.1")
+	holds(t, h.next(t), "OBR-2.1", "P9", "OBX-3.1", "GLU", "OBX-5", "5.1")
+	holds(t, h.next(t), "OBR-2.1", "P10", "OBX-3.1", "CRP")
 }
 
 // labOUL sends an OUL^R22 with python3-hl7, and finds it by the barcode of its container.
@@ -182,7 +206,7 @@ func labOUL(t *testing.T, g *gateway) {
 	for i := range found.Reports {
 		lines = append(lines, found.Reports[i].line())
 	}
-	if d := cmp.Diff([]string{"9.1 final: CRP=<^0.6/final", "9.0 final: GLU=5.1/final"}, lines); d != "" {
+	if d := cmp.Diff([]string{"10.1 final: CRP=<^0.6/final", "10.0 final: GLU=5.1/final"}, lines); d != "" {
 		t.Error(d)
 	}
 }

@@ -19,7 +19,7 @@ async def serve(reader, writer):
 
 
 async def main():
-    server = await hl7.mllp.start_hl7_server(serve, host="127.0.0.1", port=0, encoding="utf-8")
+    server = await hl7.mllp.start_hl7_server(serve, host="127.0.0.1", port=0, encoding="utf-8", limit=16 << 20)  # bytes of a message
     print(json.dumps({"port": server.sockets[0].getsockname()[1]}), flush=True)
     async with server:
         await server.serve_forever()
