@@ -236,6 +236,45 @@ func TestRejectionNote(t *testing.T) {
 	x.sameAfterReindex()
 }
 
+// TestRestoreOfHalfAPurge: whoever restores what a purge was begun of is told which objects are back and which are gone.
+func TestRestoreOfHalfAPurge(t *testing.T) {
+	dir := t.TempDir()
+	p := sample.New(sample.Options{Seed: t.Name(), Slices: 3})
+	d := openData(t, dir)
+	for _, o := range p.CT() {
+		if _, err := d.Archive.Store(t.Context(), storage.Inbound{Facility: halong.DefaultFacility, TransferSyntax: o.TransferSyntax, Body: bytes.NewReader(o.DataSet)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	made, err := d.Archive.Delete(t.Context(), storage.Deletion{Scope: halong.Everything(), Ref: storage.Ref{Study: p.CT()[0].Study}, Reason: "test"})
+	if err != nil || len(made) != 1 {
+		t.Fatal(made, err)
+	}
+	if err := d.Index.Update(t.Context(), func(tx halong.Tx) error { // the first batch of a purge that was cut off
+		_, _, err := d.Index.Purge(tx, made[0].ID, 1)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	closeData(t, d)
+	x := &deleting{T: t, g: serve(t, onLoopback(dir))}
+	var r storage.Removal
+	at := fmt.Sprintf("/api/deleted/%d/restore", made[0].ID)
+	b := x.want(207, "POST", at, "{}")
+	if err := json.Unmarshal(b, &r); err != nil || r.Restored == nil || r.Restored.Visible != 2 || r.Restored.Gone != 1 || len(r.Restored.Instances) != 1 {
+		t.Fatalf("%s, %v", b, err)
+	}
+	gone := r.Restored.Instances[0]
+	for _, o := range p.CT() {
+		status := 200
+		if o.SOPInstance == gone.SOP {
+			status = 404
+		}
+		x.want(status, "GET", "/dicom-web"+pathOf(o), "")
+	}
+	x.want(409, "POST", at, "{}")
+}
+
 // TestDeleteFromHere: without tokens only this machine may delete, though others may read by way of it.
 func TestDeleteFromHere(t *testing.T) {
 	c := onLoopback(t.TempDir())

@@ -121,10 +121,17 @@ func (a *Archive) takeBackNotes(tx halong.Tx, d *decision, cause uint64, items [
 }
 
 // Restore takes a removal back: what it hides is served again, unless another one in force names it. The error is of kind Conflict when it
-// was restored or purged before. The restored removal is given.
+// was restored or purged before. The restored removal is given, and in Removal.Restored what came back: not all does if a purge was begun.
 func (a *Archive) Restore(ctx context.Context, scope halong.Scope, removal uint64, by halong.Source) (*Removal, error) {
-	return a.end(ctx, scope, removal, by, actionRestore)
+	r, err := a.end(ctx, scope, removal, by, actionRestore)
+	if err == nil {
+		r.Restored, err = a.index.Restored(ctx, removal, toldGone)
+	}
+	return r, err
 }
+
+// toldGone is how many SOP Instances that did not come back are named.
+const toldGone = 1000
 
 // Purge gives up what a removal hides; the bytes go when Collect finds them unreferenced. The error is of kind Conflict when it was restored
 // or purged before. The purged removal is given.

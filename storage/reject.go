@@ -170,13 +170,17 @@ func below(s *dataset.Set, t dicom.Tag) []*dataset.Set {
 	return nil
 }
 
-// reject carries out what a note says, in the transaction in which it is stored.
+// reject carries out what a note says, in the transaction in which it is stored, unless a note with its SOP Instance UID said so before.
 func (a *Archive) reject(tx halong.Tx, arr *arrival) error {
 	n := arr.rejection
+	before, err := a.index.RejectionsBy(tx, arr.rec.Facility, []RemovedItem{{arr.identity.Study, arr.identity.Series, arr.identity.SOP}})
+	if len(before) > 0 || err != nil {
+		return err
+	}
 	d := decision{
 		Action: actionRemove, Kind: Rejected, Facility: arr.rec.Facility, Study: arr.identity.Study, Series: arr.identity.Series, SOP: arr.identity.SOP,
 		Code: n.code, By: arr.rec.Source, At: arr.rec.Received, Again: n.rule.Again, Items: bySeries(n.items),
 	}
-	_, _, err := a.record(tx, &d)
+	_, _, err = a.record(tx, &d)
 	return err
 }

@@ -117,11 +117,14 @@ func TestRejectionNotes(t *testing.T) {
 					t.Errorf("%+v", r)
 				}
 			}
-			if r := x.put(note); r.Outcome != storage.Duplicate && !noteToo {
+			if r := x.put(note); r.Outcome != storage.Duplicate {
 				t.Errorf("%+v", r)
 			}
+			if r := x.put(ofAnother(t, note)); r.Hidden != noteToo {
+				t.Errorf("the note with another header: %+v", r)
+			}
 			list, err := x.a.Removals(t.Context(), halong.Everything(), storage.RemovalFilter{Kind: storage.Rejected})
-			if err != nil || len(list) == 0 || list[len(list)-1].SOP != note.SOPInstance || list[len(list)-1].By.Peer != "QA" {
+			if err != nil || len(list) != 1 || list[0].SOP != note.SOPInstance || list[0].By.Peer != "QA" {
 				t.Fatalf("%+v, %v", list, err)
 			}
 			deletion := x.remove(refOf(note))

@@ -31,6 +31,17 @@ type Removal struct {
 	ChangedBy halong.Source `json:"changed_by"` // who did that
 	Named     int64         `json:"instances"`  // SOP Instances
 	Hidden    int64         `json:"hidden"`     // versions that are kept hidden now
+
+	Restored *Restored `json:"restored,omitempty"` // what Archive.Restore says
+}
+
+// Restored says what became of the SOP Instances that a removal named when it was taken back.
+type Restored struct {
+	Visible int64 `json:"visible"` // those that are visible again
+	Hidden  int64 `json:"hidden"`  // those that another removal hides
+	Gone    int64 `json:"gone"`    // those of which nothing is kept: a purge was begun before, or, of a rejection, they never came
+	// Instances are the first ones, at most 1,000, that are gone.
+	Instances []RemovedItem `json:"gone_instances,omitempty"`
 }
 
 // RemovalKind tells deletions from rejections.
@@ -64,7 +75,11 @@ const (
 )
 
 // RemovedItem names one SOP Instance of the removal's facility.
-type RemovedItem struct{ Study, Series, SOP dicom.UID }
+type RemovedItem struct {
+	Study  dicom.UID `json:"study"`
+	Series dicom.UID `json:"series"`
+	SOP    dicom.UID `json:"instance"`
+}
 
 // HiddenVersion is a version of an instance that was hidden or shown again.
 type HiddenVersion struct {
@@ -125,6 +140,8 @@ type RemovalIndex interface {
 	Removal(ctx context.Context, scope halong.Scope, id uint64) (*Removal, error)
 	// WasDeleted tells whether a deletion in force, of a visible facility, named the study, series or instance or what it is part of.
 	WasDeleted(ctx context.Context, scope halong.Scope, ref Ref) (bool, error)
+	// Restored tells what became of what a removal names; at most n of what is gone are listed, ordered by the UIDs.
+	Restored(ctx context.Context, removal uint64, n int) (*Restored, error)
 	// IsHidden tells whether the version is hidden.
 	IsHidden(ctx context.Context, id Identity, d halong.Digest) (bool, error)
 	// HiddenInstances gives every hidden version, with bulk places filled in.

@@ -84,6 +84,41 @@ func TestLargeRemoval(t *testing.T) {
 	}
 }
 
+// What was purged before a purge was cut off does not come back, and whoever restores the rest is told.
+func TestRestoreAfterHalfAPurge(t *testing.T) {
+	x := newIOCM(t, nil)
+	x.put(x.ct...)
+	deletion := x.remove(storage.Ref{Study: x.ct[0].Study})
+	x.put(x.note("113001", x.ct[2]))
+	if err := x.index.Update(t.Context(), func(tx halong.Tx) error {
+		_, _, err := x.index.Purge(tx, deletion.ID, 1)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	r, err := x.a.Restore(t.Context(), halong.Everything(), deletion.ID, halong.Source{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := []storage.RemovedItem{}
+	for _, o := range x.ct {
+		hidden, visible := false, false
+		for in, err := range x.index.HiddenInstances(t.Context()) {
+			hidden = hidden || err == nil && in.SOP == o.SOPInstance
+		}
+		for in, err := range x.a.Instances(t.Context(), halong.Everything(), refOf(o)) {
+			visible = visible || err == nil && in.SOP == o.SOPInstance
+		}
+		if !hidden && !visible {
+			gone = append(gone, storage.RemovedItem{Study: o.Study, Series: o.Series, SOP: o.SOPInstance})
+		}
+	}
+	want := &storage.Restored{Visible: 3 - 1 - r.Restored.Hidden, Hidden: r.Restored.Hidden, Gone: 1, Instances: gone}
+	if diff := cmp.Diff(want, r.Restored); diff != "" || r.State != storage.RemovalRestored || len(gone) != 1 {
+		t.Errorf("%+v %s", r, diff)
+	}
+}
+
 // Decisions of the first versions of the program delete for good, as they did.
 func TestReplayOfTheFirstDeletions(t *testing.T) {
 	x := newIOCM(t, nil)

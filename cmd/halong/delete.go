@@ -74,6 +74,7 @@ func (x *deleteCmd) do(e *env, d *app.Data, ref storage.Ref) error {
 	if x.List {
 		return x.list(e, d, ref)
 	}
+	partly := 0
 	for _, n := range x.Number {
 		end := d.Archive.Restore
 		if x.Purge {
@@ -86,6 +87,12 @@ func (x *deleteCmd) do(e *env, d *app.Data, ref storage.Ref) error {
 		if err := x.print(e, r); err != nil {
 			return err
 		}
+		if r.Restored != nil && r.Restored.Gone > 0 && r.Kind == storage.Deleted {
+			partly++
+		}
+	}
+	if partly > 0 {
+		return incomplete{"not everything came back: a purge had been begun"}
 	}
 	if len(x.Number) > 0 {
 		return nil
@@ -137,5 +144,11 @@ func (x *deleteCmd) print(e *env, r *storage.Removal) error {
 	why := strings.TrimSpace(strings.Join([]string{r.Code, r.Meaning, r.Reason}, " "))
 	e.printf("%d\t%s\t%s\t%s\t%s %s\t%s\t%d instances, %d versions hidden\t%q\t%s\n", r.ID, r.At.Format("2006-01-02T15:04:05Z"), r.Kind, r.State,
 		r.By.Protocol, printable(r.By.Peer), r.Facility, r.Named, r.Hidden, strings.Join(what, "/"), printable(why))
+	if b := r.Restored; b != nil {
+		e.printf("%d\t%d instances are visible again, %d are hidden by other removals, %d are gone\n", r.ID, b.Visible, b.Hidden, b.Gone)
+		for _, it := range b.Instances {
+			e.printf("%d\tgone\t%s/%s/%s\n", r.ID, it.Study, it.Series, it.SOP)
+		}
+	}
 	return nil
 }

@@ -139,7 +139,11 @@ func (a *App) deletedEnd(may func(echo.Context) bool, end endRemoval) echo.Handl
 		if err != nil {
 			return err
 		}
-		return c.JSON(http.StatusOK, r)
+		status := http.StatusOK
+		if r.Restored != nil && r.Restored.Gone > 0 && r.Kind == storage.Deleted {
+			status = http.StatusMultiStatus // the body tells which are back and which were purged
+		}
+		return c.JSON(status, r)
 	}
 }
 

@@ -19,10 +19,13 @@ type hold struct {
 	again   storage.Again
 }
 
+// ownNote tells that removal r is a rejection whose note is the instance x itself. Such a note stays hidden whenever it comes: it has nothing more to say.
+const ownNote = `(r.kind = 2 AND r.sop = x.sop AND r.series = x.series)`
+
 // holds gives the removals in force that name an instance, deletions first.
 func (tx *Tx) holds(about int64, id storage.Identity) ([]hold, error) {
 	return gather(tx, func(r *sql.Rows) (h hold, err error) { return h, r.Scan(&h.removal, &h.again) },
-		`SELECT r.id, r.again FROM removed_item x CROSS JOIN removal r ON r.id = x.removal
+		`SELECT r.id, CASE WHEN `+ownNote+` THEN 2 ELSE r.again END FROM removed_item x CROSS JOIN removal r ON r.id = x.removal
 			WHERE x.study = ? AND x.sop = ? AND x.series = ? AND r.state <> 2 ORDER BY r.kind, r.id`, about, string(id.SOP), string(id.Series))
 }
 
@@ -202,7 +205,7 @@ func (db *DB) IsHidden(ctx context.Context, id storage.Identity, d halong.Digest
 // staysHidden tells whether a version is hidden and would be hidden again if it arrived.
 func (db *DB) staysHidden(ctx context.Context, id storage.Identity, d halong.Digest) (bool, error) {
 	return db.hidden(ctx, isHidden+` AND EXISTS (SELECT 1 FROM removed_study s INDEXED BY removed_study_uid CROSS JOIN removed_item x CROSS JOIN removal r ON r.id = x.removal
-		WHERE s.uid = ?1 AND s.facility = ?2 AND x.study = s.id AND x.sop = ?4 AND x.series = ?3 AND r.state <> 2 AND r.again = 2)`, id, d)
+		WHERE s.uid = ?1 AND s.facility = ?2 AND x.study = s.id AND x.sop = ?4 AND x.series = ?3 AND r.state <> 2 AND (r.again = 2 OR `+ownNote+`))`, id, d)
 }
 
 func (db *DB) hidden(ctx context.Context, text string, id storage.Identity, d halong.Digest) (found bool, err error) {

@@ -86,6 +86,7 @@ func TestRemovalPlans(t *testing.T) {
 		}, ""},
 		{"taken back", func() error { return update(func(tx halong.Tx) error { _, err := db.TakenBack(tx, 1); return err }) }, ""},
 		{"renew", func() error { return update(func(tx halong.Tx) error { _, err := db.Renew(tx, 1); return err }) }, ""},
+		{"restored", func() error { _, err := db.Restored(ctx, 1, 10); return err }, ""},
 		{"describe", func() error {
 			return update(func(tx halong.Tx) error {
 				for _, of := range []storage.Identity{{Facility: "BV1", Study: id.Study, Series: id.Series}, {Facility: "BV1", Study: id.Study}} {

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 
@@ -152,6 +153,29 @@ func (tx *Tx) show(p *hiddenPlace) (*knownStudy, *knownSeries, error) {
 		se, err = tx.seriesFor(se, st.id, n)
 	}
 	return st, se, err
+}
+
+// Restored tells what became of what a removal names. See storage.RemovalIndex.
+func (db *DB) Restored(ctx context.Context, removal uint64, n int) (*storage.Restored, error) {
+	const (
+		op      = "sqlite.Restored"
+		visible = `EXISTS (SELECT 1 FROM study v INDEXED BY study_uid CROSS JOIN series e INDEXED BY series_uid CROSS JOIN instance i INDEXED BY instance_sop
+			WHERE v.uid = s.uid AND v.facility = s.facility AND e.uid = x.series AND e.study = v.id AND i.series = e.id AND i.sop = x.sop)`
+		hidden = `EXISTS (SELECT 1 FROM hidden_series h INDEXED BY hidden_series_uid CROSS JOIN instance i INDEXED BY instance_sop
+			WHERE h.study = x.study AND h.uid = x.series AND i.series = -h.id AND i.sop = x.sop)`
+		named = ` FROM removed_item x INDEXED BY removed_item_removal CROSS JOIN removed_study s ON s.id = x.study WHERE x.removal = ?`
+	)
+	out := &storage.Restored{}
+	err := db.reader.QueryRow(ctx, `SELECT coalesce(sum(state = 2), 0), coalesce(sum(state = 1), 0), coalesce(sum(state = 0), 0)
+		FROM (SELECT CASE WHEN `+visible+` THEN 2 WHEN `+hidden+` THEN 1 ELSE 0 END AS state`+named+`)`, int64(removal)).Scan(&out.Visible, &out.Hidden, &out.Gone)
+	if err != nil || out.Gone == 0 {
+		return out, fail(op, "", err)
+	}
+	out.Instances, err = collect(ctx, db.reader, func(r *sql.Rows) (it storage.RemovedItem, err error) {
+		return it, r.Scan(&it.Study, &it.Series, &it.SOP)
+	},
+		`SELECT s.uid, x.series, x.sop`+named+` AND NOT `+visible+` AND NOT `+hidden+` ORDER BY s.uid, x.series, x.sop LIMIT ?+0`, int64(removal), n)
+	return out, fail(op, "", err)
 }
 
 // Purge removes rows that a removal hides, and their references.
