@@ -25,6 +25,8 @@ type plan struct {
 	index string // "INDEXED BY …"
 	first int    // rows of the first page
 	exact bool
+
+	begins []string // first words of names: the studies of each are read beside one another; nil: all together
 }
 
 // prefixLimit is how many studies with names that begin as asked for are sorted; if there are
@@ -220,22 +222,37 @@ func (s *search) planPrefix(p *plan) error {
 		}
 	}
 	if lo, hi := s.prefix(tag.PatientName, fold.Name); lo != "" {
-		few, err := s.few(`SELECT count(*) FROM (SELECT 1 FROM study INDEXED BY study_name WHERE name >= ?1 AND name < ?2
-			UNION ALL SELECT 1 FROM study_group WHERE name >= ?1 AND name < ?2 LIMIT ?3+0)`, lo, hi, prefixLimit)
-		if err != nil {
+		if done, err := s.planName(p, lo, hi); done || err != nil {
 			return err
-		}
-		if few {
-			p.index = "NOT INDEXED"
-			p.and(`s.id IN (SELECT id FROM study INDEXED BY study_name WHERE name >= ? AND name < ?
-				UNION ALL SELECT study FROM study_group WHERE name >= ? AND name < ?)`, lo, hi, lo, hi)
-			return nil
 		}
 	}
 	if p.index = "INDEXED BY study_date"; len(s.seen) == 1 {
 		p.index = "INDEXED BY study_facility"
 	}
 	return nil
+}
+
+// planName plans for names from lo on and before hi: where only the first word is asked for, by that; otherwise by the
+// whole beginning, if that is selective. It tells whether there is a better way than to read all studies.
+func (s *search) planName(p *plan, lo, hi string) (done bool, err error) {
+	if p.begins, err = s.firstWords(lo, hi); err != nil {
+		return false, err
+	}
+	if p.begins == nil || strings.Contains(lo, " ") {
+		few, err := s.few(`SELECT count(*) FROM (SELECT 1 FROM study INDEXED BY study_name WHERE name >= ?1 AND name < ?2
+			UNION ALL SELECT 1 FROM study_group WHERE name >= ?1 AND name < ?2 LIMIT ?3+0)`, lo, hi, prefixLimit)
+		if err != nil {
+			return false, err
+		}
+		if few {
+			p.begins, p.index = nil, "NOT INDEXED"
+			p.and(`s.id IN (SELECT id FROM study INDEXED BY study_name WHERE name >= ? AND name < ?
+				UNION ALL SELECT study FROM study_group WHERE name >= ? AND name < ?)`, lo, hi, lo, hi)
+			return true, nil
+		}
+	}
+	p.index = "INDEXED BY study_first"
+	return p.begins != nil, nil
 }
 
 func (s *search) few(query string, args ...any) (bool, error) {

@@ -56,6 +56,9 @@ func TestPlans(t *testing.T) {
 		uid    = "SEARCH s USING INDEX study_uid (uid=? AND facility=?)"
 		order  = "SEARCH s USING INDEX study_facility (facility=?)"
 		sorted = "; USE TEMP B-TREE FOR ORDER BY"
+		words  = "COMPOUND QUERY; LEFT-MOST SUBQUERY; CO-ROUTINE w; SETUP; SCAN CONSTANT ROW; SCALAR SUBQUERY 1; SEARCH study USING INDEX study_first (facility=? AND first>? AND first<?)" +
+			"; RECURSIVE STEP; SCAN w; CORRELATED SCALAR SUBQUERY 3; SEARCH study USING INDEX study_first (facility=? AND first>? AND first<?); SCAN w" +
+			"; UNION ALL; SEARCH study_group EXISTS USING PRIMARY KEY (name>? AND name<?)"
 	)
 	var (
 		anywhere  = storage.Query{}
@@ -94,7 +97,9 @@ func TestPlans(t *testing.T) {
 		{"accession prefix", storage.LevelStudy, anywhere, []query.Key{key(tag.AccessionNumber, "ACC*")}, []string{order}},
 		{"study ID", storage.LevelStudy, anywhere, []query.Key{key(tag.StudyID, "1")}, []string{order}},
 		{"description", storage.LevelStudy, anywhere, []query.Key{key(tag.StudyDescription, "*qu*")}, []string{order}},
-		{"name prefix", storage.LevelStudy, anywhere, []query.Key{key(tag.PatientName, "Ngu*")}, nil},
+		{"name prefix", storage.LevelStudy, anywhere, []query.Key{key(tag.PatientName, "Ngu*")}, []string{words, "SEARCH s USING INDEX study_first (facility=? AND first=?)"}},
+		{"name prefix, next page", storage.LevelStudy, next, []query.Key{key(tag.PatientName, "Ngu*")}, []string{words, "SEARCH s USING INDEX study_first (facility=? AND first=? AND date<?)"}},
+		{"name prefix in a date range", storage.LevelStudy, anywhere, []query.Key{key(tag.PatientName, "Ngu*"), key(tag.StudyDate, "20240101-20240201")}, []string{words, "SEARCH s USING INDEX study_first (facility=? AND first=? AND date>? AND date<?)"}},
 		{"name", storage.LevelStudy, anywhere, []query.Key{key(tag.PatientName, "Nguyen^Van^0")}, nil},
 		{"part of a name", storage.LevelStudy, anywhere, []query.Key{key(tag.PatientName, "*Van*")}, []string{order}},
 		{"ideographic name", storage.LevelStudy, anywhere, []query.Key{key(tag.PatientName, "=王*")}, []string{order}},

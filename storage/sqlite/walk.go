@@ -30,12 +30,13 @@ func (s *search) studyRows(p *plan, skip int) iter.Seq2[*studyRow, error] {
 		order = " ORDER BY s.date DESC, s.uid, s.facility LIMIT ?+0 OFFSET ?+0"
 	)
 	return pages(p.first, s.studyBefore(), func(last **studyRow, limit int) ([]*studyRow, error) {
-		text, args := begin+order, append(slices.Clone(p.args), limit, skip)
+		text, args, skip := begin, slices.Clone(p.args), skip
 		if last != nil {
 			l := *last
-			text, args = begin+after+order, append(slices.Clone(p.args), l.date, l.date, l.uid, l.facility.id, limit, 0)
+			text, args, skip = text+after, append(args, l.date, l.date, l.uid, l.facility.id), 0
 		}
-		return collect(s.ctx, s.db.reader, s.scanStudy, text, args...)
+		text, args = p.arms(text, args)
+		return collect(s.ctx, s.db.reader, s.scanStudy, text+order, append(args, limit, skip)...)
 	})
 }
 
