@@ -16,8 +16,8 @@ func ParseSource(places ...string) (Source, error) {
 	var s Source
 	for _, p := range places {
 		x, ok := hl7v2.ParsePath(p)
-		if !ok {
-			return nil, fmt.Errorf("%q is no place in a message, such as OBR-18 or IPC-6.1", p)
+		if !ok || x.Number != 1 { // which segment is meant follows from the order
+			return nil, fmt.Errorf("%q is no place in an order, such as OBR-18 or IPC-6.1", p)
 		}
 		s = append(s, x)
 	}

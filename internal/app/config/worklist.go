@@ -17,8 +17,12 @@ type Worklist struct {
 	ProcedureCode []string          `yaml:"procedure_code"` // OBR-4 or OBR-44
 	ProtocolCode  []string          `yaml:"protocol_code"`
 	Accession     []string          `yaml:"accession"`
+	ProcedureID   []string          `yaml:"procedure_id"` // Requested Procedure ID
+	StepID        []string          `yaml:"step_id"`      // Scheduled Procedure Step ID
+	Study         []string          `yaml:"study"`        // Study Instance UID
 	Station       []string          `yaml:"station"`
 	Modality      []string          `yaml:"modality"`
+	Priority      []string          `yaml:"priority"`
 	Priorities    map[string]string `yaml:"priorities"` // added to the preset's: {T: HIGH}
 	Modalities    map[string]string `yaml:"modalities"` // added to the preset's: {XRAY: DX}
 	Status        map[string]string `yaml:"status"`     // added to the preset's: {NW_IP: scheduled}; "ignore" takes one away
@@ -82,11 +86,12 @@ func defaultWorklist() Worklist {
 // OrderMapping gives how orders are read.
 func (c *Config) OrderMapping() (worklist.Mapping, error) {
 	w := &c.Worklist
-	m, ok := worklist.Preset(w.Preset)
-	if !ok {
-		return m, wrong("worklist.preset", "%q is neither %s nor %s", w.Preset, worklist.PresetIHE, worklist.PresetDcm4chee)
-	}
 	var errs []error
+	m, ok := worklist.Preset(w.Preset)
+	if !ok { // the rest is looked at all the same
+		errs = append(errs, wrong("worklist.preset", "%q is neither %s nor %s", w.Preset, worklist.PresetIHE, worklist.PresetDcm4chee))
+		m, _ = worklist.Preset(worklist.PresetIHE)
+	}
 	for _, s := range []struct {
 		key    string
 		places []string
@@ -96,6 +101,10 @@ func (c *Config) OrderMapping() (worklist.Mapping, error) {
 		{"procedure_code", w.ProcedureCode, &m.Procedure},
 		{"protocol_code", w.ProtocolCode, &m.Protocol},
 		{"accession", w.Accession, &m.Accession},
+		{"procedure_id", w.ProcedureID, &m.ProcedureID},
+		{"step_id", w.StepID, &m.StepID},
+		{"study", w.Study, &m.Study},
+		{"priority", w.Priority, &m.Priority},
 		{"station", w.Station, &m.Station},
 		{"modality", w.Modality, &m.Modality},
 	} {
@@ -113,22 +122,37 @@ func (c *Config) OrderMapping() (worklist.Mapping, error) {
 	return m, errors.Join(errs...)
 }
 
+// requestedPriorities are the values of Requested Procedure Priority (0040,1003).
+var requestedPriorities = []string{"STAT", "HIGH", "ROUTINE", "MEDIUM", "LOW"}
+
+// codeString tells whether a word can be a Modality (CS, PS3.5 6.2); small letters become capitals.
+func codeString(s string) bool {
+	return s != "" && len(s) <= 16 && strings.Trim(strings.ToUpper(s), "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == ""
+}
+
 // words adds the tables of words.
 func (w *Worklist) words(m *worklist.Mapping) error {
 	var errs []error
 	for k, v := range w.Priorities {
-		m.Priorities[strings.ToUpper(k)] = strings.ToUpper(v)
+		p := strings.ToUpper(v)
+		if !slices.Contains(requestedPriorities, p) {
+			errs = append(errs, wrong("worklist.priorities."+k, "%q is none of %s", v, strings.Join(requestedPriorities, ", ")))
+		}
+		m.Priorities[strings.ToUpper(k)] = p
 	}
 	for k, v := range w.Modalities {
+		if !codeString(v) {
+			errs = append(errs, wrong("worklist.modalities."+k, "%q is no modality, such as DX", v))
+		}
 		m.Modalities[strings.ToUpper(k)] = strings.ToUpper(v)
 	}
 	for k, v := range w.Status {
 		s := worklist.Status(strings.ToLower(v))
-		switch k = strings.ToUpper(k); {
+		switch up := strings.ToUpper(k); {
 		case v == "ignore":
-			delete(m.Statuses, k)
+			delete(m.Statuses, up)
 		case s.Known():
-			m.Statuses[k] = s
+			m.Statuses[up] = s
 		default:
 			errs = append(errs, wrong("worklist.status."+k, "%q is neither a state nor ignore", v))
 		}
@@ -144,10 +168,19 @@ func (w *Worklist) assignments(m *worklist.Mapping) error {
 	for i, a := range w.Assign {
 		x := worklist.Assignment{
 			Modality: a.Modality, Procedure: a.Procedure, Location: a.Location, Sender: a.Sender,
-			Stations: trimmed(a.Stations), Name: a.Name, At: a.At, As: a.SetModality,
+			Stations: trimmed(a.Stations), Name: a.Name, At: a.At, As: strings.ToUpper(a.SetModality),
 		}
+		key := fmt.Sprintf("worklist.assign[%d]", i)
 		if err := x.Check(); err != nil {
-			errs = append(errs, wrong(fmt.Sprintf("worklist.assign[%d]", i), "%w", err))
+			errs = append(errs, wrong(key, "%w", err))
+		}
+		for k, ae := range x.Stations {
+			if ae == "" || len(ae) > 16 {
+				errs = append(errs, wrong(fmt.Sprintf("%s.stations[%d]", key, k), "%q is no AE title", a.Stations[k]))
+			}
+		}
+		if a.SetModality != "" && !codeString(a.SetModality) {
+			errs = append(errs, wrong(key+".set_modality", "%q is no modality, such as DX", a.SetModality))
 		}
 		m.Assign = append(m.Assign, x)
 	}
