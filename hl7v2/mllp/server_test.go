@@ -178,7 +178,8 @@ func TestLimits(t *testing.T) {
 	refused, most := 0, 0
 	_, addr := serve(t, Config{
 		Handler: &echo{}, MaxConns: 3, MaxPeerConns: 2,
-		OnRefused: func(Peer, error) { mu.Lock(); refused++; mu.Unlock() }, OnConn: func(n int) { most = max(most, n) },
+		OnRefused: func(Peer, error) { mu.Lock(); refused++; mu.Unlock() },
+		OnConn:    func(n int) { mu.Lock(); most = max(most, n); mu.Unlock() },
 	})
 	one, two := dial(t, addr), dial(t, addr)
 	for _, c := range []net.Conn{one, two} {
