@@ -189,17 +189,20 @@ func (e *Editor) Delete(i int) error {
 }
 
 // Encode writes the message, each segment ended by CR, in a character set; nil is its own, in which what was not changed is written as
-// it was. Another one is named in MSH-18. The error tells that the character set lacks a character.
+// it was. Another one is named in MSH-18. The error is a *SyntaxError: the character set lacks a character, or what came has bytes that are none.
 func (e *Editor) Encode(c *Charset) ([]byte, error) {
 	if c == nil || c == e.of.charset {
 		return e.join(e.of.recoded, e.of.charset, func(b []byte) []byte { return b })
+	}
+	if places := e.of.Unreadable(); len(places) > 0 { // what they were read as would be passed off as what they are
+		return nil, places[0]
 	}
 	name := Path{Segment: "MSH", Field: 18, Repetition: 1}
 	x := &Editor{of: e.of, segs: slices.Clone(e.segs)}
 	if err := x.SetRaw(0, name, []byte(c.Name)); err != nil {
 		return nil, err
 	}
-	return x.join(c.enc != nil, c, e.of.characters)
+	return x.join(true, c, e.of.characters)
 }
 
 func (e *Editor) join(encode bool, c *Charset, read func([]byte) []byte) ([]byte, error) {
@@ -208,7 +211,11 @@ func (e *Editor) join(encode bool, c *Charset, read func([]byte) []byte) ([]byte
 		size += len(s)
 	}
 	out := make([]byte, 0, size)
+	numbers := map[string]int{}
 	for _, s := range e.segs {
+		if len(s) >= 3 {
+			numbers[string(s[:3])]++
+		}
 		s = read(s)
 		if !encode {
 			out = append(append(out, s...), '\r')
@@ -216,7 +223,7 @@ func (e *Editor) join(encode bool, c *Charset, read func([]byte) []byte) ([]byte
 		}
 		var err error
 		if out, err = c.encode(out, s); err != nil {
-			return nil, err
+			return nil, c.lacking(s, numbers[string(s[:min(3, len(s))])], e.of.delims)
 		}
 		out = append(out, '\r')
 	}

@@ -38,6 +38,7 @@ func (m *Message) decode(b []byte) string {
 			d.set, d.width = set, width
 		case n > 0 && seq[0] == 'Z':
 			d.out = append(d.out, b[i:i+n+2]...)
+		case n > 0 && seq[0] == 'X' && !m.recoded && d.wide(seq[1:]):
 		default:
 			if d.out, ok = m.unescape(d.out, seq); !ok { // not an escape sequence: its end may be the start of one
 				d.out = append(d.out, b[i:i+1+n]...)
@@ -71,6 +72,19 @@ func (d *decoder) flush() {
 		d.text = d.set.decode(d.text, d.out)
 	}
 	d.out = d.out[:0]
+}
+
+// wide takes hexadecimal pairs that all begin with 00, which are UTF-16: characters that the message's set need not have.
+func (d *decoder) wide(digits []byte) bool {
+	b, ok := unhexed(digits)
+	if !ok || !isWide(b) {
+		return false
+	}
+	d.flush()
+	for i := 1; i < len(b); i += 2 {
+		d.text = utf8.AppendRune(d.text, rune(b[i]))
+	}
+	return true
 }
 
 func (d *decoder) end() string {
@@ -155,19 +169,12 @@ func appendNonZero(out []byte, c byte) []byte {
 // unhex decodes \Xdddd..\: bytes in the message's character set, any number of them. Pairs that
 // all begin with 00 are UTF-16, as some senders write them.
 func (m *Message) unhex(out, digits []byte) ([]byte, bool) {
-	if len(digits) == 0 || len(digits)%2 != 0 {
+	b, ok := unhexed(digits)
+	if !ok {
 		return out, false
-	}
-	b := make([]byte, len(digits)/2)
-	if _, err := hex.Decode(b, digits); err != nil {
-		return out, false
-	}
-	wide := len(b)%2 == 0
-	for i := 0; i < len(b) && wide; i += 2 {
-		wide = b[i] == 0
 	}
 	switch {
-	case wide: // all below U+0100, since the other bytes are one character each
+	case isWide(b): // all below U+0100, since the other bytes are one character each
 		for i := 1; i < len(b); i += 2 {
 			out = m.appendRune(out, rune(b[i]))
 		}
@@ -178,6 +185,25 @@ func (m *Message) unhex(out, digits []byte) ([]byte, bool) {
 		return m.utf16(out, b), true
 	}
 	return append(out, b...), true
+}
+
+func unhexed(digits []byte) (b []byte, ok bool) {
+	if len(digits) == 0 || len(digits)%2 != 0 {
+		return nil, false
+	}
+	b = make([]byte, len(digits)/2)
+	_, err := hex.Decode(b, digits)
+	return b, err == nil
+}
+
+// isWide tells whether bytes are UTF-16 below U+0100.
+func isWide(b []byte) bool {
+	for i := 0; i < len(b); i += 2 {
+		if b[i] != 0 {
+			return false
+		}
+	}
+	return len(b)%2 == 0
 }
 
 // isText tells whether bytes are UTF-8 without control characters other than tab and line ends.

@@ -13,6 +13,7 @@ type Message struct {
 	text    []byte // what is parsed: part of raw, or raw in UTF-8 for character sets whose bytes may look like delimiters
 	shift   int    // offset of text in raw
 	recoded bool   // text is UTF-8 made from raw
+	named   bool   // the character set was asked for: by MSH-18, or by the caller
 	delims  Delimiters
 	charset *Charset
 	utf8    string // text, if it is short and needs no decoding: values without escapes are parts of it
@@ -28,7 +29,7 @@ type Option func(*Message)
 
 // WithCharset makes Parse ignore MSH-18 and take c instead: for peers that send
 // another character set than they say.
-func WithCharset(c *Charset) Option { return func(m *Message) { m.charset = c } }
+func WithCharset(c *Charset) Option { return func(m *Message) { m.charset, m.named = c, true } }
 
 // maxSegments bounds the segment table.
 const maxSegments = 1 << 20
@@ -86,6 +87,7 @@ func (m *Message) declaredCharset() *Charset {
 	if field.Empty() {
 		return Lenient
 	}
+	m.named = true
 	name := func(n int) string { return field.Repetition(n).Component(1).Text() }
 	c, ok := LookupCharset(name(1))
 	if c == Lenient {

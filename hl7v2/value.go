@@ -36,6 +36,14 @@ func (s Segment) Raw() []byte {
 	return s.m.text[s.start:s.end]
 }
 
+// UTF8 gives the segment as it stands, in UTF-8 and without terminator.
+func (s Segment) UTF8() []byte {
+	if s.m == nil {
+		return nil
+	}
+	return s.m.toUTF8(s.Raw())
+}
+
 // Offset gives the segment's place in bytes from the start of the message
 // (in the decoded message if its character set is a multi-byte one other than UTF-8).
 func (s Segment) Offset() int { return s.start + s.m.shift }

@@ -109,10 +109,10 @@ func (x *hl7ShowCmd) Run(e *env) error {
 	if v.Note+v.Reason != "" {
 		e.printf("%s\n", printable(v.Note+v.Reason))
 	}
-	printMessage(e, raw)
+	printMessage(e, raw, v.Charset)
 	for _, a := range v.Answers {
 		e.printf("answered:\n")
-		printMessage(e, []byte(a))
+		printMessage(e, []byte(a), v.Charset)
 	}
 	for i := range v.Deliveries {
 		d := &v.Deliveries[i]
@@ -121,15 +121,19 @@ func (x *hl7ShowCmd) Run(e *env) error {
 	return nil
 }
 
-// printMessage prints segments, each in a line, in UTF-8.
-func printMessage(e *env, raw []byte) {
-	m, err := hl7v2.Parse(raw)
+// printMessage prints segments, each in a line, in UTF-8. charset is that of the peer; empty: MSH-18 says it.
+func printMessage(e *env, raw []byte, charset string) {
+	var options []hl7v2.Option
+	if c, ok := hl7v2.LookupCharset(charset); ok && charset != "" {
+		options = append(options, hl7v2.WithCharset(c))
+	}
+	m, err := hl7v2.Parse(raw, options...)
 	if err != nil {
 		e.printf("  (not readable: %v)\n", err)
 		return
 	}
 	for s := range m.Segments() {
-		e.printf("  %s\n", printable(m.Charset().Decode(s.Raw())))
+		e.printf("  %s\n", printable(string(s.UTF8())))
 	}
 }
 
@@ -231,7 +235,7 @@ func (x *hl7SendCmd) one(e *env, c *mllp.Client, name string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	printMessage(e, answer)
+	printMessage(e, answer, "")
 	m, err := hl7v2.Parse(answer)
 	if err != nil {
 		return false, nil
@@ -291,6 +295,6 @@ func (x *hl7TryCmd) Run(e *env) error {
 		_, err := e.stdout.Write(out.Bytes())
 		return err
 	}
-	printMessage(e, out.Bytes())
+	printMessage(e, out.Bytes(), "")
 	return nil
 }

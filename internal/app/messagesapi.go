@@ -26,6 +26,7 @@ type MessageView struct {
 	Protocol    string          `json:"protocol,omitempty"`
 	Peer        string          `json:"peer,omitempty"`
 	Address     string          `json:"address,omitempty"`
+	Charset     string          `json:"charset,omitempty"`  // of the peer, that goes before MSH-18
 	Size        int64           `json:"size"`               // in bytes
 	Repeated    bool            `json:"repeated,omitempty"` // the control ID came before, with other bytes
 	Note        string          `json:"note,omitempty"`     // why it is only kept, or what operators should know
@@ -56,7 +57,7 @@ func (a *App) registerMessages(g *echo.Group) {
 func messageView(m *storage.Message) MessageView {
 	return MessageView{
 		Message: m.Seq, Facility: m.Facility, Received: m.Received, State: m.State.String(), Type: m.Type, Control: m.Key.Control,
-		Application: m.Key.Application, Site: m.Key.Facility, Protocol: m.Source.Protocol, Peer: m.Source.Peer, Address: m.Source.Address,
+		Application: m.Key.Application, Site: m.Key.Facility, Charset: m.Charset, Protocol: m.Source.Protocol, Peer: m.Source.Peer, Address: m.Source.Address,
 		Size: m.Place.Length, Repeated: m.Repeated, Note: m.Note, Reason: m.Reason,
 	}
 }

@@ -119,6 +119,9 @@ func (in *Intake) settle(tx halong.Tx, m *storage.Message, h *hl7v2.Message, don
 	if done.Note != "" {
 		m.State, m.Note = storage.MessageKept, done.Note
 	}
+	if odd := textRemark(h); odd != "" {
+		m.Note = strings.TrimPrefix(m.Note+"; "+odd, "; ")
+	}
 	if len(m.Note) > maxNote {
 		m.Note = strings.ToValidUTF8(m.Note[:maxNote], "")
 	}
