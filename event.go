@@ -56,3 +56,19 @@ type Tx interface{ HalongTx() }
 type Updater interface {
 	Update(ctx context.Context, fn func(Tx) error) error
 }
+
+// JournalUpdater is an Updater that takes transactions cheaper which write nothing but what their own journal records say: rows
+// that a replay of the records makes the same. Once UpdateJournaled returns, the records are durable, and the rows visible to readers; a power cut
+// may take the rows, and the next start makes them again.
+type JournalUpdater interface {
+	Updater
+	UpdateJournaled(ctx context.Context, fn func(Tx) error) error
+}
+
+// UpdateJournaled runs such a transaction with an Updater, cheaper if it can.
+func UpdateJournaled(ctx context.Context, u Updater, fn func(Tx) error) error {
+	if j, ok := u.(JournalUpdater); ok {
+		return j.UpdateJournaled(ctx, fn)
+	}
+	return u.Update(ctx, fn)
+}

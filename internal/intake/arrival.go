@@ -133,7 +133,7 @@ func (a *arrival) store() (answers [][]byte, err error) {
 // commit writes the message and all it causes in one transaction.
 func (a *arrival) commit() (m storage.Message, err error) {
 	in := a.in
-	err = in.cfg.Updater.Update(a.ctx, func(tx halong.Tx) error {
+	err = halong.UpdateJournaled(a.ctx, in.cfg.Updater, func(tx halong.Tx) error {
 		m = a.msg
 		seq, payload, err := in.cfg.Journal.Append(tx, storage.RecordMessage, m.Record()...)
 		if err != nil {

@@ -11,9 +11,10 @@ import (
 
 // request is one caller waiting for the committer.
 type request struct {
-	fn    func(halong.Tx) error
-	state atomic.Int32
-	done  chan error // gets exactly one answer, unless the caller withdrew
+	fn        func(halong.Tx) error
+	journaled bool // all it writes can be made again from the journal
+	state     atomic.Int32
+	done      chan error // gets exactly one answer, unless the caller withdrew
 }
 
 const (
@@ -31,7 +32,15 @@ var errClosed = errors.New("the index is closed")
 // answer is waited for. The error of fn is given back as it is; the error is of kind Transient when
 // ctx ended or the index is closed. fn must not call Update.
 func (db *DB) Update(ctx context.Context, fn func(halong.Tx) error) error {
-	r := &request{fn: fn, done: make(chan error, 1)}
+	return db.update(ctx, &request{fn: fn, done: make(chan error, 1)})
+}
+
+// UpdateJournaled is Update for a transaction that writes nothing but what its own journal records say. See halong.JournalUpdater.
+func (db *DB) UpdateJournaled(ctx context.Context, fn func(halong.Tx) error) error {
+	return db.update(ctx, &request{fn: fn, journaled: true, done: make(chan error, 1)})
+}
+
+func (db *DB) update(ctx context.Context, r *request) error {
 	if err := db.enqueue(ctx, r); err != nil {
 		return halong.E("sqlite.Update", halong.Transient, "", err)
 	}
@@ -92,12 +101,16 @@ func (db *DB) gather(group []*request) []*request {
 	return group
 }
 
-// commit commits the requests as one transaction. Should a failure of one make
-// SQLite roll all of it back, each of the others gets a transaction of its own.
+// commit commits the requests as one transaction, at first without savepoints, which cost more than what hardly ever fails. Should a
+// failure of one make SQLite roll all of it back, each of the others gets a transaction of its own.
 func (db *DB) commit(requests []*request) {
 	db.writing.Lock()
 	defer db.writing.Unlock()
-	for _, r := range db.attempt(requests) {
-		db.attempt([]*request{r})
+	again := db.attempt(requests, false)
+	if len(again) > 0 {
+		again = db.attempt(again, true)
+	}
+	for _, r := range again {
+		db.attempt([]*request{r}, true)
 	}
 }

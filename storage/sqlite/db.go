@@ -22,6 +22,7 @@ type DB struct {
 	writers *sql.DB // one connection
 	conn    *sql.Conn
 	writer  statements // on conn; used by the committer alone
+	full    bool       // a commit is synced; see group.begin
 	reader  *Reader
 
 	checkpoints *sql.DB // one connection

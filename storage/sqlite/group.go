@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 
 	"github.com/halong-gateway/halong"
 )
@@ -14,20 +15,22 @@ type group struct {
 	db      *DB
 	start   int // mark of the log before the first caller
 	alone   bool
+	careful bool       // with a savepoint for each caller
 	callers []*request // whose part succeeded so far
 	events  []halong.Event
 	counts  []change
 }
 
 // attempt runs one group and answers its callers. It returns those that have to be
-// run again, each alone, because another one's failure took the whole transaction with it.
-func (db *DB) attempt(requests []*request) (again []*request) {
-	g := &group{db: db, alone: len(requests) == 1}
+// run again, because the failure of one took the whole transaction with it: not being careful, also when that
+// one had written something, which only a savepoint can take back.
+func (db *DB) attempt(requests []*request, careful bool) (again []*request) {
 	requests = take(requests)
 	if len(requests) == 0 {
 		return nil
 	}
-	if err := g.statement("BEGIN IMMEDIATE"); err != nil {
+	g := &group{db: db, alone: len(requests) == 1, careful: careful}
+	if err := g.begin(requests); err != nil {
 		answer(requests, fail("sqlite.Update", "", err))
 		return nil
 	}
@@ -38,10 +41,31 @@ func (db *DB) attempt(requests []*request) (again []*request) {
 		}
 		g.rollback()
 		db.log.Rewind(g.start)
-		return append(g.callers, requests[i+1:]...)
+		if careful { // it has its answer
+			i++
+		}
+		return append(g.callers, requests[i:]...)
 	}
 	g.end()
 	return nil
+}
+
+// begin opens the transaction. If all it writes can be made again from the journal, which is synced before the index is committed,
+// the commit waits for no sync of its own: after a power cut it may be gone, and is made again at the next start. Every other
+// commit syncs all before it too.
+func (g *group) begin(requests []*request) error {
+	full := slices.ContainsFunc(requests, func(r *request) bool { return !r.journaled })
+	if full != g.db.full {
+		level := "NORMAL"
+		if full {
+			level = "FULL"
+		}
+		if err := g.statement("PRAGMA synchronous = " + level); err != nil {
+			return err
+		}
+		g.db.full = full
+	}
+	return g.statement("BEGIN IMMEDIATE")
 }
 
 // take leaves out those that withdrew.
@@ -66,20 +90,24 @@ func (g *group) statement(text string) error {
 	return err
 }
 
-// run runs one caller's part. A caller that fails is answered at once and leaves
-// no trace. It returns false when SQLite has rolled everything back with it.
+// run runs one caller's part. A caller that fails is answered and leaves
+// no trace. It returns false when the whole transaction has to be rolled back for that, or has been by SQLite; not being
+// careful, the caller is not answered then.
 func (g *group) run(r *request) bool {
 	if err := g.savepoint("SAVEPOINT caller"); err != nil {
 		r.answer(fail("sqlite.Update", "", err))
 		return false
 	}
-	mark := g.db.log.Mark()
-	tx := &Tx{db: g.db}
+	mark, writes := g.db.log.Mark(), g.db.writer.writes
+	tx := &Tx{db: g.db, careful: g.careful}
 	err := call(r.fn, tx)
-	if err == nil {
+	if err == nil && !tx.again {
 		err = fail("sqlite.Update", "", tx.settle())
 	}
 	tx.done = true
+	if tx.again {
+		return false
+	}
 	if err == nil {
 		if err = g.savepoint("RELEASE caller"); err == nil {
 			g.callers = append(g.callers, r)
@@ -89,18 +117,36 @@ func (g *group) run(r *request) bool {
 			return true
 		}
 	}
+	swift := !g.careful && !g.alone
+	if swift && (g.db.writer.writes != writes || !g.db.intact()) {
+		return false
+	}
 	r.answer(err)
 	g.db.log.Rewind(mark)
+	if swift {
+		return true
+	}
 	g.db.forgetKeys()
 	return g.alone || g.undo()
 }
 
-// savepoint runs the statement unless the caller has the transaction for itself.
+// savepoint runs the statement if there are to be savepoints, unless the caller has the transaction for itself.
 func (g *group) savepoint(text string) error {
-	if g.alone {
+	if g.alone || !g.careful {
 		return nil
 	}
 	return g.statement(text)
+}
+
+// intact tells whether the transaction is still open: failures as grave as a full disk make SQLite end it.
+func (db *DB) intact() bool {
+	if db.exec("BEGIN") != nil {
+		return true // there is one
+	}
+	if err := db.exec("ROLLBACK"); err != nil {
+		db.options.Failed(fail("sqlite.rollback", "", err))
+	}
+	return false
 }
 
 // undo takes one caller's rows back. Failures as grave as a full disk make SQLite

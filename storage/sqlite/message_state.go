@@ -64,25 +64,34 @@ func (db *DB) Unprocessed(ctx context.Context, version int, after uint64, limit 
 	return all, fail(op, "", rows.Err())
 }
 
-// Attempt runs fn in a savepoint of its own within the caller's.
+// Attempt runs fn and takes back what it wrote if it fails: by a savepoint of its own, or, in a transaction that goes on without
+// savepoints until one is needed, by having all of it done again with them.
 func (db *DB) Attempt(t halong.Tx, fn func() error) error {
 	const op = "sqlite.Attempt"
 	tx, err := db.tx(op, t)
 	if err != nil {
 		return err
 	}
-	if _, err := tx.Exec("SAVEPOINT attempt"); err != nil {
-		return fail(op, "", err)
+	if tx.careful {
+		if _, err := tx.Exec("SAVEPOINT attempt"); err != nil {
+			return fail(op, "", err)
+		}
 	}
-	before, mark := *tx, db.log.Mark()
+	before, mark, writes := *tx, db.log.Mark(), db.writer.writes
 	before.facilities = maps.Clone(tx.facilities)
 	failed := call(func(halong.Tx) error { return fn() }, tx)
 	if failed == nil {
-		_, err := tx.Exec("RELEASE attempt")
+		if tx.careful {
+			_, err = tx.Exec("RELEASE attempt")
+		}
 		return fail(op, "", err)
 	}
 	db.log.Rewind(mark)
+	again := tx.again || !tx.careful && (db.writer.writes != writes || !db.intact())
 	*tx = before
+	if tx.again = again; again || !tx.careful {
+		return failed
+	}
 	db.forgetKeys()
 	_, err = tx.Exec("ROLLBACK TO attempt")
 	if err == nil {

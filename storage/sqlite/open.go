@@ -120,7 +120,7 @@ func (db *DB) connect(ctx context.Context, path string) (err error) {
 	if err != nil {
 		return err
 	}
-	db.conn, db.writer = conn, statements{on: conn}
+	db.conn, db.writer, db.full = conn, statements{on: conn}, true
 	if err := migrate(ctx, conn, migrationFiles); err != nil {
 		return err
 	}

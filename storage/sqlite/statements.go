@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"strings"
 	"sync"
 )
 
@@ -24,6 +25,8 @@ type statements struct {
 	on runner
 	mu sync.RWMutex
 	by map[string]*sql.Stmt
+
+	writes int // statements that may have changed rows; the committer's
 
 	trace func(query string, args []any) // set by tests; told of what is read
 }
@@ -52,11 +55,26 @@ func (s *statements) get(query string) *sql.Stmt {
 	return st
 }
 
-func (s *statements) exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
+func (s *statements) exec(ctx context.Context, query string, args ...any) (r sql.Result, err error) {
 	if st := s.get(query); st != nil {
-		return st.ExecContext(ctx, args...)
+		r, err = st.ExecContext(ctx, args...)
+	} else {
+		r, err = s.on.ExecContext(ctx, query, args...)
 	}
-	return s.on.ExecContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	if n, err := r.RowsAffected(); n != 0 || err != nil {
+		s.writes++
+	}
+	return r, nil
+}
+
+// reads counts a statement that gives rows as one that writes, unless it is plain that it does not.
+func (s *statements) reads(query string) {
+	if !strings.HasPrefix(query, "SELECT") {
+		s.writes++
+	}
 }
 
 func (s *statements) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
