@@ -1,7 +1,9 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
+	"database/sql"
 	"slices"
 	"strings"
 
@@ -78,51 +80,91 @@ func wanted(q *storage.MessageQuery, m *storage.Message) bool {
 	return true
 }
 
-// recordsOf gives the journal records in which results, orders and changes of patients with an identifier came. The record is the part of
-// a report's and of an order's ID above its lower twenty bits.
-const recordsOf = `SELECT v.id >> 20 FROM p CROSS JOIN lab_version v ON v.patient = p.id
-	UNION SELECT o.id >> 20 FROM p CROSS JOIN patient x ON x.id = p.id CROSS JOIN worklist_order o ON o.facility = x.facility AND o.patient_id = x.identifier
-	UNION SELECT c.record FROM p CROSS JOIN patient_change c ON c.patient = p.id
-	UNION SELECT c.record FROM p CROSS JOIN patient_change c ON c.other = p.id AND c.other <> 0`
+// withPatients are the patients that bear an identifier ?1.
+const withPatients = `WITH p (id) AS (SELECT id FROM patient WHERE identifier = ?1 UNION SELECT patient FROM patient_other WHERE identifier = ?1) `
+
+// recordsOf give the journal records before ?2, at most ?3 rows, in which results, orders and changes of patients came, the newest first. The record is
+// the part of a report's and of an order's ID above its lower twenty bits.
+var recordsOf = [...]string{
+	`SELECT v.id >> 20 FROM p CROSS JOIN lab_version v ON v.patient = p.id WHERE v.id < ?2 << 20 ORDER BY v.id DESC LIMIT ?3+0`,
+	`SELECT o.id >> 20 FROM p CROSS JOIN patient x ON x.id = p.id CROSS JOIN worklist_order o ON o.facility = x.facility AND o.patient_id = x.identifier
+		WHERE o.id < ?2 << 20 ORDER BY o.id DESC LIMIT ?3+0`,
+	`SELECT c.record FROM p CROSS JOIN patient_change c ON c.patient = p.id WHERE c.record < ?2 ORDER BY c.record DESC LIMIT ?3+0`,
+	`SELECT c.record FROM p CROSS JOIN patient_change c ON c.other = p.id AND c.other <> 0 WHERE c.record < ?2 ORDER BY c.record DESC LIMIT ?3+0`,
+}
+
+// recordsAtOnce is how many rows of each of recordsOf are read at first; then four times as many.
+const recordsAtOnce = 500
+
+func scanRecord(rows *sql.Rows) (int64, error) {
+	var r int64
+	err := rows.Scan(&r)
+	return r, err
+}
+
+// patientRecords gives records before one, the newest first, and whether there may be older ones. At most limit rows of each kind are read.
+func (db *DB) patientRecords(ctx context.Context, identifier string, before int64, limit int) (records []int64, more bool, err error) {
+	whole := int64(0) // from here on none is missing
+	for _, q := range recordsOf {
+		some, err := collect(ctx, db.reader, scanRecord, withPatients+q, identifier, before, limit)
+		if err != nil {
+			return nil, false, err
+		}
+		if len(some) == limit {
+			more, whole = true, max(whole, some[len(some)-1])
+		}
+		records = append(records, some...)
+	}
+	slices.SortFunc(records, func(a, b int64) int { return cmp.Compare(b, a) })
+	records = slices.Compact(records)
+	return slices.DeleteFunc(records, func(r int64) bool { return r < whole }), more, nil
+}
 
 // messagesOf is FindMessages for a patient.
 func (db *DB) messagesOf(ctx context.Context, scope halong.Scope, q *storage.MessageQuery) (page storage.MessagePage, err error) {
 	const op = "sqlite.FindMessages"
-	rows, err := db.reader.Query(ctx, `WITH p (id) AS (SELECT id FROM patient WHERE identifier = ?1 UNION SELECT patient FROM patient_other WHERE identifier = ?1) `+recordsOf, q.Patient)
-	if err != nil {
-		return page, fail(op, "", err)
+	before := int64(1) << 42 // of the ID of a report 20 bits and a sign are left
+	if q.Before != 0 && q.Before < uint64(before) {
+		before = int64(q.Before)
 	}
-	defer rows.Close()
-	var records []int64
-	for rows.Next() {
-		var r int64
-		if err := rows.Scan(&r); err != nil {
+	for seen, more, limit := 0, true, recordsAtOnce; more; limit = min(4*limit, storage.MaxMessagesSeen) {
+		var records []int64
+		if records, more, err = db.patientRecords(ctx, q.Patient, before, limit); err != nil {
 			return page, fail(op, "", err)
 		}
-		records = append(records, r)
-	}
-	if err := rows.Err(); err != nil {
-		return page, fail(op, "", err)
-	}
-	slices.Sort(records)
-	for _, r := range slices.Backward(records) {
-		if q.Before != 0 && uint64(r) >= q.Before {
-			continue
-		}
-		m, err := db.Message(ctx, scope, uint64(r))
-		if halong.KindOf(err) == halong.NotExist { // an operator's decision, or of a facility that is not seen
-			continue
-		}
-		if err != nil {
-			return page, err
-		}
-		if wanted(q, m) {
-			page.Messages = append(page.Messages, m)
-		}
-		if len(page.Messages) == q.Limit {
-			page.Before = m.Seq
-			break
+		for len(records) > 0 {
+			n := min(len(records), recordsAtOnce)
+			if seen += n; seen > storage.MaxMessagesSeen {
+				page.Before = uint64(before)
+				return page, nil
+			}
+			full, err := db.addMessages(ctx, scope, q, &page, records[:n])
+			if full || err != nil {
+				return page, fail(op, "", err)
+			}
+			before, records = records[n-1], records[n:]
 		}
 	}
 	return page, nil
+}
+
+// addMessages adds those of some records to a page that are wanted, and tells whether it is full, or no older ones can be. Other records are an
+// operator's decisions.
+func (db *DB) addMessages(ctx context.Context, scope halong.Scope, q *storage.MessageQuery, page *storage.MessagePage, records []int64) (full bool, err error) {
+	all, err := collect(ctx, db.reader, func(rows *sql.Rows) (*storage.Message, error) { return scanMessage(rows) },
+		selectMessage+` WHERE m.seq IN (SELECT value FROM json_each(?)) ORDER BY m.seq DESC`, list(records))
+	for _, m := range all {
+		if older(q, m) {
+			return true, err
+		}
+		if !scope.Sees(m.Facility) || !wanted(q, m) {
+			continue
+		}
+		page.Messages = append(page.Messages, m)
+		if len(page.Messages) == q.Limit {
+			page.Before = m.Seq
+			return true, err
+		}
+	}
+	return false, err
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/lab"
+	"github.com/halong-gateway/halong/patient"
 	"github.com/halong-gateway/halong/storage"
 	"github.com/halong-gateway/halong/storage/sqlite"
 )
@@ -71,6 +73,81 @@ func TestFindMessages(t *testing.T) {
 		if d := cmp.Diff(c.want, got); d != "" || err != nil || page.Before != c.before {
 			t.Errorf("%s: %s %v, next before %d", name, d, err, page.Before)
 		}
+	}
+}
+
+// TestFindMessagesOfPatient: what is found of a patient comes in pages, each of bounded work, and together they are all.
+func TestFindMessagesOfPatient(t *testing.T) {
+	const all = storage.MaxMessagesSeen + 700
+	db := open(t, nil, sqlite.Options{})
+	s := patient.New(db)
+	p := &patient.Patient{Facility: "BV1", Identifiers: []patient.Identifier{{ID: "7", Authority: "A"}}}
+	other := &patient.Patient{Facility: "BV1", Identifiers: []patient.Identifier{{ID: "8", Authority: "A"}}}
+	add := func(tx halong.Tx, i int) error {
+		m := &storage.Message{
+			Facility: "BV1", Seq: uint64(i), Received: time.Unix(int64(i), 0).UTC(), Digest: halong.Digest{byte(i), byte(i >> 8), byte(i >> 16)},
+			Key: storage.MessageKey{Application: "LIS", Facility: "LAB", Control: fmt.Sprint("C", i)}, Type: []string{"ORU^R01", "ADT^A24"}[i/all],
+		}
+		if _, err := db.AddMessage(tx, m); err != nil {
+			return err
+		}
+		if i == 1 {
+			_, err := s.Record(tx, p)
+			return err
+		}
+		if i == all {
+			_, err := s.Link(tx, other, p, patient.Cause{Record: uint64(i)})
+			return err
+		}
+		for n := range 1 + i%50/49 { // some messages have two reports
+			id := lab.ID(int64(i)<<20 | int64(n))
+			v := &lab.Version{Head: lab.Head{ID: id, First: id, Number: 1, Patient: 1, Facility: "BV1", Received: m.Received, Link: lab.Link{Service: "GLU"}}, Content: []byte("{}")}
+			if err := db.AddVersion(tx, v); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for i := 1; i <= all; {
+		if err := db.Update(t.Context(), func(tx halong.Tx) (err error) {
+			for end := min(i+2000, all+1); i < end && err == nil; i++ {
+				err = add(tx, i)
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pages := func(q storage.MessageQuery) (seqs []uint64, pages int) {
+		t.Helper()
+		for q.Patient = "7"; ; {
+			page, err := db.FindMessages(t.Context(), halong.Everything(), q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range page.Messages {
+				seqs = append(seqs, m.Seq)
+			}
+			pages++
+			if q.Before = page.Before; q.Before == 0 {
+				return seqs, pages
+			}
+		}
+	}
+	seqs, n := pages(storage.MessageQuery{})
+	if len(seqs) != all-1 || n != all/storage.MaxMessagesFound+1 {
+		t.Errorf("%d messages on %d pages", len(seqs), n)
+	}
+	for i, seq := range seqs {
+		if seq != uint64(all-i) {
+			t.Fatalf("message %d at %d", seq, i)
+		}
+	}
+	if seqs, n := pages(storage.MessageQuery{Type: "ADT", Limit: 3}); len(seqs) != 1 || seqs[0] != all || n != 2 { // one looks at as many as one may
+		t.Errorf("%v on %d pages", seqs, n)
+	}
+	if seqs, n := pages(storage.MessageQuery{From: time.Unix(all-100_000, 0), Control: "C20001"}); len(seqs) != 1 || n != 2 {
+		t.Errorf("%v on %d pages", seqs, n)
 	}
 }
 
