@@ -136,33 +136,20 @@ func (db *DB) CountItems(t halong.Tx, f halong.Facility) (n int, err error) {
 	return n, fail(op, string(f), err)
 }
 
-// EachItem implements ups.ItemStore. It reads a page at a time, so that fn may write.
-func (db *DB) EachItem(t halong.Tx, f halong.Facility, n ups.Narrow, skip int, fn func(*ups.Item) error) error {
-	const op, page = "sqlite.EachItem", 64
+// ItemsAfter implements ups.ItemStore.
+func (db *DB) ItemsAfter(t halong.Tx, f halong.Facility, after dicom.UID, limit int) ([]*ups.Item, error) {
+	const op = "sqlite.ItemsAfter"
 	tx, facility, err := db.upsTx(op, t, f)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for at := (ups.Position{}); ; skip = 0 {
-		text, args := selectWorkitems(facility, n, at, page)
-		rows, err := tx.Query(text+` OFFSET ?+0`, append(args, skip)...)
-		if err != nil {
-			return fail(op, string(f), err)
-		}
-		items, err := workitemRows(rows, f)
-		if err != nil {
-			return fail(op, string(f), err)
-		}
-		for _, it := range items {
-			at = it.Position()
-			if err := fn(it); err != nil {
-				return err
-			}
-		}
-		if len(items) < page {
-			return nil
-		}
+	rows, err := tx.Query(`SELECT `+workitemColumns+` FROM workitem w INDEXED BY workitem_uid WHERE w.uid > ? AND w.facility = ? AND w.state < 4 ORDER BY w.uid LIMIT ?+0`,
+		string(after), facility, limit)
+	if err != nil {
+		return nil, fail(op, string(f), err)
 	}
+	items, err := workitemRows(rows, f)
+	return items, fail(op, string(f), err)
 }
 
 // workitemRows reads all rows.

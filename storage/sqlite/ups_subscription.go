@@ -50,19 +50,6 @@ func (db *DB) Subscribe(t halong.Tx, f halong.Facility, uid dicom.UID, s ups.Sub
 	return fail(op, string(uid), err)
 }
 
-// SubscribeAll implements ups.SubscriptionStore.
-func (db *DB) SubscribeAll(t halong.Tx, f halong.Facility, s ups.Subscription) error {
-	const op = "sqlite.SubscribeAll"
-	tx, facility, err := db.upsTx(op, t, f)
-	if err != nil {
-		return err
-	}
-	_, err = tx.Exec(`INSERT INTO workitem_subscription (facility, uid, ae, lock, origin)
-		SELECT facility, uid, ?2, ?3, ?4 FROM workitem INDEXED BY workitem_order WHERE facility = ?1 AND state < 4
-		ON CONFLICT (uid, facility, ae) DO UPDATE SET lock = excluded.lock, origin = excluded.origin WHERE origin <> 0`, facility, string(s.AE), s.Lock, int64(s.By))
-	return fail(op, string(s.AE), err)
-}
-
 // Unsubscribe implements ups.SubscriptionStore.
 func (db *DB) Unsubscribe(t halong.Tx, f halong.Facility, uid dicom.UID, ae dicom.AETitle) (bool, error) {
 	const op = "sqlite.Unsubscribe"
@@ -77,16 +64,35 @@ func (db *DB) Unsubscribe(t halong.Tx, f halong.Facility, uid dicom.UID, ae dico
 }
 
 // UnsubscribeAll implements ups.SubscriptionStore.
-func (db *DB) UnsubscribeAll(t halong.Tx, f halong.Facility, ae dicom.AETitle, filtered bool) (bool, error) {
+func (db *DB) UnsubscribeAll(t halong.Tx, f halong.Facility, ae dicom.AETitle, filtered bool, limit int) (int, error) {
 	const op = "sqlite.UnsubscribeAll"
+	tx, facility, err := db.upsTx(op, t, f)
+	if err != nil {
+		return 0, err
+	}
+	only := ``
+	if filtered {
+		only = ` AND origin = 2`
+	}
+	r, err := tx.Exec(`DELETE FROM workitem_subscription WHERE facility = ?1 AND ae = ?2 AND uid IN
+		(SELECT uid FROM workitem_subscription INDEXED BY workitem_subscription_ae WHERE facility = ?1 AND ae = ?2`+only+` LIMIT ?3+0)`, facility, string(ae), limit)
+	if err != nil {
+		return 0, fail(op, string(ae), err)
+	}
+	n, err := r.RowsAffected()
+	return int(n), fail(op, string(ae), err)
+}
+
+// HasSubscriptions implements ups.SubscriptionStore.
+func (db *DB) HasSubscriptions(t halong.Tx, f halong.Facility, ae dicom.AETitle, by ups.By) (found bool, err error) {
+	const op = "sqlite.HasSubscriptions"
 	tx, facility, err := db.upsTx(op, t, f)
 	if err != nil {
 		return false, err
 	}
-	if filtered {
-		return removed(op, tx, `DELETE FROM workitem_subscription WHERE facility = ? AND ae = ? AND origin = 2`, facility, string(ae))
-	}
-	return removed(op, tx, `DELETE FROM workitem_subscription WHERE facility = ? AND ae = ?`, facility, string(ae))
+	err = tx.QueryRow(`SELECT EXISTS (SELECT 1 FROM workitem_subscription INDEXED BY workitem_subscription_ae WHERE facility = ? AND ae = ? AND origin = ?)`,
+		facility, string(ae), int64(by)).Scan(&found)
+	return found, fail(op, string(ae), err)
 }
 
 // removed runs a statement and tells whether it removed anything.

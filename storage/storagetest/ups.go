@@ -178,40 +178,30 @@ func upsSearch(t *testing.T, s Workitems) {
 			}
 		})
 	}
-	seen := 0
 	transact(t, s, func(tx halong.Tx) error {
-		seen = 0
-		return s.EachItem(tx, "BV1", ups.Narrow{}, 0, func(it *ups.Item) error {
-			seen++
-			return s.Subscribe(tx, "BV1", it.UID, ups.Subscription{AE: "A"})
-		})
-	})
-	if seen != 100 {
-		t.Errorf("%d of 100", seen)
-	}
-	transact(t, s, func(tx halong.Tx) error {
-		seen = 0
-		count := func(*ups.Item) error { seen++; return nil }
-		if err := s.EachItem(tx, "BV1", ups.Narrow{}, 70, count); err != nil {
+		seen := 0
+		for after := dicom.UID(""); ; {
+			items, err := s.ItemsAfter(tx, "BV1", after, 30)
+			if err != nil {
+				return err
+			}
+			for _, it := range items {
+				if it.UID <= after || it.Facility != "BV1" || it.State == ups.Deleted {
+					t.Errorf("%s of %s in state %s behind %s", it.UID, it.Facility, it.State, after)
+				}
+				after = it.UID
+			}
+			if seen += len(items); len(items) < 30 {
+				break
+			}
+		}
+		if seen != 100 {
+			t.Errorf("%d of 100", seen)
+		}
+		if err := s.Subscribe(tx, "BV1", "1.2.99", ups.Subscription{AE: "A"}); err != nil {
 			return err
 		}
-		if seen != 30 {
-			t.Errorf("%d after the first 70 of 100", seen)
-		}
-		seen = 0
-		if err := s.EachItem(tx, "BV1", ups.Narrow{States: []ups.State{ups.Completed}}, 20, count); err != nil {
-			return err
-		}
-		if seen != 5 {
-			t.Errorf("%d after the first 20 of 25", seen)
-		}
-		if err := s.SubscribeAll(tx, "BV1", ups.Subscription{AE: "A", Lock: true, By: ups.ByGlobal}); err != nil { // does not touch A's own
-			return err
-		}
-		if err := s.SubscribeAll(tx, "BV1", ups.Subscription{AE: "B", By: ups.ByGlobal}); err != nil {
-			return err
-		}
-		if err := s.SubscribeAll(tx, "BV1", ups.Subscription{AE: "B", Lock: true, By: ups.ByGlobal}); err != nil {
+		if err := s.Subscribe(tx, "BV1", "1.2.99", ups.Subscription{AE: "B", Lock: true, By: ups.ByGlobal}); err != nil {
 			return err
 		}
 		subs, err := s.Subscriptions(tx, "BV1", "1.2.99")
@@ -310,8 +300,11 @@ func upsSubscriptions(t *testing.T, s Workitems) {
 		}{
 			{"one", func() (bool, error) { return s.Unsubscribe(tx, "BV1", "1.1", "A") }, true},
 			{"again", func() (bool, error) { return s.Unsubscribe(tx, "BV1", "1.1", "A") }, false},
-			{"filtered", func() (bool, error) { return s.UnsubscribeAll(tx, "BV1", "B", true) }, true},
-			{"all", func() (bool, error) { return s.UnsubscribeAll(tx, "BV1", "B", false) }, true},
+			{"has filtered", func() (bool, error) { return s.HasSubscriptions(tx, "BV1", "B", ups.ByFilter) }, true},
+			{"filtered", func() (bool, error) { n, err := s.UnsubscribeAll(tx, "BV1", "B", true, 9); return n > 0, err }, true},
+			{"has none filtered", func() (bool, error) { return s.HasSubscriptions(tx, "BV1", "B", ups.ByFilter) }, false},
+			{"at most none", func() (bool, error) { n, err := s.UnsubscribeAll(tx, "BV1", "B", false, 0); return n > 0, err }, false},
+			{"all", func() (bool, error) { n, err := s.UnsubscribeAll(tx, "BV1", "B", false, 9); return n > 0, err }, true},
 			{"of nobody", func() (bool, error) { return s.Unsubscribe(tx, "BV1", "1.2", "") }, false},
 			{"global", func() (bool, error) { return s.RemoveGlobal(tx, "BV1", "C", ups.ByGlobal) }, true},
 			{"global again", func() (bool, error) { return s.RemoveGlobal(tx, "BV1", "C", ups.ByGlobal) }, false},

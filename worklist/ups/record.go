@@ -40,7 +40,15 @@ type record struct {
 	Reports     []uint64        `json:"reports,omitempty"` // delivered
 	Refs        []Ref           `json:"refs,omitempty"`    // deleted or forgotten
 
+	// Of a subscription to many workitems, or its end, which are made in steps: how many a step is for (0: all of them, as records of the first
+	// versions say); of a subscription, behind which UID, and how many of those to come are not reported.
+	Step  int       `json:"step,omitempty"`
+	After dicom.UID `json:"after,omitempty"`
+	Quiet int       `json:"quiet,omitempty"`
+
 	attributes *dataset.Set
+	looked     int       // for how many workitems the step was when it was applied
+	last       dicom.UID // and which was the last
 }
 
 // recordKey is a matching key.

@@ -37,9 +37,8 @@ type ItemStore interface {
 	ForgetItem(tx halong.Tx, f halong.Facility, uid dicom.UID) error
 	// CountItems counts the workitems of a facility that are not deleted.
 	CountItems(tx halong.Tx, f halong.Facility) (int, error)
-	// EachItem gives the workitems that are not deleted and may match, in the order of Position, but for the first few; they may be
-	// written to meanwhile.
-	EachItem(tx halong.Tx, f halong.Facility, n Narrow, skip int, fn func(*Item) error) error
+	// ItemsAfter gives the workitems that are not deleted in the order of their UIDs, beginning after one, at most limit.
+	ItemsAfter(tx halong.Tx, f halong.Facility, after dicom.UID, limit int) ([]*Item, error)
 	// Item gives a committed workitem; nil if there is none.
 	Item(ctx context.Context, f halong.Facility, uid dicom.UID) (*Item, error)
 	// Items gives a page of committed workitems that may match, in the order of Position, beginning after one.
@@ -102,12 +101,12 @@ type SubscriptionStore interface {
 	// Subscriptions gives those to a workitem, in the order of AE titles.
 	Subscriptions(tx halong.Tx, f halong.Facility, uid dicom.UID) ([]Subscription, error)
 	Subscribe(tx halong.Tx, f halong.Facility, uid dicom.UID, s Subscription) error
-	// SubscribeAll subscribes to all workitems of a facility that are not deleted, but for those that the AE has subscribed to one by one.
-	SubscribeAll(tx halong.Tx, f halong.Facility, s Subscription) error
 	// Unsubscribe removes an AE's subscription to a workitem; of all AEs if the title is empty. It tells whether there was one.
 	Unsubscribe(tx halong.Tx, f halong.Facility, uid dicom.UID, ae dicom.AETitle) (bool, error)
-	// UnsubscribeAll removes an AE's subscriptions to all workitems; those that came from its Filtered Worklist alone if filtered.
-	UnsubscribeAll(tx halong.Tx, f halong.Facility, ae dicom.AETitle, filtered bool) (bool, error)
+	// UnsubscribeAll removes at most limit of an AE's subscriptions; of those that came from its Filtered Worklist alone if filtered. It tells how many.
+	UnsubscribeAll(tx halong.Tx, f halong.Facility, ae dicom.AETitle, filtered bool, limit int) (int, error)
+	// HasSubscriptions tells whether an AE has subscriptions that came from there.
+	HasSubscriptions(tx halong.Tx, f halong.Facility, ae dicom.AETitle, by By) (bool, error)
 	// Globals gives a facility's subscriptions to many workitems, in the order of AE titles.
 	Globals(tx halong.Tx, f halong.Facility) ([]Global, error)
 	SaveGlobal(tx halong.Tx, f halong.Facility, g Global) error

@@ -2,6 +2,7 @@ package ups
 
 import (
 	"context"
+	"math"
 	"slices"
 
 	"github.com/halong-gateway/halong"
@@ -16,8 +17,8 @@ import (
 // are subscribed.
 func (s *Service) Subscribe(ctx context.Context, f halong.Facility, uid dicom.UID, ae dicom.AETitle, lock bool, keys []query.Key) error {
 	const op = "ups.Subscribe"
-	at, known := s.now(), false
-	err := s.update(ctx, func(tx halong.Tx) error {
+	r, known := &record{Op: opSubscribe, Facility: f, At: s.now().UnixMicro(), UID: uid, AE: ae, Lock: lock, Keys: recordKeys(keys)}, false
+	err := s.update(ctx, func(tx halong.Tx) (err error) {
 		if !global(uid) {
 			if _, err := s.item(op, tx, f, uid); err != nil {
 				return err
@@ -30,12 +31,49 @@ func (s *Service) Subscribe(ctx context.Context, f halong.Facility, uid dicom.UI
 		if known = slices.Contains(aes, ae); len(aes) >= s.AEs && !known {
 			return halong.E(op, halong.Exhausted, string(f), errTooManyAEs)
 		}
-		return s.commit(tx, &record{Op: opSubscribe, Facility: f, At: at.UnixMicro(), UID: uid, AE: ae, Lock: lock, Keys: recordKeys(keys)})
+		if global(uid) {
+			r.Step = stepOfItems
+			if r.Quiet, err = s.quiet(tx, r); err != nil {
+				return err
+			}
+		}
+		return s.commit(tx, r)
 	})
+	if err == nil && r.Step > 0 {
+		err = s.goOn(ctx, r)
+	}
 	if err == nil && !known {
 		s.hub.greeted(subscriber{f, ae}) // who subscribes now need not be told that the service was started
 	}
 	return err
+}
+
+// stepOfItems is how many workitems one transaction subscribes to: nobody else commits meanwhile.
+const stepOfItems = 250
+
+// goOn makes the further steps of a subscription to many workitems, or of its end. Those that are created meanwhile come under it already, or no more.
+func (s *Service) goOn(ctx context.Context, r *record) error {
+	for r.looked == r.Step {
+		next := *r
+		next.After, next.Quiet = r.last, max(0, r.Quiet-r.looked)
+		if err := s.update(ctx, func(tx halong.Tx) error { return s.commit(tx, &next) }); err != nil {
+			return err
+		}
+		r = &next
+	}
+	return nil
+}
+
+// quiet tells of how many workitems the first reports would only be dropped again.
+func (s *Service) quiet(tx halong.Tx, r *record) (int, error) {
+	if !r.Lock || r.UID != Worklist {
+		return 0, nil
+	}
+	n, err := s.Store.CountItems(tx, r.Facility)
+	if n = max(0, n-s.Waiting.Reports); n > 0 {
+		s.Log.Warn("ups: an AE that subscribed to the Worklist is not told of its first workitems: too many", "workitems", n, "facility", r.Facility)
+	}
+	return n, err
 }
 
 func global(uid dicom.UID) bool { return uid == Worklist || uid == FilteredWorklist }
@@ -61,8 +99,11 @@ func (s *Service) Suspend(ctx context.Context, f halong.Facility, uid dicom.UID,
 
 // end applies a record that takes something away, if it is there.
 func (s *Service) end(ctx context.Context, op, what string, f halong.Facility, uid dicom.UID, ae dicom.AETitle) error {
-	at := s.now()
-	return s.update(ctx, func(tx halong.Tx) error {
+	r := &record{Op: what, Facility: f, At: s.now().UnixMicro(), UID: uid, AE: ae}
+	if global(uid) && what == opUnsubscribe {
+		r.Step = stepOfItems
+	}
+	err := s.update(ctx, func(tx halong.Tx) error {
 		if !global(uid) {
 			if _, err := s.item(op, tx, f, uid); err != nil {
 				return err
@@ -75,8 +116,12 @@ func (s *Service) end(ctx context.Context, op, what string, f halong.Facility, u
 		if !ok {
 			return refuse(op, uid, Refusal{Status: NoSuchWorkitem, Reason: "there is no such subscription"})
 		}
-		return s.commit(tx, &record{Op: what, Facility: f, At: at.UnixMicro(), UID: uid, AE: ae})
+		return s.commit(tx, r)
 	})
+	if err != nil || r.Step == 0 {
+		return err
+	}
+	return s.goOn(ctx, r)
 }
 
 // subscribed tells whether there is what is to be taken away.
@@ -89,8 +134,11 @@ func (s *Service) subscribed(tx halong.Tx, f halong.Facility, uid dicom.UID, ae 
 		aes, err := s.Store.Subscribers(tx, f, false)
 		return slices.Contains(aes, ae), err
 	}
-	globals, err := s.Store.Globals(tx, f)
-	return slices.ContainsFunc(globals, func(g Global) bool { return g.AE == ae && g.By == byOf(uid) }), err
+	stands, err := s.stands(tx, f, Global{AE: ae, By: byOf(uid)})
+	if stands || err != nil || what != opUnsubscribe {
+		return stands, err
+	}
+	return s.Store.HasSubscriptions(tx, f, ae, byOf(uid)) // an end that was cut off between two steps
 }
 
 func byOf(uid dicom.UID) By {
@@ -113,47 +161,68 @@ func (s *Service) applySubscribe(tx halong.Tx, r *record) error {
 		return s.initial(tx, it, r)
 	}
 	g := Global{AE: r.AE, By: byOf(r.UID), Lock: r.Lock, Keys: queryKeys(r.Keys)}
-	if err := s.Store.SaveGlobal(tx, r.Facility, g); err != nil {
-		return err
-	}
-	if g.By == ByGlobal {
-		return s.subscribeAll(tx, r)
-	}
-	return s.Store.EachItem(tx, r.Facility, narrow(g.Keys), 0, func(it *Item) error {
-		if !g.covers(it) {
-			return nil
-		}
-		subs, err := s.Store.Subscriptions(tx, r.Facility, it.UID)
-		if err != nil {
+	if r.After == "" {
+		if err := s.Store.SaveGlobal(tx, r.Facility, g); err != nil {
 			return err
 		}
-		i := slices.IndexFunc(subs, func(x Subscription) bool { return x.AE == r.AE })
-		if i < 0 || subs[i].By != ByItem { // what was said of one workitem goes before what is said of all
-			if err := s.Store.Subscribe(tx, r.Facility, it.UID, Subscription{r.AE, r.Lock, g.By}); err != nil {
-				return err
-			}
+	} else if stands, err := s.stands(tx, r.Facility, g); !stands || err != nil {
+		r.looked = 0
+		return err // the AE unsubscribed between two steps
+	}
+	step := *r
+	for {
+		n, err := s.subscribeStep(tx, &step, &g)
+		r.looked, r.last = n, step.After
+		if r.Step > 0 || n == 0 || err != nil {
+			return err
 		}
-		if r.Lock {
-			return s.initial(tx, it, r)
-		}
-		return nil
-	})
+	}
 }
 
-// subscribeAll subscribes to all workitems. Their reports are so many as can wait: the last ones.
-func (s *Service) subscribeAll(tx halong.Tx, r *record) error {
-	if err := s.Store.SubscribeAll(tx, r.Facility, Subscription{r.AE, r.Lock, ByGlobal}); err != nil || !r.Lock {
-		return err
+// stands tells whether an AE's global subscription is there.
+func (s *Service) stands(tx halong.Tx, f halong.Facility, g Global) (bool, error) {
+	all, err := s.Store.Globals(tx, f)
+	return slices.ContainsFunc(all, func(x Global) bool { return x.AE == g.AE && x.By == g.By }), err
+}
+
+// subscribeStep subscribes to the next workitems and leaves in r where they end. It tells how many it looked at.
+func (s *Service) subscribeStep(tx halong.Tx, r *record, g *Global) (n int, err error) {
+	limit := r.Step
+	if limit == 0 {
+		limit = stepOfItems
 	}
-	n, err := s.Store.CountItems(tx, r.Facility)
+	items, err := s.Store.ItemsAfter(tx, r.Facility, r.After, limit)
+	if err != nil {
+		return 0, err
+	}
+	for _, it := range items {
+		r.After = it.UID
+		if err := s.subscribeOne(tx, r, g, it); err != nil {
+			return 0, err
+		}
+		r.Quiet = max(0, r.Quiet-1)
+	}
+	return len(items), nil
+}
+
+func (s *Service) subscribeOne(tx halong.Tx, r *record, g *Global, it *Item) error {
+	if !g.covers(it) {
+		return nil
+	}
+	subs, err := s.Store.Subscriptions(tx, r.Facility, it.UID)
 	if err != nil {
 		return err
 	}
-	skip := max(0, n-s.Waiting.Reports)
-	if skip > 0 {
-		s.Log.Warn("ups: an AE that subscribed to the Worklist is not told of its first workitems: too many", "workitems", skip, "facility", r.Facility)
+	i := slices.IndexFunc(subs, func(x Subscription) bool { return x.AE == r.AE })
+	if i < 0 || subs[i].By != ByItem { // what was said of one workitem goes before what is said of all
+		if err := s.Store.Subscribe(tx, r.Facility, it.UID, Subscription{r.AE, r.Lock, g.By}); err != nil {
+			return err
+		}
 	}
-	return s.Store.EachItem(tx, r.Facility, Narrow{}, skip, func(it *Item) error { return s.initial(tx, it, r) })
+	if !r.Lock || r.Quiet > 0 {
+		return nil
+	}
+	return s.initial(tx, it, r)
 }
 
 // initial reports the current state of a workitem to who has subscribed (PS3.4 CC.2.4.3).
@@ -186,7 +255,12 @@ func (s *Service) endSubscriptions(tx halong.Tx, r *record) error {
 			return err
 		}
 	}
-	_, err := s.Store.UnsubscribeAll(tx, r.Facility, r.AE, r.UID == FilteredWorklist)
+	limit := r.Step
+	if limit == 0 {
+		limit = math.MaxInt32
+	}
+	n, err := s.Store.UnsubscribeAll(tx, r.Facility, r.AE, r.UID == FilteredWorklist, limit)
+	r.looked = n
 	return err
 }
 

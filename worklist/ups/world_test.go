@@ -181,13 +181,16 @@ func (w *world) dump() (list []string) {
 	w.must(w.db.Update(ctx, func(tx halong.Tx) error {
 		list = nil
 		for _, f := range w.db.Facilities(halong.Everything()) {
-			err := w.db.EachItem(tx, f, ups.Narrow{}, 0, func(it *ups.Item) error {
-				subs, err := w.db.Subscriptions(tx, f, it.UID)
-				list = append(list, fmt.Sprint(f, it.UID, it.State, it.Transaction, it.Revision, it.Created, it.Changed, subs, string(dicomjson.AppendSet(nil, it.Attributes, dicomjson.Options{}))))
-				return err
-			})
+			items, err := w.db.ItemsAfter(tx, f, "", 1<<20)
 			if err != nil {
 				return err
+			}
+			for _, it := range items {
+				subs, err := w.db.Subscriptions(tx, f, it.UID)
+				if err != nil {
+					return err
+				}
+				list = append(list, fmt.Sprint(f, it.UID, it.State, it.Transaction, it.Revision, it.Created, it.Changed, subs, string(dicomjson.AppendSet(nil, it.Attributes, dicomjson.Options{}))))
 			}
 			globals, err := w.db.Globals(tx, f)
 			if err != nil {
