@@ -344,6 +344,20 @@ func TestJSONOrders(t *testing.T) {
 			t.Errorf("%s: %d", bad, status)
 		}
 	}
+	because := func(path, body, want string) {
+		t.Helper()
+		r, err := http.Post(g.URL+path, "application/json", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b := readAndClose(t, r); r.Header.Get("Content-Type") != "application/problem+json" || !bytes.Contains(b, []byte(want)) {
+			t.Errorf("%s %s: %s %s, not %s", path, body, r.Header.Get("Content-Type"), b, want)
+		}
+	}
+	because("/api/orders", `{"number":"1","action":"cancel"}`, `"status":404,"detail":"/number: there is no order with this number"`)
+	because("/api/orders/1/cancel", "", `"status":404`)
+	because(location+"/status", `{"status":"gone"}`, `"/status: is no state of an order"`)
+	because(location+"/status", `{"status":"arrived","step":1}`, `"/step: is none of the order's 1 steps`)
 	if status, _, o := post("/api/orders", `{"number":"0000123456-0789","action":"cancel"}`); status != http.StatusOK || o.states() != "cancelled: cancelled" {
 		t.Errorf("cancelled: %d %+v", status, o)
 	}
@@ -355,6 +369,14 @@ func TestJSONOrders(t *testing.T) {
 	}
 	if status, _, lab := post("/api/orders", `{"number":"XN1","kind":"laboratory","patient":{"id":"BN01","name":"Trần Thị Nữ"},"service":{"code":"GLU"},"specimens":[{"id":"B1"}]}`); status != http.StatusCreated || len(lab.Steps) != 0 {
 		t.Errorf("laboratory: %d %+v", status, lab)
+	}
+	because("/api/orders", `{"number":"0000123456-0789","action":"cancel"}`, `"status":409,"detail":"the order is completed, and is not cancelled"`)
+	because(location+"/cancel", "", `"status":409`)
+	if status, _, lab := post("/api/orders", `{"number":"XN1","action":"cancel"}`); status != http.StatusOK || lab.Status != "cancelled" {
+		t.Errorf("laboratory, cancelled: %d %+v", status, lab)
+	}
+	if _, list := get(t, g.URL+"/api/messages?type=OML%5EO21", ""); bytes.Count(list, []byte("OML^O21")) != 2 {
+		t.Errorf("the cancellation of a laboratory order is none: %s", list)
 	}
 	if _, all := get(t, g.URL+"/api/orders?patient=BN01&limit=1", ""); !bytes.Contains(all, []byte(`"after":"`)) {
 		t.Errorf("pages: %s", all)

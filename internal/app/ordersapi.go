@@ -21,11 +21,33 @@ import (
 
 // registerOrders adds the routes for orders (docs/worklist.md).
 func (a *App) registerOrders(g *echo.Group) {
+	g.Use(problems)
 	g.POST("", a.postOrder)
 	g.GET("", a.listOrders)
 	g.GET("/:id", a.getOrder)
 	g.POST("/:id/cancel", a.cancelOrder)
 	g.POST("/:id/status", a.setOrderStatus)
+}
+
+// problems answers what handlers refuse with a body that says why (RFC 9457).
+func problems(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		err := next(c)
+		var wrong *intake.Wrong
+		var plain *echo.HTTPError
+		switch {
+		case err == nil || c.Response().Committed:
+			return err
+		case errors.As(err, &wrong):
+		case errors.As(err, &plain):
+			wrong = &intake.Wrong{Status: plain.Code, Detail: fmt.Sprint(plain.Message)}
+		case halong.KindOf(err) == halong.NotExist:
+			wrong = &intake.Wrong{Status: http.StatusNotFound, Detail: "there is no such thing, or the caller does not see it"}
+		default:
+			return err
+		}
+		return intake.AnswerWrong(c, wrong)
+	}
 }
 
 // orderView is an order as the API shows it.
@@ -37,6 +59,9 @@ type orderView struct {
 
 func viewOf(o *worklist.Order) orderView {
 	s := o.Item()
+	if o.Steps == nil {
+		o.Steps = []worklist.Step{} // a list in JSON too
+	}
 	return orderView{o, strconv.FormatInt(o.ID, 10), worklist.Identity{
 		ID: s.String(tag.PatientID), Issuer: s.String(tag.IssuerOfPatientID), Name: s.String(tag.PatientName),
 		Birth: s.String(tag.PatientBirthDate), Sex: s.String(tag.PatientSex),
@@ -58,10 +83,6 @@ func (a *App) postOrder(c echo.Context) error {
 	if err == nil {
 		o, err = intake.ReadJSONOrder(body)
 	}
-	var wrong *intake.Wrong
-	if errors.As(err, &wrong) {
-		return intake.AnswerWrong(c, wrong)
-	}
 	if err != nil {
 		return err
 	}
@@ -70,7 +91,10 @@ func (a *App) postOrder(c echo.Context) error {
 		return err
 	}
 	control := intake.ControlID(f, body)
-	if known != nil && known.Control == control {
+	if known != nil && known.Control == control { // sent again
+		if err := goesOn(o, known); err != nil {
+			return err
+		}
 		return a.answerOrder(c, http.StatusOK, known, o.Warnings)
 	}
 	return a.submitOrder(c, scope, f, o, known, control)
@@ -100,8 +124,11 @@ func (a *App) orderNumbered(ctx context.Context, f halong.Facility, number strin
 
 // submitOrder makes a message of an order and has it taken.
 func (a *App) submitOrder(c echo.Context, scope halong.Scope, f halong.Facility, o *intake.JSONOrder, known *worklist.Order, control string) error {
-	if o.Action == "cancel" && known == nil {
-		return halong.E("app.orders", halong.NotExist, "", nil)
+	switch {
+	case o.Action == "cancel" && known == nil:
+		return &intake.Wrong{Status: http.StatusNotFound, Pointer: "/number", Detail: "there is no order with this number"}
+	case o.Action == "cancel":
+		o.Kind = string(known.Kind)
 	}
 	h := hl7v2.Header{SendingApplication: principal(c).Name, SendingFacility: string(f), ReceivingApplication: a.config.AE, Time: time.Now(), ControlID: control}
 	raw, err := o.Message(h, known != nil).Encode(hl7v2.Standard, hl7v2.Lenient)
@@ -118,13 +145,30 @@ func (a *App) submitOrder(c echo.Context, scope halong.Scope, f halong.Facility,
 	case err != nil:
 		return err
 	case now == nil || now.Message != seq:
-		return echo.NewHTTPError(http.StatusUnprocessableEntity, fmt.Sprintf("the order was kept as message %d, and made no order: its note says why", seq))
-	case now.Requested && o.Action == "cancel":
-		return echo.NewHTTPError(http.StatusConflict, "the work has begun")
+		return a.noOrder(c, scope, seq)
+	case goesOn(o, now) != nil:
+		return goesOn(o, now)
 	case known == nil || known.ID != now.ID:
 		return a.answerOrder(c, http.StatusCreated, now, o.Warnings)
 	}
 	return a.answerOrder(c, http.StatusOK, now, o.Warnings)
+}
+
+// goesOn tells that an order that was to be cancelled was not.
+func goesOn(o *intake.JSONOrder, now *worklist.Order) error {
+	if o.Action != "cancel" || now.Status == worklist.Cancelled || now.Status == worklist.Discontinued {
+		return nil
+	}
+	return &intake.Wrong{Status: http.StatusConflict, Detail: "the order is " + string(now.Status) + ", and is not cancelled"}
+}
+
+// noOrder tells why a message that was kept made no order.
+func (a *App) noOrder(c echo.Context, scope halong.Scope, seq uint64) error {
+	m, err := a.data.Index.Message(c.Request().Context(), scope, seq)
+	if err != nil {
+		return err
+	}
+	return &intake.Wrong{Status: http.StatusUnprocessableEntity, Detail: fmt.Sprintf("the order was kept as message %d, and made no order: %s", seq, m.Note)}
 }
 
 func (a *App) answerOrder(c echo.Context, status int, o *worklist.Order, warnings []intake.Wrong) error {
@@ -248,10 +292,13 @@ func (a *App) setOrderStatus(c echo.Context) error {
 		return err
 	}
 	if !x.Status.Known() {
-		return echo.NewHTTPError(http.StatusBadRequest, "status is no state of an order")
+		return &intake.Wrong{Pointer: "/status", Detail: "is no state of an order"}
 	}
 	if x.Step != nil {
 		step = *x.Step
+		if step < 0 || step >= len(o.Steps) {
+			return &intake.Wrong{Pointer: "/step", Detail: fmt.Sprintf("is none of the order's %d steps, which are counted from 0", len(o.Steps))}
+		}
 	}
 	ctx, source := c.Request().Context(), halong.Source{Protocol: "HTTP", Peer: principal(c).Name, Address: c.RealIP()}
 	err = a.data.worklist.SetStatus(ctx, halong.Scope{Own: o.Facility}, o.ID, step, x.Status, source, time.Now().UTC().Truncate(time.Microsecond))

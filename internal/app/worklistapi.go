@@ -13,11 +13,13 @@ import (
 	"github.com/halong-gateway/halong/dicom"
 	"github.com/halong-gateway/halong/dicom/dataset"
 	"github.com/halong-gateway/halong/dicom/json"
+	"github.com/halong-gateway/halong/internal/intake"
 	"github.com/halong-gateway/halong/worklist"
 )
 
 // registerWorklist adds the routes for performed procedure steps, mismatches and imported items (docs/worklist.md).
 func (a *App) registerWorklist(g *echo.Group) {
+	g.Use(problems)
 	g.GET("/mismatches", a.listMismatches)
 	g.POST("/mismatches/:id/resolve", a.resolveMismatch)
 	g.GET("/performed", a.listPerformed)
@@ -65,8 +67,11 @@ func (a *App) resolveMismatch(c echo.Context) error {
 		Note string `json:"note"`
 	}
 	if c.Request().ContentLength != 0 {
-		if err := c.Bind(&x); err != nil || len(x.Note) > 4096 {
-			return echo.NewHTTPError(http.StatusBadRequest, "note is a text of at most 4096 bytes")
+		if err := readOrder(c, &x); err != nil {
+			return err
+		}
+		if len(x.Note) > 4096 {
+			return &intake.Wrong{Pointer: "/note", Detail: "is longer than 4096 bytes"}
 		}
 	}
 	source := halong.Source{Protocol: "HTTP", Peer: principal(c).Name, Address: c.RealIP()}
