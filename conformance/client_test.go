@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -180,6 +181,21 @@ func TestClientWorkitems(t *testing.T) {
 	if err != nil || !strings.HasPrefix(channel, "ws://") {
 		t.Errorf("%s, %v", channel, err)
 	}
+	reports, err := c.OpenEventChannel(ctx, channel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := make(chan string, 100)
+	ended := make(chan error, 1)
+	go func() {
+		for r, err := range reports.Reports(context.WithoutCancel(ctx)) {
+			if err != nil {
+				ended <- err
+				return
+			}
+			told <- fmt.Sprint(r.Workitem, " ", r.Type, " ", r.Attributes.String(tag.ProcedureStepState), r.Message > 0, r.Attributes.Get(tag.EventTypeID) == nil)
+		}
+	}()
 	if _, err := c.Subscribe(ctx, client.Subscription{Workitem: client.FilteredWorklist, AE: "READER", Filter: []client.Param{{Name: "PatientID", Value: "P1"}}}); err != nil {
 		t.Error(err)
 	}
@@ -212,5 +228,95 @@ func TestClientWorkitems(t *testing.T) {
 	}
 	if err := c.Unsubscribe(ctx, uid, "NOBODY"); client.StatusOf(err) != http.StatusNotFound {
 		t.Errorf("unsubscribed who was not: %v", err)
+	}
+	for _, want := range []string{"2.25.4711 1 SCHEDULEDtrue true", "2.25.4711 1 IN PROGRESStrue true", "2.25.4711 2 true true"} {
+		if got := <-told; got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	if err := g.stop(); err != nil {
+		t.Fatal(err)
+	}
+	var closed *client.ChannelClosed
+	if err := <-ended; !errors.As(err, &closed) || closed.Code != 1001 || <-told != string(client.Worklist)+" 4 true true" {
+		t.Errorf("the gateway stopped: %v", err)
+	}
+	if err := reports.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestClientEventChannel: a report of which the loop has not asked for the next comes again on the next channel; what is refused, and what ends.
+func TestClientEventChannel(t *testing.T) {
+	g := serve(t, onLoopback(t.TempDir()))
+	c := &client.Client{URL: g.URL + "/dicom-web"}
+	ctx := t.Context()
+	if _, err := c.Subscribe(ctx, client.Subscription{Workitem: client.Worklist, AE: "READER"}); err != nil {
+		t.Fatal(err)
+	}
+	step := &dataset.Set{}
+	for tag, v := range map[dicom.Tag]string{
+		tag.ProcedureStepState: "SCHEDULED", tag.ScheduledProcedureStepPriority: "HIGH", tag.InputReadinessState: "READY", tag.ScheduledProcedureStepStartDateTime: "20261122080000",
+		tag.ProcedureStepLabel: "Read",
+	} {
+		step.PutString(tag, dicom.VROf(tag), v)
+	}
+	if _, err := c.CreateWorkitem(ctx, "2.25.1", step); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		e, err := c.OpenEventChannel(ctx, "ws/subscribers/READER")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for r, err := range e.Reports(ctx) {
+			if err != nil || r.Workitem != "2.25.1" {
+				t.Fatal(r, err)
+			}
+			break
+		}
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	e, err := c.OpenEventChannel(ctx, g.URL+"/dicom-web/ws/subscribers/READER")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended, end := context.WithCancel(ctx)
+	defer end()
+	n := 0
+	for r, err := range e.Reports(ended) {
+		if n++; n == 1 && (err != nil || r.Workitem != "2.25.1") {
+			t.Fatal(r, err)
+		}
+		if n == 1 {
+			if _, err := c.CreateWorkitem(ctx, "2.25.2", step); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if n == 2 && (err != nil || r.Workitem != "2.25.2") {
+			t.Fatal(r, err)
+		}
+		if n > 2 && !errors.Is(err, context.Canceled) {
+			t.Fatal(r, err)
+		}
+		end()
+	}
+	if n != 3 {
+		t.Errorf("%d times", n)
+	}
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.OpenEventChannel(ctx, "ftp://127.0.0.1/x"); !errors.Is(err, client.ErrURL) {
+		t.Errorf("a strange URL: %v", err)
+	}
+	if _, err := c.OpenEventChannel(ctx, g.URL+"/dicom-web/ws/subscribers/THIS-TITLE-IS-TOO-LONG"); client.StatusOf(err) != http.StatusBadRequest {
+		t.Errorf("no AE title: %v", err)
+	}
+	if _, err := c.OpenEventChannel(ctx, g.URL+"/dicom-web/studies"); client.StatusOf(err) != http.StatusOK {
+		t.Errorf("no WebSocket: %v", err)
 	}
 }

@@ -127,7 +127,7 @@ var dependencies = map[string][]string{
 	"github.com/cespare/xxhash":           {"storage", "dicomweb"},
 	"golang.org/x/text":                   {"dicom", "hl7v2", "internal/fold", "patient", "lab", "storage"},
 	"golang.org/x/sys":                    {"storage/disk", "internal/app"},
-	"github.com/coder/websocket":          {"dicomweb"},
+	"github.com/coder/websocket":          {"dicomweb", "dicomweb/client"},
 	"modernc.org/sqlite":                  {"storage/sqlite"},
 	"github.com/suyashkumar/dicom":        {"dicom/internal", "internal/dictgen"},
 	// The standard library's own that mark a ring.
