@@ -9,7 +9,8 @@ const (
 )
 
 // reasons are the meanings of the codes that a removal may bear: titles of rejection notes (PS3.16 CID 7010) and what is wrong with
-// rejected images (CID 7011).
+// rejected images (CID 7011), compared with the lists of the editions up to 2025. CID 7010 has 131360, Rejection Withdrawn, since then: it
+// rejects nothing and is no reason of a removal.
 var reasons = map[string]string{
 	CodeQuality:         "Rejected for Quality Reasons",
 	CodePatientSafety:   "Rejected for Patient Safety Reasons",
