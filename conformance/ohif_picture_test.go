@@ -198,6 +198,10 @@ func rendered(t *testing.T, file []byte, frame int) picture {
 	if f := s.Floats(tag.RescaleSlope); len(f) > 0 {
 		slope, intercept = f[0], s.Floats(tag.RescaleIntercept)[0]
 	}
+	var centre, width float64
+	if samples == 1 {
+		centre, width = s.Floats(tag.WindowCenter)[0], s.Floats(tag.WindowWidth)[0]
+	}
 	level := func(i int) float64 {
 		v := float64(value[i*octets])
 		if octets == 2 {
@@ -206,7 +210,6 @@ func rendered(t *testing.T, file []byte, frame int) picture {
 		if samples == 3 {
 			return v
 		}
-		centre, width := s.Floats(tag.WindowCenter)[0], s.Floats(tag.WindowWidth)[0]
 		return 255 * max(0, min(1, (v*slope+intercept-(centre-0.5))/(width-1)+0.5))
 	}
 	p := make(picture, 0, gridOHIF*gridOHIF)
