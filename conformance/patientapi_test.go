@@ -119,6 +119,24 @@ func TestPatientAPI(t *testing.T) {
 		return h
 	}
 	before := check(g)
+	var page app.PatientHistory
+	for i, next := 0, "/2/history?limit=2"; next != ""; i++ {
+		page = app.PatientHistory{}
+		if status := askPatients(t, http.MethodGet, at+next, "operator", nil, &page); status != http.StatusOK || i > 2 || page.Changes[0].ID != before.Changes[2*i].ID {
+			t.Fatalf("page %d: %d %+v", i, status, page)
+		}
+		if next = ""; page.Next != 0 {
+			next = fmt.Sprint("/2/history?limit=2&after=", page.Next)
+		}
+	}
+	if len(page.Changes) != 1 {
+		t.Errorf("the last page: %+v", page)
+	}
+	for _, bad := range []string{"/2/history?limit=x", "/2/history?after=x", "?limit=0"} {
+		if status := askPatients(t, http.MethodGet, at+bad, "operator", nil, nil); status != http.StatusBadRequest {
+			t.Errorf("%s: %d", bad, status)
+		}
+	}
 	if x := before.Changes[1]; x.Action != "merged" || x.Patient.ID != "1" || x.Other.ID != "2" || x.By.Peer != "operator" || x.By.Protocol != "API" || x.Reason != "same citizen number" || x.Record == 0 {
 		t.Errorf("%+v", x)
 	}

@@ -98,6 +98,59 @@ func TestMergeChain(t *testing.T) {
 	}
 }
 
+// TestMergeMany: what one patient is merged of has an end, too, and it counts what comes with the one that is merged.
+func TestMergeMany(t *testing.T) {
+	m := newMemory()
+	s := New(m)
+	why := Cause{}
+	for _, pair := range [][2]string{{"root", "middle"}, {"middle", "m"}, {"other", "o1"}, {"other", "o2"}} {
+		if _, err := s.Merge(nil, named(pair[0]), named(pair[1]), why); err != nil {
+			t.Fatal(err)
+		}
+	}
+	root := m.lookup(ident("root")).Key
+	for i := range MaxMerged - 4 { // with those two, and two more
+		p := named(fmt.Sprint(i))
+		p.Registered, p.Survivor = true, root
+		if _, err := m.AddPatient(nil, p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.Merge(nil, named("middle"), named("other"), why); !errors.Is(err, ErrMany) {
+		t.Error(err)
+	}
+	for i, want := range []error{nil, nil, ErrMany} {
+		if _, err := s.Merge(nil, named("middle"), named(fmt.Sprint("last", i)), why); !errors.Is(err, want) {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+	if _, err := s.Unmerge(nil, ident("0"), why); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.Merge(nil, named("middle"), named("last2"), why); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestCircle: a circle that is there in spite of Merge ends nothing but what looks at it.
+func TestCircle(t *testing.T) {
+	m := newMemory()
+	s := New(m)
+	for _, p := range []*Patient{named("a"), named("b")} {
+		p.Registered = true
+		if _, err := m.AddPatient(nil, p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.all[0].Survivor, m.all[1].Survivor = 2, 1
+	if _, err := s.Current(nil, 1); halong.KindOf(err) != halong.Corrupt {
+		t.Error(err)
+	}
+	if _, err := s.Merge(nil, named("c"), named("a"), Cause{}); halong.KindOf(err) != halong.Corrupt {
+		t.Error(err)
+	}
+}
+
 func TestMergeFacilities(t *testing.T) {
 	other := named("a")
 	other.Facility = "BV2"

@@ -64,7 +64,7 @@ func (m *memory) UpdatePatient(_ halong.Tx, p *Patient) error {
 
 func (m *memory) MergedInto(_ halong.Tx, key int64, limit int) (out []Retired, _ error) {
 	next := []Retired{{&Patient{Key: key}, 0}}
-	for ; len(next) > 0; next = next[1:] {
+	for ; len(next) > 0 && len(out) < limit; next = next[1:] {
 		for _, p := range m.all {
 			if p.Survivor == next[0].Key {
 				next = append(next, Retired{copyOf(p), next[0].Depth + 1})

@@ -55,14 +55,14 @@ func TestRecord(t *testing.T) {
 		want      Recorded
 		name, sex string
 	}{
-		{`1||7^^^A||Old^Name||19850102|""`, "2026-01-02", Recorded{1, true, true}, "Old^Name", ""},
-		{"1||7^^^A||Old^Name", "2026-01-03", Recorded{1, false, false}, "Old^Name", ""},
-		{"1||7^^^A||New^Name|||F", "2026-01-04", Recorded{1, false, true}, "New^Name", "F"},
-		{"1||7^^^A||Older^Name", "2026-01-03", Recorded{1, false, false}, "New^Name", "F"},
-		{"1||7^^^A~8^^^B||Older^Name", "2026-01-03", Recorded{1, false, true}, "New^Name", "F"},
-		{`1||7^^^A||||""|""`, "2026-01-05", Recorded{1, false, true}, "New^Name", ""},
-		{"1||7^^^B||Other", "2026-01-05", Recorded{2, true, true}, "New^Name", ""},
-		{"1||8^^^B||Third", "2026-01-05", Recorded{3, true, true}, "New^Name", ""}, // 8 of B was only another number of 7
+		{`1||7^^^A||Old^Name||19850102|""`, "2026-01-02", Recorded{1, true, true, false}, "Old^Name", ""},
+		{"1||7^^^A||Old^Name", "2026-01-03", Recorded{1, false, false, false}, "Old^Name", ""},
+		{"1||7^^^A||New^Name|||F", "2026-01-04", Recorded{1, false, true, false}, "New^Name", "F"},
+		{"1||7^^^A||Older^Name", "2026-01-03", Recorded{1, false, false, false}, "New^Name", "F"},
+		{"1||7^^^A~8^^^B||Older^Name", "2026-01-03", Recorded{1, false, true, false}, "New^Name", "F"},
+		{`1||7^^^A||||""|""`, "2026-01-05", Recorded{1, false, true, false}, "New^Name", ""},
+		{"1||7^^^B||Other", "2026-01-05", Recorded{2, true, true, false}, "New^Name", ""},
+		{"1||8^^^B||Third", "2026-01-05", Recorded{3, true, true, false}, "New^Name", ""}, // 8 of B was only another number of 7
 	} {
 		got, err := s.Record(nil, pid(t, c.pid, c.sent))
 		if d := cmp.Diff(c.want, got); d != "" || err != nil {

@@ -67,12 +67,12 @@ func (s *Service) update(tx halong.Tx, known, p *Patient, correction bool, why C
 	known.Registered = true
 	known.Current = current || correction || was && before.contradicts(known.demographics())
 	if !changed && was && known.Current == current {
-		return Recorded{Key: known.Key}, nil
+		return Recorded{Key: known.Key, Retired: known.Survivor != 0}, nil
 	}
 	if other || known.Current != current {
 		known.Since = why.At
 	}
-	done := Recorded{Key: known.Key, Changed: changed}
+	done := Recorded{Key: known.Key, Changed: changed, Retired: known.Survivor != 0}
 	if err := s.store.UpdatePatient(tx, known); err != nil {
 		return done, err
 	}

@@ -86,6 +86,7 @@ type Recorded struct {
 	Key     int64 // the store's key of the patient
 	New     bool
 	Changed bool // demographics or identifiers were changed or added
+	Retired bool // the patient is merged into another, who is served in its place
 }
 
 // Record makes known what a result or an order told of a patient. Of one that is known

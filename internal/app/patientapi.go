@@ -84,12 +84,9 @@ func (a *App) findPatients(c echo.Context) error {
 		Facility: halong.Facility(c.QueryParam("facility")), Identifier: c.QueryParam("identifier"), Authority: c.QueryParam("authority"),
 		Name: c.QueryParam("name"), Birth: isoDate(c.QueryParam("birthdate")), Sex: c.QueryParam("sex"), After: c.QueryParam("after"),
 	}
-	if s := c.QueryParam("limit"); s != "" {
-		n, err := strconv.Atoi(s)
-		if err != nil || n < 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, "limit is a number of patients.")
-		}
-		q.Limit = n
+	var err error
+	if q.Limit, err = limitOf(c, 0); err != nil {
+		return err
 	}
 	if q.Authority != "" && q.Identifier == "" {
 		return echo.NewHTTPError(http.StatusBadRequest, "authority goes with identifier.")
@@ -108,6 +105,19 @@ func (a *App) findPatients(c echo.Context) error {
 		out.Patients = append(out.Patients, v)
 	}
 	return private(c, out)
+}
+
+// limitOf reads the parameter limit, a number of entries from 1 on.
+func limitOf(c echo.Context, unless int) (int, error) {
+	s := c.QueryParam("limit")
+	if s == "" {
+		return unless, nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 {
+		return 0, echo.NewHTTPError(http.StatusBadRequest, "limit is a number of entries.")
+	}
+	return n, nil
 }
 
 // isoDate writes YYYYMMDD as YYYY-MM-DD.
@@ -215,16 +225,40 @@ func (a *App) onePatient(c echo.Context) error {
 	return private(c, v)
 }
 
+// PatientHistory is a page of what was done to a patient, the oldest first.
+type PatientHistory struct {
+	Patient PatientRef      `json:"patient"`
+	Changes []PatientChange `json:"changes"`
+	Next    int64           `json:"next,omitempty"` // parameter after of the next page
+}
+
+// mostChanges is how many changes a page of a history has, unless fewer are asked for.
+const mostChanges = 500
+
 // patientHistory answers who changed what of a patient, when, and by which message.
 func (a *App) patientHistory(c echo.Context) error {
 	p, err := a.queriedPatient(c)
 	if err != nil {
 		return patientError(err)
 	}
-	ctx, scope := c.Request().Context(), principal(c).Scope
-	changes, err := a.data.Index.PatientChanges(ctx, p.Key)
+	limit, err := limitOf(c, mostChanges)
 	if err != nil {
 		return err
+	}
+	after, limit := int64(0), min(limit, mostChanges)
+	if s := c.QueryParam("after"); s != "" {
+		if after, err = strconv.ParseInt(s, 10, 64); err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, "after is the ID of a change.")
+		}
+	}
+	ctx, scope := c.Request().Context(), principal(c).Scope
+	changes, err := a.data.Index.PatientChanges(ctx, p.Key, after, limit+1)
+	if err != nil {
+		return err
+	}
+	out := PatientHistory{Patient: refOf(p), Changes: []PatientChange{}}
+	if len(changes) > limit {
+		changes, out.Next = changes[:limit], changes[limit-1].ID
 	}
 	refs := map[int64]*PatientRef{p.Key: {}}
 	*refs[p.Key] = refOf(p)
@@ -241,7 +275,6 @@ func (a *App) patientHistory(c echo.Context) error {
 		}
 		return refs[key], nil
 	}
-	out := []PatientChange{}
 	for i := range changes {
 		h := &changes[i]
 		whose, err := ref(h.Patient)
@@ -256,9 +289,9 @@ func (a *App) patientHistory(c echo.Context) error {
 		if whose != nil {
 			x.Patient = *whose
 		}
-		out = append(out, x)
+		out.Changes = append(out.Changes, x)
 	}
-	return private(c, map[string]any{"patient": refOf(p), "changes": out})
+	return private(c, out)
 }
 
 // orderPatients carries out an operator's order.

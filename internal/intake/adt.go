@@ -121,15 +121,19 @@ func (w *adtWork) register(h *hl7v2.Message, update bool) error {
 	if err != nil {
 		return err
 	}
-	return w.registered(p, update)
+	done, err := w.registered(p, update)
+	if done.Retired {
+		w.remark = "the patient is merged into another, who is served in its place"
+	}
+	return err
 }
 
-func (w *adtWork) registered(p *patient.Patient, update bool) error {
+func (w *adtWork) registered(p *patient.Patient, update bool) (patient.Recorded, error) {
 	done, err := w.in.cfg.Patients.Register(w.tx, patient.Told{Patient: p, Update: update}, w.why)
 	if err != nil || !done.Changed {
-		return err
+		return done, err
 	}
-	return w.in.emit(w.tx, halong.EventPatientUpdated, w.m, patientPayload{Message: w.m.Seq})
+	return done, w.in.emit(w.tx, halong.EventPatientUpdated, w.m, patientPayload{Message: w.m.Seq})
 }
 
 // merge carries out every pair of PID and MRG.
@@ -172,7 +176,7 @@ func (w *adtWork) mergeOne(pid hl7v2.Segment, pids int, mrg hl7v2.Segment, numbe
 	if other, _ := from.Identity(); other == id { // before PID changes anything
 		return w.refused(patient.ErrSelf, "MRG", number, 1)
 	}
-	if err := w.registered(to, false); err != nil {
+	if _, err := w.registered(to, false); err != nil {
 		return err
 	}
 	changed, err := w.in.cfg.Patients.Merge(w.tx, to, from, w.why)
@@ -237,7 +241,7 @@ func (w *adtWork) linked(two [2]*patient.Patient) error {
 		return w.refused(patient.ErrSelf, "PID", 2, 3)
 	}
 	for _, p := range two {
-		if err := w.registered(p, false); err != nil {
+		if _, err := w.registered(p, false); err != nil {
 			return err
 		}
 	}

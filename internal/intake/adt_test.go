@@ -9,6 +9,7 @@ import (
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/patient"
+	"github.com/halong-gateway/halong/storage"
 )
 
 // adtMessage makes an ADT message of a trigger event.
@@ -69,7 +70,7 @@ func TestADTRegister(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	w.adt("A08", "PID|1||7^^^A^MR||Nguyễn^Ánh^Thị||19850102|F")
-	changes, err := w.db.PatientChanges(t.Context(), p.Key)
+	changes, err := w.db.PatientChanges(t.Context(), p.Key, 0, 100)
 	if err != nil || len(changes) != 2 || changes[0].Action != patient.Registered || changes[1].Action != patient.Updated ||
 		changes[1].Before != `{"name":"Nguyễn^Ánh","birthDate":"1985-01-02","sex":"F"}` || changes[1].By.Address != "10.1.2.3" || changes[1].Record == 0 {
 		t.Errorf("%+v %v", changes, err)
@@ -138,6 +139,24 @@ func TestADTMerge(t *testing.T) {
 	for _, e := range want {
 		if !seen[e] {
 			t.Errorf("no event %s", e)
+		}
+	}
+}
+
+// TestADTOfRetired: what is said later of a patient who was merged away changes nobody else, and the message says so to operators.
+func TestADTOfRetired(t *testing.T) {
+	w := newWorld(t)
+	w.adt("A40", "PID|1||NEW^^^A||New^Name", "MRG|OLD^^^A")
+	for _, event := range []string{"A08", "A01", "A31", "A11"} {
+		if a := w.adt(event, "PID|1||OLD^^^A||Late^"+event); msa(a) != fmt.Sprint("AA F", w.control) || errOf(a) != "" {
+			t.Errorf("%s: %q", event, a)
+		}
+		page, err := w.db.FindMessages(t.Context(), halong.Everything(), storage.MessageQuery{Limit: 1})
+		if err != nil || len(page.Messages) != 1 || page.Messages[0].Note != "the patient is merged into another, who is served in its place" {
+			t.Errorf("%s: %+v %v", event, page.Messages[0], err)
+		}
+		if p := w.one("OLD"); p.Name != "New^Name" || p.Identifiers[0].ID != "NEW" {
+			t.Errorf("%s: %+v", event, p)
 		}
 	}
 }
@@ -258,7 +277,7 @@ func TestADTReplay(t *testing.T) {
 	state := func() (out []any) {
 		for _, id := range []string{"1", "2", "3", "9"} {
 			p := w.one(id)
-			changes, err := w.db.PatientChanges(t.Context(), p.Key)
+			changes, err := w.db.PatientChanges(t.Context(), p.Key, 0, 100)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -121,12 +121,13 @@ func mergedInto(a asker, key int64, limit int) (all []patient.Retired, err error
 	return all, rows.Err()
 }
 
-// PatientChanges gives the history of a patient, in order: what was done to it, and with it.
-func (db *DB) PatientChanges(ctx context.Context, key int64) ([]patient.Change, error) {
+// PatientChanges gives the history of a patient, in order: what was done to it, and with it; at most limit changes after the one with an ID.
+func (db *DB) PatientChanges(ctx context.Context, key, after int64, limit int) ([]patient.Change, error) {
 	const op = "sqlite.PatientChanges"
 	rows, err := db.reader.Query(ctx, `SELECT c.id, c.action, c.patient, c.other, c.at, c.record, c.reason, c.before, o.protocol, o.peer, o.address
-		FROM (SELECT id FROM patient_change WHERE patient = ?1 UNION SELECT id FROM patient_change INDEXED BY patient_change_other WHERE other = ?1 AND other <> 0) x
-		CROSS JOIN patient_change c ON c.id = x.id CROSS JOIN source o ON o.id = c.source ORDER BY c.id`, key)
+		FROM (SELECT id FROM (SELECT id FROM patient_change INDEXED BY patient_change_patient WHERE patient = ?1 AND id > ?2 ORDER BY id LIMIT ?3+0)
+			UNION SELECT id FROM (SELECT id FROM patient_change INDEXED BY patient_change_other WHERE other = ?1 AND other <> 0 AND id > ?2 ORDER BY id LIMIT ?3+0)) x
+		CROSS JOIN patient_change c ON c.id = x.id CROSS JOIN source o ON o.id = c.source ORDER BY c.id LIMIT ?3+0`, key, after, limit)
 	if err != nil {
 		return nil, fail(op, "", err)
 	}

@@ -61,7 +61,7 @@ func TestPatientPlans(t *testing.T) {
 		{"name, page", find(patient.Query{Name: "nguyen anh", After: "nguyen.1"}), ""},
 		{"birth", find(patient.Query{Birth: "1985-01-02", Name: "anh", After: "1"}), ""},
 		{"group", func() error { _, err := db.PatientGroup(t.Context(), 1); return err }, "SCAN b"},
-		{"history", func() error { _, err := db.PatientChanges(t.Context(), 1); return err }, "SCAN x"},
+		{"history", func() error { _, err := db.PatientChanges(t.Context(), 1, 1, 10); return err }, "SCAN x"},
 		{"identity", func() error {
 			_, err := db.PatientByIdentity(t.Context(), patient.Identity{Facility: "BV1", Authority: "A", ID: "P1"})
 			return err

@@ -20,7 +20,7 @@ type PatientIndex interface {
 	patient.Store
 	FindPatients(ctx context.Context, scope halong.Scope, q patient.Query) (patient.Found, error)
 	PatientGroup(ctx context.Context, key int64) (*patient.Group, error)
-	PatientChanges(ctx context.Context, key int64) ([]patient.Change, error)
+	PatientChanges(ctx context.Context, key, after int64, limit int) ([]patient.Change, error)
 	CurrentPatient(ctx context.Context, key int64) (*patient.Patient, error)
 }
 
@@ -171,7 +171,7 @@ func patientLinks(t *testing.T, x PatientIndex) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	changes, err := x.PatientChanges(t.Context(), p.Patients[0].Key)
+	changes, err := x.PatientChanges(t.Context(), p.Patients[0].Key, 0, 100)
 	for _, c := range changes {
 		got = append(got, c.Action)
 	}
@@ -180,6 +180,15 @@ func patientLinks(t *testing.T, x PatientIndex) {
 	}
 	if c := changes[1]; c.Cause != because(1) {
 		t.Errorf("%+v", c)
+	}
+	for i := range changes { // the second is the linked one's own, too
+		after := int64(0)
+		if i > 0 {
+			after = changes[i-1].ID
+		}
+		if page, err := x.PatientChanges(t.Context(), p.Patients[0].Key, after, 1); len(page) != 1 || page[0] != changes[i] || err != nil {
+			t.Errorf("%d: %+v %v", i, page, err)
+		}
 	}
 }
 
