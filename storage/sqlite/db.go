@@ -38,6 +38,7 @@ type DB struct {
 	generation [16]byte
 	facilities facilities
 	sources    sources
+	patients   patients   // the committer's
 	keys       keys       // of studies and series; the committer's
 	identities identities // the committer's
 

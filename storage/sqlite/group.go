@@ -268,4 +268,5 @@ func (db *DB) forget() {
 func (db *DB) forgetKeys() {
 	db.keys.clear()
 	db.sources.clear()
+	db.patients.clear()
 }

@@ -27,6 +27,7 @@ func (db *DB) AddVersion(t halong.Tx, v *lab.Version) error {
 		int64(v.ID), int64(v.First), v.Number, v.Late, v.Patient, facility, v.Received.UnixMicro(), string(v.Status), v.Sent,
 		v.Service, v.Filler, v.Placer, v.Accession, v.Observed, s2.Encode(nil, v.Content))
 	if err == nil {
+		db.patients.add(reportsKey{facility, v.Patient}, &v.Head)
 		err = tx.indexLate(v)
 	}
 	return fail(op, v.ID.String(), err)
@@ -71,6 +72,10 @@ func (db *DB) Heads(t halong.Tx, f halong.Facility, patient int64, service strin
 }
 
 func (tx *Tx) heads(f halong.Facility, facility, patient int64, service string) ([]lab.Head, error) {
+	key := reportsKey{facility, patient}
+	if heads, ok := tx.db.patients.heads(key, service); ok {
+		return heads, nil
+	}
 	rows, err := tx.Query(`SELECT `+headColumns+` FROM lab_version WHERE patient = ? AND facility = ? AND service = ? ORDER BY id DESC LIMIT ?+0`,
 		patient, facility, service, lab.MaxHeads) // in the order of the index, without sorting
 	if err != nil {
@@ -86,7 +91,13 @@ func (tx *Tx) heads(f halong.Facility, facility, patient int64, service string) 
 		heads = append(heads, h)
 	}
 	slices.Reverse(heads)
-	return heads, rows.Err()
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	if patient != 0 {
+		tx.db.patients.keepHeads(key, service, heads)
+	}
+	return heads, nil
 }
 
 // unpack undoes s2.Encode, whose claim of a length is not trusted.

@@ -30,6 +30,10 @@ func (tx *Tx) addPatient(p *patient.Patient) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	key := patientKey{facility, id.Authority, id.ID}
+	if _, known := tx.db.patients.known.get(key); known {
+		return false, nil
+	}
 	identifiers, err := json.Marshal(p.Identifiers)
 	if err != nil {
 		return false, err
@@ -47,6 +51,8 @@ func (tx *Tx) addPatient(p *patient.Patient) (bool, error) {
 	if p.Key, err = r.LastInsertId(); err != nil {
 		return false, err
 	}
+	tx.db.patients.keep(key, p)
+	tx.db.patients.keepReports(reportsKey{facility, p.Key}, &reports{all: true})
 	if err := tx.putWords(p.Key, "", folded); err != nil {
 		return true, err
 	}
@@ -79,6 +85,10 @@ func (db *DB) LookupPatient(t halong.Tx, id patient.Identity) (*patient.Patient,
 	if err != nil {
 		return nil, fail(op, "", err)
 	}
+	key := patientKey{facility, id.Authority, id.ID}
+	if p := db.patients.patient(key); p != nil {
+		return p, nil
+	}
 	p := &patient.Patient{Facility: id.Facility}
 	err = scanPatient(tx.QueryRow(`SELECT `+patientColumns+` FROM patient p WHERE p.identifier = ? AND p.facility = ? AND p.authority = ?`,
 		id.ID, facility, id.Authority), p)
@@ -88,6 +98,7 @@ func (db *DB) LookupPatient(t halong.Tx, id patient.Identity) (*patient.Patient,
 	if err != nil {
 		return nil, fail(op, "", err)
 	}
+	db.patients.keep(key, p)
 	return p, nil
 }
 
@@ -103,9 +114,12 @@ func (db *DB) UpdatePatient(t halong.Tx, p *patient.Patient) error {
 		return halong.E(op, halong.Internal, "", err)
 	}
 	var before string
-	if err := tx.QueryRow(`SELECT folded FROM patient WHERE id = ?`, p.Key).Scan(&before); err != nil {
+	var key patientKey
+	if err := tx.QueryRow(`SELECT folded, facility, authority, identifier FROM patient WHERE id = ?`, p.Key).
+		Scan(&before, &key.facility, &key.authority, &key.id); err != nil {
 		return fail(op, "", err)
 	}
+	db.patients.known.remove(key)
 	if p.Survivor != 0 {
 		db.merged.Store(true)
 	}
