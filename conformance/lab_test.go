@@ -116,7 +116,7 @@ routes:
 	}
 	labSend(t, g.gateway, result("2", "20261121090000", "P1", "P", "OBX|1|NM|HGB^^L||13|g/dL|12-16||||P"), result("3", "20261121090000", "P2", "F", "OBX|1|NM|HGB^^L||9|mg%|12-16||||F"))
 	labAsk(t, g.gateway, "/api/orphans", &list)
-	if len(list.Orphans) != 1 || list.Orphans[0].ID != "4.0" || list.Orphans[0].Reason != "unknown order" {
+	if len(list.Orphans) != 1 || list.Orphans[0].ID != "5.0" || list.Orphans[0].Reason != "unknown order" {
 		t.Fatalf("%+v", list)
 	}
 	labSend(t, g.gateway, order("4", "P2", "S2")) // the order of the orphan
@@ -132,14 +132,14 @@ routes:
 		result("7", "20261121120000", "P1", "C", "OBX|1|NM|HGB^^L||10.5|g/dL|12-16|L|||C"),
 	)
 	var r labReport
-	labAsk(t, g.gateway, "/api/reports/3.0", &r)
-	if d := cmp.Diff("3.0 corrected: HGB=10.5/corrected PDF=/final", r.line()); d != "" || r.Version != 4 {
+	labAsk(t, g.gateway, "/api/reports/4.0", &r)
+	if d := cmp.Diff("4.0 corrected: HGB=10.5/corrected PDF=/final", r.line()); d != "" || r.Version != 4 {
 		t.Error(d, r.Version)
 	}
 	if r.Order == nil || r.Order.By != "placer" || r.Observations[0].Reading.Code.Code != "718-7" || r.Observations[0].Reading.Code.By != "map lis.csv version 7" {
 		t.Errorf("%+v %+v", r.Order, r.Observations[0].Reading)
 	}
-	req, err := http.NewRequest(http.MethodGet, g.URL+"/api/reports/3.0/documents/1", nil)
+	req, err := http.NewRequest(http.MethodGet, g.URL+"/api/reports/4.0/documents/1", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,13 +157,13 @@ routes:
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b := readAndClose(t, post); post.StatusCode != http.StatusOK || !bytes.Contains(b, []byte(`"reports":["9.0"]`)) {
+	if b := readAndClose(t, post); post.StatusCode != http.StatusOK || !bytes.Contains(b, []byte(`"reports":["10.0"]`)) {
 		t.Errorf("%d %s", post.StatusCode, b)
 	}
 	labOUL(t, g.gateway)
 	labTold(t, h, pdf)
 	paths := []string{
-		"/api/patients/7/results?history=true", "/api/reports?limit=100", "/api/reports/3.0?history=true", "/api/reports/3.0/documents/1", "/api/reports?number=A77", "/api/reports?number=C9",
+		"/api/patients/7/results?history=true", "/api/reports?limit=100", "/api/reports/4.0?history=true", "/api/reports/4.0/documents/1", "/api/reports?number=A77", "/api/reports?number=C9",
 		"/api/observations?patient=7", "/api/observations?patient=7&code=718-7", "/api/orphans", "/api/lab/unmapped", "/api/lab/maps", "/api/results/unassigned?history=true",
 	}
 	g.reindexed(t, paths...)
@@ -206,7 +206,7 @@ func labOUL(t *testing.T, g *gateway) {
 	for i := range found.Reports {
 		lines = append(lines, found.Reports[i].line())
 	}
-	if d := cmp.Diff([]string{"10.1 final: CRP=<^0.6/final", "10.0 final: GLU=5.1/final"}, lines); d != "" {
+	if d := cmp.Diff([]string{"11.1 final: CRP=<^0.6/final", "11.0 final: GLU=5.1/final"}, lines); d != "" {
 		t.Error(d)
 	}
 }

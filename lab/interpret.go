@@ -13,8 +13,9 @@ type Reading struct {
 type Mapped struct {
 	Code   string `json:"code"`
 	Text   string `json:"text,omitempty"`
-	System string `json:"system"` // http://loinc.org or http://unitsofmeasure.org
-	By     string `json:"by"`     // "sender", "syntax" (a unit that is UCUM as it stands), or "map NAME version VERSION"
+	System string `json:"system"`           // http://loinc.org or http://unitsofmeasure.org
+	By     string `json:"by"`               // "sender", "syntax" (a unit that is UCUM as it stands), or "map NAME version VERSION"
+	Digest string `json:"digest,omitempty"` // of that map, SHA-256
 }
 
 // place tells where a value is to a range: no, low or high; empty if that cannot be told. sex

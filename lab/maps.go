@@ -104,7 +104,7 @@ func isLOINC(system string) bool {
 }
 
 func (m *Map) mapped(t target, system string) *Mapped {
-	return &Mapped{Code: t.code, Text: t.text, System: system, By: "map " + m.Name + " version " + m.Version}
+	return &Mapped{Code: t.code, Text: t.text, System: system, By: "map " + m.Name + " version " + m.Version, Digest: m.Digest}
 }
 
 // find looks for the row that fits best: one that names facility and sender goes before one that names the sender, that before the

@@ -21,6 +21,7 @@ const (
 	RecordReprocess  RecordKind = 10 // a message that was only kept was processed later, at this place of the order
 	RecordWorkitem   RecordKind = 7  // a change of a workitem or of who subscribes to it: see package worklist/ups
 	RecordProcedure  RecordKind = 8  // what was scheduled or performed, beside what messages say: see package worklist
+	RecordLabMap     RecordKind = 11 // a map of laboratory codes and units was loaded: see MapVersion
 
 	MaxRecordKind RecordKind = 63 // greater numbers are nobody's
 )

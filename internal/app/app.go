@@ -67,10 +67,15 @@ func Open(ctx context.Context, c *config.Config, log *slog.Logger, parts ...Part
 	if a.proxies, err = c.TrustedProxies(); err != nil {
 		return nil, err
 	}
-	if a.labMaps, err = labMaps(c); err != nil {
+	loaded, err := loadMaps(c)
+	if err != nil {
 		return nil, err
 	}
+	a.labMaps = loaded.maps
 	if a.data, err = OpenData(ctx, c, log, parts...); err != nil {
+		return nil, err
+	}
+	if err := a.data.keepMaps(ctx, loaded.versions); err != nil {
 		return nil, err
 	}
 	a.metrics = newMetrics(Version(), a.data.Index.Waiting)

@@ -2,47 +2,13 @@ package app
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/halong-gateway/halong"
-	"github.com/halong-gateway/halong/internal/app/config"
 	"github.com/halong-gateway/halong/internal/intake"
-	"github.com/halong-gateway/halong/lab"
 	"github.com/halong-gateway/halong/storage"
 )
-
-// labMaps reads the maps of a configuration. A map with mistakes is refused: half of it would mislead.
-func labMaps(c *config.Config) (lab.Maps, error) {
-	var maps lab.Maps
-	for _, name := range c.Lab.Maps {
-		m, problems, err := ReadLabMap(name)
-		if err != nil {
-			return nil, err
-		}
-		for _, p := range problems {
-			if !p.Warning {
-				return nil, halong.E("app.labMaps", halong.Invalid, filepath.Base(name), fmt.Errorf("%s: %s (see halong lab map check)", name, p))
-			}
-		}
-		maps = append(maps, m)
-	}
-	return maps, nil
-}
-
-// ReadLabMap reads a map of codes and units, and gives what is wrong with it.
-func ReadLabMap(name string) (m *lab.Map, problems []lab.Problem, err error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, nil, halong.E("app.ReadLabMap", halong.NotExist, filepath.Base(name), err)
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	return lab.ParseMap(filepath.Base(name), f)
-}
 
 // labDepot keeps documents of reports; during a replay it finds those that are stored.
 type labDepot struct {
@@ -66,7 +32,7 @@ func (d *Data) documents() *intake.Documents {
 // registerLab adds the API of results (docs/lab.md).
 func (a *App) registerLab(g *echo.Group) {
 	intake.RegisterAPI(g, intake.APIConfig{
-		Results: a.data.Index, Blobs: a.data.Store, Scope: scope, Maps: a.labMaps,
+		Results: a.data.Index, MapVersions: a.data.Index, Blobs: a.data.Store, Scope: scope, Maps: a.labMaps,
 		Documents: a.data.documents(), Intake: a.data.intake, Peer: func(c echo.Context) string { return principal(c).Name },
 	})
 }

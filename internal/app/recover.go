@@ -158,6 +158,8 @@ func (d *Data) apply(tx halong.Tx, rec storage.Record, locate storage.Locator, g
 		return d.ups.Replay(tx, rec.Payload)
 	case rec.Kind == storage.RecordProcedure:
 		return d.worklist.Replay(tx, rec.Seq, rec.Payload)
+	case rec.Kind == storage.RecordLabMap:
+		return d.replayMap(tx, rec)
 	case rec.Kind == storage.RecordIdentity:
 		return d.replayIdentity(tx, rec)
 	case intake.Handles(rec.Kind):

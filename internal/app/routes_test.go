@@ -33,7 +33,7 @@ func TestResultMessages(t *testing.T) {
 		"OBX|2|ED|PDF^Report^L||^AP^PDF^Base64^" + base64.StdEncoding.EncodeToString([]byte("%PDF-1.4 some")) + "||||||F\r"
 	in := intake.New(d.intakeConfig(c, log))
 	in.Handle(ctx, mllp.Peer{Addr: netip.MustParseAddr("10.1.2.3")}, mllp.Frame{Kind: mllp.Message, Bytes: []byte(text), Total: int64(len(text))})
-	maps, err := labMaps(c)
+	loaded, err := loadMaps(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestResultMessages(t *testing.T) {
 	var m *hl7v2.Message
 	for i := range events {
 		if events[i].Type == halong.EventReportStored {
-			if m, err = (messageSource{d, "HALONG", maps}).Message(ctx, &events[i]); err != nil {
+			if m, err = (messageSource{d, "HALONG", loaded.maps}).Message(ctx, &events[i]); err != nil {
 				t.Fatal(err)
 			}
 		}

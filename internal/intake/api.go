@@ -41,9 +41,11 @@ type APIConfig struct {
 	Blobs   Blobs // nil: raw messages are not served
 	// Documents opens documents of reports; nil: they are not served.
 	Documents *Documents
-	Maps      lab.Maps                  // local codes and units
-	Intake    *Intake                   // takes results that come as JSON; nil: none do
-	Peer      func(echo.Context) string // who calls, for the record; nil: nobody knows
+	Maps      lab.Maps // local codes and units
+	// MapVersions lists the maps that were loaded, whose bytes Blobs opens; nil: only those in use are told of.
+	MapVersions storage.MapVersions
+	Intake      *Intake                   // takes results that come as JSON; nil: none do
+	Peer        func(echo.Context) string // who calls, for the record; nil: nobody knows
 	// Scope tells what the caller may see. Its second value is not used here.
 	Scope func(echo.Context) (halong.Scope, halong.Facility, error)
 }
@@ -57,7 +59,8 @@ type APIConfig struct {
 //	GET /reports/{id}/documents/{n}       one document of it
 //	GET /observations                     values of a patient over time
 //	GET /orphans                          reports that no order is known for
-//	GET /lab/unmapped, GET /lab/maps      codes and units without LOINC and UCUM; the maps in use
+//	GET /lab/unmapped                     codes and units without LOINC and UCUM
+//	GET /lab/maps                         the maps in use, those that were loaded, and the file of one
 //	POST /results                         results in JSON, which become an ORU
 //	GET /messages/{id}                    a message, byte for byte
 func RegisterAPI(g *echo.Group, cfg APIConfig) {

@@ -286,15 +286,6 @@ func (a *api) orphans(c echo.Context, scope halong.Scope) error {
 	return answer(c, out)
 }
 
-// maps answers GET /lab/maps.
-func (a *api) maps(c echo.Context, _ halong.Scope) error {
-	maps := a.Maps
-	if maps == nil {
-		maps = lab.Maps{}
-	}
-	return answer(c, map[string]any{"maps": maps})
-}
-
 // unmappedList answers GET /lab/unmapped.
 type unmappedList struct {
 	Codes  []lab.Unmapped `json:"codes"`

@@ -19,12 +19,13 @@ type LabStore interface {
 	lab.Reader
 	KeepDocument(tx halong.Tx, d *lab.StoredDocument) (bool, error)
 	ReportsOf(ctx context.Context, message uint64) ([]lab.ID, error)
+	storage.MapVersions
 }
 
 // Lab tests a store of laboratory results.
 func Lab(t *testing.T, open func(t testing.TB) LabStore) {
 	for name, test := range map[string]func(*testing.T, LabStore){
-		"versions": labVersions, "documents": labDocuments, "recent": labRecent, "indexed": labIndexed,
+		"versions": labVersions, "documents": labDocuments, "recent": labRecent, "indexed": labIndexed, "map versions": labMapVersions,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -209,5 +210,27 @@ func labIndexed(t *testing.T, x LabStore) {
 	}
 	if ids, _ := x.Numbered(ctx, halong.Scope{Own: "BV2"}, "S1"); len(ids) != 0 {
 		t.Error("another facility's reports are seen")
+	}
+}
+
+// labMapVersions: every map that was loaded is told of, the newest first.
+func labMapVersions(t *testing.T, x LabStore) {
+	var all []storage.MapVersion
+	for i := range 3 {
+		m := storage.MapVersion{
+			Seq: uint64(10 + i), Name: "lis.csv", Version: string(rune('a' + i)), Digest: halong.Digest{byte(i)}, Loaded: time.UnixMicro(int64(1000 * i)).UTC(), Codes: i, Units: 2 * i,
+			Place: storage.Place{Segment: 3, Offset: int64(i), Length: 7},
+		}
+		update(t, x, func(tx halong.Tx) error { return x.AddMapVersion(tx, &m) })
+		all = append([]storage.MapVersion{m}, all...)
+	}
+	for _, limit := range []int{1, 2, 3, 100} {
+		got, err := x.MapVersions(context.Background(), limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(all[:min(limit, 3)], got); d != "" {
+			t.Errorf("limit %d: %s", limit, d)
+		}
 	}
 }
