@@ -77,12 +77,16 @@ func (c *checkpointer) rest() bool {
 	if c.size() == 0 {
 		return true
 	}
-	return !c.run("PASSIVE") || !c.restart() || c.size() == 0
+	all, ok := c.run("PASSIVE")
+	if all { // so whoever commits next has not long to wait
+		_, ok = c.restart()
+	}
+	return !ok || c.size() == 0
 }
 
 // restart moves what is left and cuts the log, while no group is open. A reader
 // that is still at work on the log only puts it off.
-func (c *checkpointer) restart() (ok bool) {
+func (c *checkpointer) restart() (all, ok bool) {
 	c.db.writing.Lock()
 	defer c.db.writing.Unlock()
 	return c.run("TRUNCATE")
@@ -97,12 +101,14 @@ func (c *checkpointer) size() int64 {
 	return info.Size()
 }
 
-// run checkpoints. That a reader is in the way is no failure: the next one goes further.
-func (c *checkpointer) run(mode string) (ok bool) {
+// run checkpoints. It tells whether that moved all of the log, and whether it went well: that a reader is in the way is no
+// failure, the next one goes further.
+func (c *checkpointer) run(mode string) (all, ok bool) {
 	var busy, frames, moved int64
 	err := c.db.checkpoints.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &frames, &moved)
 	if err != nil {
 		c.db.options.Failed(fail("sqlite.checkpoint", "", err))
+		return false, false
 	}
-	return err == nil
+	return busy == 0 && frames == moved, true
 }
