@@ -187,13 +187,13 @@ routes:
 
 	// A modality that has no MPPS: its images end the order.
 	answer = j.sendBy(t, "node-hl7-client", placed("ORM^O01^ORM_O01", "J2", "PID|1||P002^^^BV1^MR||Trần^Bình||19800102|F",
-		"ORC|NW|PL2^HIS|F2^RIS||SC", "OBR|1|PL2^HIS|F2^RIS|XQ01^Ngực thẳng^L||||||||||||||ACC2|RP2|SPS3||||DX|||^^^20261122100000", "ZDS|2.25.7001000802^HALONG^Application^DICOM"))[0]
+		"ORC|NW|PL2^HIS|F2^RIS||SC", "OBR|1|PL2^HIS|F2^RIS|CT02^Ngực^L||||||||||||||ACC2|RP2|SPS3||||CT|||^^^20261122100000", "ZDS|2.25.7001000802^HALONG^Application^DICOM"))[0]
 	if !strings.Contains(answer, "|ORR^O02^ORR_O02|") || !strings.Contains(answer, "\rORC|OK|PL2^HIS|F2^RIS") {
 		t.Errorf("answer %q", answer)
 	}
 	storescu(t, j.DICOM, imaged(802, "2.25.7001000802", "P002", "ACC2", ""))
 	holds(t, h.next(t), "MSH-9.1", "ORM", "MSH-9.2", "O01", "PID-3.1", "P002", "ORC-1", "SC", "ORC-2.1", "PL2", "ORC-2.2", "HIS", "ORC-3.1", "F2", "ORC-3.2", "RIS", "ORC-5", "CM",
-		"OBR-2.1", "PL2", "OBR-3.1", "F2", "OBR-4.1", "XQ01", "OBR-18", "ACC2", "OBR-19", "RP2", "OBR-20", "SPS3", "OBR-24", "DX")
+		"OBR-2.1", "PL2", "OBR-3.1", "F2", "OBR-4.1", "CT02", "OBR-18", "ACC2", "OBR-19", "RP2", "OBR-20", "SPS3", "OBR-24", "CT")
 
 	// And one that its placer cancels.
 	j.sendBy(t, "python3-hl7", placed("ORM^O01^ORM_O01", "J3", "PID|1||P002^^^BV1^MR||Trần^Bình", "ORC|NW|PL3^HIS", "OBR|1|PL3^HIS||XQ02^Cột sống^L"),

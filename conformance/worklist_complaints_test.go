@@ -263,18 +263,31 @@ func TestMergeInTheWorklist(t *testing.T) {
 	sameAfterReindex(t, g, "/api/orders")
 }
 
-// TestMismatch: images that name an order and contradict it are listed until an operator has dealt with them.
+// TestMismatch: images that name an order and contradict it, in the patient, the Accession Number, the Study Instance UID or the modality, are events and listed until an
+// operator has dealt with them; images that name no order contradict none.
 func TestMismatch(t *testing.T) {
 	g := serve(t, withWorklist(t))
-	hl7(t, g.HL7, "OMI^O23^OMI_O23", headOrder("NW")...)
-	o := imaged(811, "2.25.7001000801", "P777", "ACC1", "SPS1")
-	if !storeOne(g.DICOM, &o) {
-		t.Fatal("not stored")
+	for n := 1; n <= 5; n++ {
+		x := fmt.Sprint(n)
+		hl7(t, g.HL7, "OMI^O23^OMI_O23", "PID|1||P00"+x+"||Lê^An", "ORC|NW|PL"+x, "OBR|1|PL"+x+"||CT01^CT^L||||||||||||||||||||CT", "IPC|ACC"+x+"|RP"+x+"|2.25.700100081"+x+"|SPS"+x+"|CT")
+	}
+	hl7(t, g.HL7, "ORM^O01", "PID|1||P006||Lê^An", "ORC|NW|PL6", "OBR|1|PL6||US01^Siêu âm^L||||||||||||||ACC6||||||US")
+	for _, o := range []object{
+		imaged(811, "2.25.7001000811", "P777", "ACC1", "SPS1"), // wrong patient
+		imaged(812, "2.25.7001000812", "P002", "ACC9", ""),     // wrong accession number
+		imaged(813, "2.25.66", "P003", "ACC3", ""),             // the modality's own study UID
+		imaged(814, "2.25.67", "P004", "ACC99", ""),            // an accession number of no order
+		imaged(815, "2.25.7001000815", "P005", "ACC5", "SPS5"), // right
+		imaged(816, "2.25.68", "P006", "ACC6", ""),             // CT for an order for ultrasound
+	} {
+		if !storeOne(g.DICOM, &o) {
+			t.Fatal("not stored")
+		}
 	}
 	type mismatch struct {
-		ID      int64
-		Differs []string
-		Order   string
+		ID                                int64
+		Differs                           []string
+		Order, Study, Expected, Accession string
 	}
 	list := func(more string) (list []mismatch) {
 		_, body := get(t, g.URL+"/api/worklist/mismatches"+more, "")
@@ -284,19 +297,37 @@ func TestMismatch(t *testing.T) {
 		}
 		return page.Mismatches
 	}
-	eventually(t, "the mismatch is found", func() bool { return len(list("")) > 0 })
-	m := list("")[0]
-	if order := orderOf(t, g.URL, "PL1"); m.Order != order.ID || !slices.Equal(m.Differs, []string{"patient"}) || order.states() != "scheduled: scheduled scheduled" {
-		t.Errorf("%+v, %s", m, order.states())
+	eventually(t, "all are compared", func() bool { return len(list("")) >= 4 && orderOf(t, g.URL, "PL5").Status == "completed" })
+	got := map[string]string{}
+	for _, m := range list("") {
+		got[m.Order] = strings.Join(m.Differs, " ") + " " + m.Study + " " + m.Accession
 	}
+	want := map[string]string{}
+	for number, text := range map[string]string{
+		"PL1": "patient 2.25.7001000811 ACC1", "PL2": "accession 2.25.7001000812 ACC2", "PL3": "study 2.25.66 ACC3", "PL6": "study modality 2.25.68 ACC6",
+	} {
+		want[orderOf(t, g.URL, number).ID] = text
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	for number, status := range map[string]string{"PL1": "scheduled", "PL2": "completed", "PL3": "completed", "PL4": "scheduled", "PL5": "completed", "PL6": "scheduled"} {
+		if o := orderOf(t, g.URL, number); o.Status != status {
+			t.Errorf("%s is %s, not %s", number, o.Status, status)
+		}
+	}
+	if _, events := get(t, g.URL+"/events?limit=1000", ""); bytes.Count(events, []byte(`"order.mismatch"`)) != 4 {
+		t.Errorf("events %s", events)
+	}
+	m := list("")[0]
 	r, err := http.Post(fmt.Sprintf("%s/api/worklist/mismatches/%d/resolve", g.URL, m.ID), "application/json", strings.NewReader(`{"note":"wrong patient chosen"}`))
 	if err != nil || r.StatusCode != http.StatusNoContent {
 		t.Fatal(r, err)
 	}
-	if len(list("")) != 0 || len(list("?resolved=true")) != 1 {
+	if len(list("")) != 3 || len(list("?resolved=true")) != 1 {
 		t.Error("not resolved")
 	}
-	sameAfterReindex(t, g, "/api/worklist/mismatches?resolved=true", "/api/orders")
+	sameAfterReindex(t, g, "/api/worklist/mismatches", "/api/worklist/mismatches?resolved=true", "/api/orders")
 }
 
 // TestJSONOrders: an order by a system without HL7v2 is a message, idempotent by its number, changed and cancelled by it, and a workitem too.

@@ -18,6 +18,29 @@ type Images struct {
 	PatientID string
 	Issuer    string
 	StepIDs   []string // Scheduled Procedure Step IDs in its Request Attributes Sequences
+	// Modalities are those of its series.
+	Modalities []string
+}
+
+// alike are modalities that one device, or one order, may call this or that.
+var alike = map[string]string{"CR": "DX", "DR": "DX", "RG": "DX", "XR": "DX", "RF": "DX", "XC": "ES", "GM": "SM", "OPT": "OP"}
+
+// derived are modalities of what is made of images, which say nothing of where these are from.
+var derived = set("SR PR KO SEG REG DOC RTSTRUCT RTPLAN RTDOSE PLAN AU FID RWV OT SC")
+
+// fits tells whether a study may be of a step of a modality. Of OT, which stands for none, everything is.
+func (im *Images) fits(modality string) bool {
+	known := false
+	for _, m := range im.Modalities {
+		if derived[m] {
+			continue
+		}
+		known = true
+		if m == modality || orElse(alike[m], m) == orElse(alike[modality], modality) {
+			return true
+		}
+	}
+	return !known || modality == "" || modality == "OT"
 }
 
 // Mismatch is a study that names an order and contradicts it.
@@ -39,6 +62,7 @@ const (
 	DiffersPatient   = "patient"   // the Accession Number or the Study Instance UID is an order's, the patient is another
 	DiffersStudy     = "study"     // the modality made a Study Instance UID of its own
 	DiffersAccession = "accession" // the Accession Number is another than the order's
+	DiffersModality  = "modality"  // no step of the order is of a modality that the study has: another entry of the worklist was meant
 )
 
 // Watch is where the consumer of arriving images keeps what it has to do. It is made again from the events, and is not in the journal.
@@ -102,7 +126,8 @@ func (s *Service) record(tx halong.Tx, r *record) error {
 }
 
 // meant gives the orders that a study is for: those with its Study Instance UID, else those with its Accession Number. An Accession Number of orders
-// for several patients means the order of the study's own; if there is none, the newest, which it then contradicts.
+// for several patients means the order of the study's own; if there is none, the newest, which it then contradicts. Of several orders of the patient those are
+// meant that are for a modality of the study.
 func (s *Service) meant(tx halong.Tx, im *Images) ([]*Order, error) {
 	for _, x := range []struct {
 		by     NumberKind
@@ -129,7 +154,10 @@ func (s *Service) meant(tx halong.Tx, im *Images) ([]*Order, error) {
 				own = append(own, o)
 			}
 		}
+		fitting := slices.DeleteFunc(slices.Clone(own), func(o *Order) bool { return !o.fits(im) })
 		switch {
+		case len(fitting) > 0:
+			return fitting, nil
 		case len(own) > 0:
 			return own, nil
 		case len(all) > 0:
@@ -149,6 +177,11 @@ func (o *Order) isOf(im *Images) bool {
 	return false
 }
 
+// fits tells whether a study may be of one of the order's steps by its modality, or says that it is of one.
+func (o *Order) fits(im *Images) bool {
+	return slices.ContainsFunc(o.Steps, func(s Step) bool { return im.fits(s.Modality) || slices.Contains(im.StepIDs, s.ID) })
+}
+
 // differs tells in what a study contradicts the order it names.
 func (o *Order) differs(im *Images) (list []string) {
 	if !o.isOf(im) {
@@ -160,10 +193,14 @@ func (o *Order) differs(im *Images) (list []string) {
 	if im.Accession != "" && o.Accession != "" && !slices.ContainsFunc(o.Steps, func(s Step) bool { return s.Attributes.String(tag.AccessionNumber) == im.Accession }) {
 		list = append(list, DiffersAccession)
 	}
+	if !o.fits(im) {
+		list = append(list, DiffersModality)
+	}
 	return list
 }
 
-// imaged gives the steps that the images are of and that no modality says it works on: by their Scheduled Procedure Step IDs, else all of the study, else all.
+// imaged gives the steps that the images are of and that no modality says it works on: by their Scheduled Procedure Step IDs, else all of the study, else all; of
+// these the ones for a modality that the images are from.
 func (o *Order) imaged(im *Images) (links []Link) {
 	study := slices.ContainsFunc(o.Steps, func(s Step) bool { return s.Study == im.Study })
 	named := slices.ContainsFunc(o.Steps, func(s Step) bool { return slices.Contains(im.StepIDs, s.ID) })
@@ -172,7 +209,7 @@ func (o *Order) imaged(im *Images) (links []Link) {
 		switch {
 		case s.Status.Final() || s.Performed != "":
 		case named && !slices.Contains(im.StepIDs, s.ID):
-		case !named && study && s.Study != im.Study:
+		case !named && (study && s.Study != im.Study || !im.fits(s.Modality)):
 		default:
 			links = append(links, Link{o.ID, i})
 		}

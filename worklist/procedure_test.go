@@ -250,6 +250,10 @@ func TestImages(t *testing.T) {
 		"neither":              {worklist.Images{Study: "2.25.66", Accession: "A1", PatientID: "P2"}, "scheduled: scheduled scheduled", "patient study"},
 		"another accession":    {worklist.Images{Study: "2.25.1", Accession: "A7", PatientID: "P1"}, "completed: completed completed", "accession"},
 		"no order":             {worklist.Images{Study: "2.25.66", Accession: "A7", PatientID: "P1"}, "scheduled: scheduled scheduled", ""},
+		"another modality":     {worklist.Images{Study: "2.25.1", Accession: "A1", PatientID: "P1", Modalities: []string{"US", "SR"}}, "scheduled: scheduled scheduled", "modality"},
+		"of that modality":     {worklist.Images{Study: "2.25.1", Accession: "A1", PatientID: "P1", Modalities: []string{"SR", "CT"}}, "completed: completed completed", ""},
+		"its report alone":     {worklist.Images{Study: "2.25.1", Accession: "A1", PatientID: "P1", Modalities: []string{"SR"}}, "completed: completed completed", ""},
+		"the step says its ID": {worklist.Images{Study: "2.25.1", Accession: "A1", PatientID: "P1", StepIDs: []string{"S2"}, Modalities: []string{"US"}}, "started: scheduled completed", ""},
 		"without an accession": {worklist.Images{Study: "2.25.1", PatientID: "P1"}, "completed: completed completed", ""},
 	} {
 		n++
@@ -279,6 +283,26 @@ func TestImages(t *testing.T) {
 		if got := states(w.order("PL1." + x)); got != c.want || strings.Join(differs, ", ") != c.differs {
 			t.Errorf("%s: %s, %q", name, got, differs)
 		}
+	}
+	w.replayed()
+}
+
+// Images of one modality close the steps for it alone, of an order for several: one slip of paper, one accession number.
+func TestImagesOfOneModality(t *testing.T) {
+	w := newWorld(t, worklist.PresetIHE, nil)
+	for _, x := range []string{"US", "DX"} {
+		w.message("ORM^O01", patientOne, "ORC|NW|PL"+x, "OBR|1|PL"+x+"||"+x+"1^"+x+"^L||||||||||||||ACC7|RP"+x+"|||||"+x)
+	}
+	im := worklist.Images{Facility: "BV1", Study: "2.25.77", Accession: "ACC7", PatientID: "P1", Modalities: []string{"CR"}}
+	if err := w.db.Update(context.Background(), func(tx halong.Tx) error { return w.Arrived(tx, &im, at) }); err != nil {
+		t.Fatal(err)
+	}
+	if us, dx := states(w.order("PLUS")), states(w.order("PLDX")); us != "scheduled: scheduled" || dx != "completed: completed" {
+		t.Errorf("%s, %s", us, dx)
+	}
+	all, err := w.db.Mismatches(context.Background(), halong.Everything(), false, 10)
+	if err != nil || len(all) != 1 || !cmp.Equal(all[0].Differs, []string{"study"}) || all[0].Order != w.order("PLDX").ID {
+		t.Errorf("%v %+v", err, all)
 	}
 	w.replayed()
 }

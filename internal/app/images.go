@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/halong-gateway/halong"
@@ -149,6 +150,9 @@ func (w *imageWatch) images(ctx context.Context, x worklist.Watched) (im *workli
 	for row, err := range w.data.Archive.Find(ctx, scope, storage.Query{Level: storage.LevelSeries, Keys: []query.Key{key}, Limit: 200}) {
 		if err != nil {
 			return nil, err
+		}
+		if m := row.Attributes.String(tag.Modality); m != "" && !slices.Contains(im.Modalities, m) {
+			im.Modalities = append(im.Modalities, m)
 		}
 		if e := row.Attributes.Get(tag.RequestAttributesSequence); e != nil {
 			for _, item := range e.Items {
