@@ -25,6 +25,9 @@ func cutComparator(s string) (comparator, rest string) {
 // for a decimal point (comma is true) unless three digits follow, which may be a thousand.
 func number(s string) (n json.Number, comma, ok bool) {
 	s = strings.TrimSpace(s)
+	if canonical(s) { // most are so
+		return json.Number(s), false, true
+	}
 	if strings.Count(s, ",") == 1 && !strings.Contains(s, ".") {
 		before, after, _ := strings.Cut(s, ",")
 		if len(after) == 3 && strings.Trim(before, "+-0") != "" {
@@ -57,6 +60,20 @@ func number(s string) (n json.Number, comma, ok bool) {
 		whole = "-" + whole
 	}
 	return json.Number(whole + fraction + exponent), comma, true
+}
+
+// canonical tells whether s is a decimal number as JSON writes it, without sign and exponent.
+func canonical(s string) bool {
+	whole := len(s)
+	for i := range len(s) {
+		switch {
+		case s[i] == '.' && whole == len(s):
+			whole = i
+		case s[i] < '0' || s[i] > '9':
+			return false
+		}
+	}
+	return whole > 0 && whole != len(s)-1 && len(s) <= 64 && (whole == 1 || s[0] != '0')
 }
 
 func digits(s string) bool {

@@ -1,13 +1,17 @@
 package lab
 
 import (
+	"sync"
 	"time"
 
 	"github.com/halong-gateway/halong"
 )
 
 // Service files reports.
-type Service struct{ store Store }
+type Service struct {
+	store   Store
+	buffers sync.Pool // of *[]byte, for contents
+}
 
 // New makes a Service over a store.
 func New(s Store) *Service { return &Service{store: s} }
@@ -49,6 +53,22 @@ func (s *Service) File(tx halong.Tx, f Filing, reports []*Report) ([]Head, error
 		filed = append(filed, h)
 	}
 	return filed, nil
+}
+
+// maxSpare bounds in bytes the buffers that are kept for the next report.
+const maxSpare = 64 << 10
+
+func (s *Service) add(tx halong.Tx, h Head, r *Report) error {
+	b, ok := s.buffers.Get().(*[]byte)
+	if !ok {
+		b = new([]byte)
+	}
+	*b = appendReport((*b)[:0], r)
+	err := s.store.AddVersion(tx, &Version{Head: h, Content: *b})
+	if cap(*b) <= maxSpare {
+		s.buffers.Put(b)
+	}
+	return err
 }
 
 // place finds the report that h is a version of.

@@ -12,7 +12,7 @@ const MaxHeads = 1000
 
 // Store keeps versions. It never changes one.
 type Store interface {
-	// AddVersion adds a version.
+	// AddVersion adds a version. Its Content is valid only during the call.
 	AddVersion(tx halong.Tx, v *Version) error
 	// AddDocument adds a document of a report. The bytes are referred to if there is a live blob with the digest.
 	AddDocument(tx halong.Tx, d *StoredDocument) error

@@ -39,6 +39,7 @@ type DB struct {
 	facilities facilities
 	sources    sources
 	patients   patients   // the committer's
+	packed     []byte     // see pack; the committer's
 	keys       keys       // of studies and series; the committer's
 	identities identities // the committer's
 

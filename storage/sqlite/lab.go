@@ -22,10 +22,11 @@ func (db *DB) AddVersion(t halong.Tx, v *lab.Version) error {
 	if err != nil {
 		return fail(op, "", err)
 	}
+	content := db.pack(v.Content)
 	_, err = tx.Exec(`INSERT INTO lab_version (id, first, number, late, patient, facility, received, status, sent, service, filler, placer, accession, observed, content)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		int64(v.ID), int64(v.First), v.Number, v.Late, v.Patient, facility, v.Received.UnixMicro(), string(v.Status), v.Sent,
-		v.Service, v.Filler, v.Placer, v.Accession, v.Observed, s2.Encode(nil, v.Content))
+		v.Service, v.Filler, v.Placer, v.Accession, v.Observed, content)
 	if err == nil {
 		db.patients.add(reportsKey{facility, v.Patient}, &v.Head)
 		err = tx.indexLate(v)
@@ -98,6 +99,16 @@ func (tx *Tx) heads(f halong.Facility, facility, patient int64, service string) 
 		tx.db.patients.keepHeads(key, service, heads)
 	}
 	return heads, nil
+}
+
+// pack gives bytes packed by S2, valid until the next call: the driver copies them.
+func (db *DB) pack(b []byte) []byte {
+	const most = 256 << 10 // bytes that are kept for the next one
+	packed := s2.Encode(db.packed[:cap(db.packed)], b)
+	if cap(packed) <= most {
+		db.packed = packed
+	}
+	return packed
 }
 
 // unpack undoes s2.Encode, whose claim of a length is not trusted.
