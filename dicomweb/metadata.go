@@ -205,16 +205,11 @@ func (q *request) appendMetadata(dst []byte, in *storage.Instance) (_ []byte, er
 		return dst, err
 	}
 	defer func() { err = errors.Join(err, obj.Close()) }()
-	base := q.base
-	if q.RelativeURI {
-		base = pathOf(base)
-	}
-	base = resourceURL(base, in.Identity) + "/bulkdata/"
+	base := q.bulkBase(in)
 	return dicomjson.Append(dst, obj.Reader(), dicomjson.Options{
 		InlineLimit: -1, // ask for every value
 		BulkURI: func(path []dicomjson.Step, t dataset.Token) string {
-			small := t.Kind == dataset.DataElement && !t.External && t.Length <= dicomjson.DefaultInlineLimit
-			if small && (t.Length == 0 || len(path) > 0 || !isPixels(t.Tag)) {
+			if !liesApart(path, t) {
 				return ""
 			}
 			return base + bulkPath(path, t)

@@ -100,6 +100,8 @@ func studyTransactions(*Config) (list []Transaction) {
 	}
 	for _, x := range []struct{ what, path string }{{"Study", studyPath}, {"Series", seriesPath}, {"Instance", instancePath}} {
 		retrieved("Retrieve"+x.what, x.path, "retrieve", objectTypes, contentQuery, cacheHeaders, retrieve, http.StatusPartialContent)
+		retrieved("Retrieve"+x.what+"Bulkdata", x.path+"/bulkdata", "bulkdata", pixelTypes[:len(pixelTypes)-1], contentQuery, cacheHeaders, allBulkdata, http.StatusPartialContent)
+		retrieved("Retrieve"+x.what+"PixelData", x.path+"/pixeldata", "bulkdata", pixelTypes[:len(pixelTypes)-1], contentQuery, cacheHeaders, allPixelData, http.StatusPartialContent)
 		retrieved("Retrieve"+x.what+"Metadata", x.path+"/metadata", "metadata", modelTypes, contentQuery, codingHeaders, metadata, http.StatusRequestEntityTooLarge)
 	}
 	retrieved("RetrieveFrames", instancePath+"/frames/:frames", "frames", pixelTypes, contentQuery, cacheHeaders, frames)
