@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"regexp"
 	"strconv"
@@ -104,16 +105,11 @@ const flushEvery = 500
 
 func (x *findCmd) table(e *env, t scu.Target, q scu.Query, tags []dicom.Tag) error {
 	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
-	for _, t := range tags {
-		name := t.String()
-		if d, ok := dicom.Lookup(t); ok {
-			name = d.Keyword
-		}
-		fmt.Fprint(w, name, "\t")
-	}
-	fmt.Fprintln(w)
 	lines := 0
 	n, err := scu.Find(e.ctx, t, q, func(s *dataset.Set) error {
+		if lines == 0 {
+			head(w, tags)
+		}
 		for _, t := range tags {
 			fmt.Fprint(w, printable(strings.Join(s.Strings(t), `\`)), "\t")
 		}
@@ -123,11 +119,26 @@ func (x *findCmd) table(e *env, t scu.Target, q scu.Query, tags []dicom.Tag) err
 		}
 		return nil
 	})
+	if err == nil && lines == 0 { // asked and answered: there is nothing
+		head(w, tags)
+	}
 	if err := errors.Join(err, w.Flush()); err != nil {
 		return err
 	}
 	fmt.Fprintf(e.stderr, "%d answers\n", n)
 	return nil
+}
+
+// head writes the names of attributes.
+func head(w io.Writer, tags []dicom.Tag) {
+	for _, t := range tags {
+		name := t.String()
+		if d, ok := dicom.Lookup(t); ok {
+			name = d.Keyword
+		}
+		fmt.Fprint(w, name, "\t")
+	}
+	fmt.Fprintln(w)
 }
 
 // printable keeps what a peer sends from steering the terminal.

@@ -46,3 +46,51 @@ func TestResendAfterWrongClock(t *testing.T) {
 		b.stop()
 	})
 }
+
+// What is to be sent again by the time at which it came is found although the clock was wrong for some days, and nothing else.
+func TestReplayAfterWrongClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &receiver{answer: aa}
+		b := newRoute(t, numbered{}, forward.Destination{Name: "his", Transport: &forward.MLLP{Dial: r.dial}}, quietLog())
+		start := time.Now()
+		at := func(i int) time.Time {
+			switch {
+			case i > 5 && i < 15: // it ran ahead
+				return start.Add(time.Duration(i) * 24 * time.Hour)
+			case i > 20 && i < 90: // and then it was not set
+				return time.Date(1970, 1, 1, 0, i, 0, 0, time.UTC)
+			}
+			return start.Add(time.Duration(i-100) * 24 * time.Hour)
+		}
+		err := b.db.Update(context.Background(), func(tx halong.Tx) error {
+			for i := 1; i <= 100; i++ {
+				e := halong.Event{Type: halong.EventMessageStored, Facility: "BV1", Time: at(i), Payload: fmt.Appendf(nil, `{"message":%d}`, i)}
+				if err := b.db.Emit(tx, e); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		after(time.Minute)
+		for _, c := range []struct {
+			from, until time.Time
+			want        int
+		}{
+			{start, time.Time{}, 9 + 1},                              // ahead, and the last
+			{at(95), time.Time{}, 9 + 6},                             // from the 95th
+			{at(95), start, 5},                                       //
+			{time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC), at(1), 69}, // as it was not set
+			{time.Time{}, time.Time{}, 100},
+		} {
+			n, err := b.f.Replay(context.Background(), forward.Replay{Destination: "his", From: c.from, Until: c.until})
+			if n != c.want || err != nil {
+				t.Errorf("from %v until %v: %d, not %d (%v)", c.from, c.until, n, c.want, err)
+			}
+			after(time.Minute) // they are sent
+		}
+		b.stop()
+	})
+}

@@ -98,7 +98,7 @@ func (f *Forwarder) Retry(ctx context.Context, s Selection) (int, error) {
 type Replay struct {
 	Destination string    // "": all that rules name
 	Study       dicom.UID // "": all
-	From, Until time.Time // when objects were stored; zero: no bound
+	From, Until time.Time // when objects or messages came, by the clock of then; Until is exclusive; zero: no bound
 	States      []State   // entries of the ledger that are sent again; nil: those that ended
 }
 
@@ -115,11 +115,7 @@ func (f *Forwarder) Replay(ctx context.Context, r Replay) (total int, err error)
 	end := f.standing.Cursor
 	f.mu.Unlock()
 	defer f.pokeAll()
-	at, err := f.seek(ctx, r.From, end)
-	if err != nil {
-		return 0, err
-	}
-	for at < end {
+	for at := uint64(0); at < end; { // all of them: where clocks were wrong, or messages were filed long after they came, times are in no order
 		events, err := f.Ledger.EventsSince(ctx, at, eventsAtOnce)
 		if err != nil || len(events) == 0 {
 			return total, err
