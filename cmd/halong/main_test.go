@@ -66,6 +66,14 @@ func TestNothingNamed(t *testing.T) {
 	}
 }
 
+// TestNoTableWithoutAnswer: the head of a table is not printed before it is known that there is one.
+func TestNoTableWithoutAnswer(t *testing.T) {
+	var out, errs bytes.Buffer
+	if code := run(t.Context(), []string{"find", "127.0.0.1:1"}, &out, &errs); code != exitFailed || out.Len() > 0 {
+		t.Errorf("exit %d, %q, %s", code, out.String(), errs.String())
+	}
+}
+
 // TestBecause: what was interrupted is told in words.
 func TestBecause(t *testing.T) {
 	if got := because(errors.Join(context.Canceled, errors.New("ul: interrupted"))); !strings.Contains(got, "interrupted") || strings.Contains(got, "canceled") {
