@@ -29,6 +29,7 @@ coerce:
 // acknowledged both must be there: what was received, byte for byte, and what is served, with the same pixels; also
 // by an index that was made again.
 func TestKillKeepsCoercedPairs(t *testing.T) {
+	t.Parallel()
 	data := t.TempDir()
 	rules := filepath.Join(t.TempDir(), "halong.yaml")
 	if err := os.WriteFile(rules, []byte(coerceKillRules), 0o600); err != nil {
@@ -37,12 +38,14 @@ func TestKillKeepsCoercedPairs(t *testing.T) {
 	var acked acknowledged
 	for life := range kills(t) {
 		p := start(t, data, "--config", rules)
+		before, _ := acked.count()
 		ctx, cancel := context.WithCancel(context.Background())
 		var wg sync.WaitGroup
 		for worker := range 2 {
 			wg.Go(func() { storeWhile(ctx, dimse.CoercionOfElements, p.DICOM, 500+10*life+worker, &acked) })
 		}
-		time.Sleep(time.Duration(300+rand.IntN(900)) * time.Millisecond)
+		eventually(t, "objects are acknowledged", func() bool { n, _ := acked.count(); return n > before })
+		time.Sleep(time.Duration(rand.IntN(600)) * time.Millisecond)
 		p.kill(t)
 		cancel()
 		wg.Wait()

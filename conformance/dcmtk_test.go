@@ -31,6 +31,7 @@ func TestDCMTKEcho(t *testing.T) {
 
 // TestDCMTKStore: storescu and dcmsend; what is kept is what was on the wire.
 func TestDCMTKStore(t *testing.T) {
+	t.Parallel()
 	dir, _ := sampleFiles(t, 2)
 	real := func(name string) string {
 		files := realFiles(t)

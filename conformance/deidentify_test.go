@@ -128,6 +128,7 @@ var numeric = regexp.MustCompile(`^[0-9.]{5,8}$`)
 // Nothing that identified is left in any byte of what is exported of the corpus, nor in a file's name; the same key gives the
 // same files, another key others; DCMTK reads them, and they can be stored.
 func TestDeidentifiedExport(t *testing.T) {
+	t.Parallel()
 	d := openData(t, t.TempDir())
 	defer closeData(t, d)
 	importAll(t, d, corpus.Dir(t, "dicom"))

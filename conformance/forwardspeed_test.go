@@ -2,12 +2,8 @@ package conformance
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"net"
-	"os"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -25,25 +21,6 @@ func (swallow) Serve(_ context.Context, rq *dimse.Request) dimse.Response {
 		return dimse.Answer(dimse.ProcessingFailure)
 	}
 	return dimse.Answer(dimse.Success)
-}
-
-// cpu gives the processor time that a process has used, in user and kernel mode.
-func (p *process) cpu(t testing.TB) time.Duration {
-	t.Helper()
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
-	if err != nil {
-		t.Skip("no /proc: ", err)
-	}
-	f := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
-	var ticks int64
-	for _, field := range f[11:13] { // utime, stime: fields 14 and 15 of proc(5)
-		n, err := strconv.ParseInt(field, 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * 10 * time.Millisecond
 }
 
 // BenchmarkForward forwards 5,000 objects of 2 KiB, that wait, over loopback: to a peer that keeps nothing, and to another halong. It reports
@@ -79,7 +56,7 @@ func forwardOnce(b *testing.B, far string, all []object) {
 	if far == "STOW-RS" {
 		name = "stow"
 	}
-	cpu := near.cpu(b)
+	cpu := cpuOf(b, near.cmd.Process.Pid)
 	b.StartTimer()
 	if far == "nothing kept" {
 		l, err := net.Listen("tcp", addr)
@@ -100,6 +77,6 @@ func forwardOnce(b *testing.B, far string, all []object) {
 	took := time.Since(began)
 	b.StopTimer()
 	b.ReportMetric(float64(len(all))/took.Seconds(), "instances/s")
-	b.ReportMetric(float64((near.cpu(b)-cpu).Milliseconds())/float64(len(all)), "cpu-s/1000")
+	b.ReportMetric((cpuOf(b, near.cmd.Process.Pid)-cpu)/float64(len(all))*1e3, "cpu-s/1000")
 	near.stop(b)
 }

@@ -87,6 +87,7 @@ func export(t testing.TB, d *app.Data, asReceived bool) string {
 // Every file of the corpus is imported and comes out again bit for bit: every
 // version, and what lies in quarantine.
 func TestImportExportIsBitExact(t *testing.T) {
+	t.Parallel()
 	dir := corpus.Dir(t, "dicom")
 	d := openData(t, t.TempDir())
 	defer closeData(t, d)

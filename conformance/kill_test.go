@@ -41,6 +41,12 @@ func (a *acknowledged) message(n int) {
 	a.messages = append(a.messages, n)
 }
 
+func (a *acknowledged) count() (objects, messages int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.objects), len(a.messages)
+}
+
 // kills tells how often to kill: 5 times, or HALONG_KILLS.
 func kills(t *testing.T) int {
 	v := os.Getenv("HALONG_KILLS")
@@ -58,10 +64,12 @@ func kills(t *testing.T) int {
 // objects come by C-STORE and STOW-RS and results by MLLP, and then looks for
 // everything that was acknowledged, byte for byte (N20).
 func TestKillLosesNothingAcknowledged(t *testing.T) {
+	t.Parallel()
 	data := t.TempDir()
 	var acked acknowledged
 	for life := range kills(t) {
 		p := start(t, data)
+		objects, messages := acked.count()
 		ctx, cancel := context.WithCancel(context.Background())
 		var wg sync.WaitGroup
 		for worker := range 2 {
@@ -69,7 +77,8 @@ func TestKillLosesNothingAcknowledged(t *testing.T) {
 			wg.Go(func() { stowUntilCut(ctx, t, p.HTTP, 10*life+worker+2, &acked) })
 			wg.Go(func() { oruUntilCut(ctx, p.HL7, 10*life+worker, &acked) })
 		}
-		time.Sleep(time.Duration(300+rand.IntN(900)) * time.Millisecond)
+		eventually(t, "objects and messages are acknowledged", func() bool { o, m := acked.count(); return o > objects && m > messages })
+		time.Sleep(time.Duration(rand.IntN(600)) * time.Millisecond)
 		p.kill(t)
 		cancel()
 		wg.Wait()

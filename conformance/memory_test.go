@@ -42,7 +42,7 @@ func TestLargeObjectsInBoundedMemory(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	peak := peakMemory(t, p.cmd.Process.Pid)
+	peak := memoryOf(t, p.cmd.Process.Pid, "VmHWM:") / 1_000_000
 	t.Logf("%d objects of %d MB at once: at most %d MB resident", objects, megabytes, peak)
 	if peak > limit {
 		t.Errorf("%d MB of resident memory, want at most %d", peak, limit)
@@ -89,24 +89,4 @@ func (n *noise) Read(p []byte) (int, error) {
 		}
 	}
 	return len(p), nil
-}
-
-// peakMemory gives the most memory a process ever held, in MB.
-func peakMemory(t *testing.T, pid int) int {
-	t.Helper()
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		missing(t, "/proc: "+err.Error())
-	}
-	for _, line := range strings.Split(string(b), "\n") {
-		if v, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kb, err := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(v), " kB"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			return kb / 1000
-		}
-	}
-	t.Fatal("no VmHWM")
-	return 0
 }

@@ -153,7 +153,7 @@ func procStat(name string) []string {
 }
 
 // cpuOf gives the seconds of processor time that a process has used.
-func cpuOf(t *testing.T, pid int) float64 {
+func cpuOf(t testing.TB, pid int) float64 {
 	t.Helper()
 	f := procStat(fmt.Sprintf("/proc/%d/stat", pid))
 	if len(f) < 13 {

@@ -55,6 +55,7 @@ type seenOHIF struct {
 // TestOHIFOpensStudies opens studies in OHIF, in one headless Chromium, and compares the picture on the screen with the pixels that were
 // encoded: native and compressed ones, which OHIF decodes by itself, frames of loops, and a document.
 func TestOHIFOpensStudies(t *testing.T) {
+	t.Parallel()
 	for _, tool := range []string{"node", "npm", "chromium", "dcmcjpeg", "dcmcjpls", "dcmcrle"} {
 		needTool(t, tool)
 	}

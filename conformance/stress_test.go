@@ -28,15 +28,15 @@ func size(small, full int) int {
 	return small
 }
 
-// residentOf gives a process' resident memory in bytes.
-func residentOf(t *testing.T, pid int) int {
+// memoryOf gives a line of a process' status in bytes: VmRSS: is what it holds, VmHWM: the most it ever held.
+func memoryOf(t *testing.T, pid int, which string) int {
 	t.Helper()
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(b)) {
-		if f := strings.Fields(line); len(f) == 3 && f[0] == "VmRSS:" {
+		if f := strings.Fields(line); len(f) == 3 && f[0] == which {
 			n, err := strconv.Atoi(f[1])
 			if err != nil {
 				t.Fatal(err)
@@ -44,7 +44,7 @@ func residentOf(t *testing.T, pid int) int {
 			return n << 10
 		}
 	}
-	t.Fatal("no VmRSS")
+	t.Fatal("no " + which)
 	return 0
 }
 
@@ -81,12 +81,12 @@ func TestIdleAssociations(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	before := residentOf(t, p.cmd.Process.Pid)
+	before := memoryOf(t, p.cmd.Process.Pid, "VmRSS:")
 	all := make([]*dimse.Association, associations)
 	for i := range all {
 		all[i] = open()
 	}
-	grown := residentOf(t, p.cmd.Process.Pid) - before
+	grown := memoryOf(t, p.cmd.Process.Pid, "VmRSS:") - before
 	t.Logf("%d associations with %d contexts: %d KiB more resident, %d KiB before", associations, len(contexts), grown>>10, before>>10)
 	if grown > most {
 		t.Errorf("resident memory grew by %d bytes, want at most %d", grown, most)
