@@ -10,14 +10,18 @@ import (
 // words have is a short one, and names that have it stand close together in any order.
 const mostFirst = 8
 
-// firstWords gives the first words of names that begin as asked for: from lo on and before hi. It gives none if there are too many, or
+// firstWords gives the first words of names that are as asked for: from lo on and before hi, or lo. It gives none if there are too many, or
 // more than one facility is in sight, or another component group of a name may be meant.
-func (s *search) firstWords(lo, hi string) ([]string, error) {
+func (s *search) firstWords(lo, hi string, whole bool) ([]string, error) {
 	if len(s.seen) != 1 {
 		return nil, nil
 	}
-	from, to, known := lo, hi, false
-	if from, _, known = strings.Cut(lo, " "); known {
+	if whole {
+		hi = lo + "\x00"
+	}
+	from, _, more := strings.Cut(lo, " ")
+	to := hi
+	if more {
 		to = from + "\x00"
 	}
 	const first = `SELECT first FROM study INDEXED BY study_first WHERE facility = ?1 AND first `

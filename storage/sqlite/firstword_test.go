@@ -89,7 +89,7 @@ func TestNamesByBeginning(t *testing.T) {
 			t.Errorf("%q in pages (-want +got):\n%s", pattern, diff)
 		}
 	}
-	patterns := strings.Fields("HO* HOA* HOAN* ho* HOÀNG* h* NGUYỄN* NGUYEN^* NGUYỄN^VĂN* NGUYEN^VAN^A* NGUY* N* 王* わ* =王* Ho HO^?N a* Å* O'HARA* x* LÝ* \U0001F600* HO=* *HO")
+	patterns := strings.Fields("HO* HOA* HOAN* ho* HOÀNG* h* NGUYỄN* NGUYEN^* NGUYỄN^VĂN* NGUYEN^VAN^A* NGUY* N* 王* わ* =王* Ho HO^?N a* Å* O'HARA* x* LÝ* \U0001F600* HO=* *HO HO HO^ HO^* 王^小東 WANG^XIAODONG NGUYỄN^VĂN NGUYỄN^VĂN^3 NGUYỄN (HO)^Y x")
 	for _, n := range []int{0, 60, 700} { // so few that they are sorted, and so many that they are not
 		add("BV1", 0, n)
 		all = find(storage.Query{Level: storage.LevelStudy})

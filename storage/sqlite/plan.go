@@ -210,7 +210,7 @@ func nfc(values []string) []string {
 // planPrefix looks whether the beginning of a name or Patient ID is selective; else
 // studies are read in the order of answers.
 func (s *search) planPrefix(p *plan) error {
-	if lo, hi := s.prefix(tag.PatientID, norm.NFC.String); lo != "" {
+	if lo, hi, _ := s.prefix(tag.PatientID, norm.NFC.String); lo != "" {
 		few, err := s.few(`SELECT count(*) FROM (SELECT 1 FROM study INDEXED BY study_patient WHERE patient >= ? AND patient < ? LIMIT ?+0)`, lo, hi, prefixLimit)
 		if err != nil {
 			return err
@@ -221,8 +221,8 @@ func (s *search) planPrefix(p *plan) error {
 			return nil
 		}
 	}
-	if lo, hi := s.prefix(tag.PatientName, fold.Name); lo != "" {
-		if done, err := s.planName(p, lo, hi); done || err != nil {
+	if lo, hi, whole := s.prefix(tag.PatientName, fold.Name); lo != "" {
+		if done, err := s.planName(p, lo, hi, whole); done || err != nil {
 			return err
 		}
 	}
@@ -232,29 +232,6 @@ func (s *search) planPrefix(p *plan) error {
 	return nil
 }
 
-// planName plans for names from lo on and before hi: where only the first word is asked for, by that; otherwise by the
-// whole beginning, if that is selective. It tells whether there is a better way than to read all studies.
-func (s *search) planName(p *plan, lo, hi string) (done bool, err error) {
-	if p.begins, err = s.firstWords(lo, hi); err != nil {
-		return false, err
-	}
-	if p.begins == nil || strings.Contains(lo, " ") {
-		few, err := s.few(`SELECT count(*) FROM (SELECT 1 FROM study INDEXED BY study_name WHERE name >= ?1 AND name < ?2
-			UNION ALL SELECT 1 FROM study_group WHERE name >= ?1 AND name < ?2 LIMIT ?3+0)`, lo, hi, prefixLimit)
-		if err != nil {
-			return false, err
-		}
-		if few {
-			p.begins, p.index = nil, "NOT INDEXED"
-			p.and(`s.id IN (SELECT id FROM study INDEXED BY study_name WHERE name >= ? AND name < ?
-				UNION ALL SELECT study FROM study_group WHERE name >= ? AND name < ?)`, lo, hi, lo, hi)
-			return true, nil
-		}
-	}
-	p.index = "INDEXED BY study_first"
-	return p.begins != nil, nil
-}
-
 func (s *search) few(query string, args ...any) (bool, error) {
 	var n int
 	err := s.db.reader.QueryRow(s.ctx, query, args...).Scan(&n)
@@ -262,8 +239,8 @@ func (s *search) few(query string, args ...any) (bool, error) {
 }
 
 // prefix gives the range of values that begin as the search asks for: from lo on
-// and before hi; empty if it does not say.
-func (s *search) prefix(t dicom.Tag, form func(string) string) (lo, hi string) {
+// and before hi; empty if it does not say. whole tells that nothing may follow.
+func (s *search) prefix(t dicom.Tag, form func(string) string) (lo, hi string, whole bool) {
 	for _, k := range s.keys[storage.LevelStudy] {
 		if len(k.Path) > 1 || k.Path[0] != t || len(k.Values) != 1 {
 			continue
@@ -272,12 +249,13 @@ func (s *search) prefix(t dicom.Tag, form func(string) string) (lo, hi string) {
 		if k.VR == dicom.PN && (s.rules.Fuzzy || strings.Contains(v, "=")) {
 			continue // the words of the name may stand in any order, or in any group
 		}
-		if i := strings.IndexAny(v, "*?"); i >= 0 {
+		i := strings.IndexAny(v, "*?")
+		if i >= 0 {
 			v = v[:i]
 		}
 		if lo = form(v); lo != "" {
-			return lo, lo + "\U0010ffff"
+			return lo, lo + "\U0010ffff", i < 0
 		}
 	}
-	return "", ""
+	return "", "", false
 }
