@@ -104,6 +104,26 @@ func (s *Store) syncBulk() error {
 	return errors.Join(errs...)
 }
 
+// bulkIdle tells that no bulk segment has anything to sync, nor is being synced.
+func (s *Store) bulkIdle() bool {
+	for _, g := range s.liveSegments(true) {
+		if !g.clean() {
+			return false
+		}
+	}
+	return true
+}
+
+func (g *segment) clean() bool {
+	if !g.syncing.TryLock() {
+		return false
+	}
+	defer g.syncing.Unlock()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return !g.dirty
+}
+
 // settle ends a writer's hold on its record. A blob whose transaction has not been synced
 // yet is synced now, so that nobody needs to remember it.
 func (s *Store) settle(p *pin) error {

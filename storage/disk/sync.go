@@ -24,7 +24,11 @@ func (s *Store) sync(ctx context.Context) ([]storage.SegmentState, error) {
 		s.finish()
 	}
 	bulk := make(chan error, 1)
-	go func() { bulk <- s.syncBulk() }()
+	if s.bulkIdle() { // as it is for messages: a goroutine for nothing wakes another processor
+		bulk <- nil
+	} else {
+		go func() { bulk <- s.syncBulk() }()
+	}
 	err := errors.Join(s.writeGroup(), <-bulk)
 	if err == nil && s.lost.Load() > 0 {
 		err = halong.E("disk.Sync", halong.Transient, "", errSealed)
