@@ -164,6 +164,11 @@ func TestPairedTypes(t *testing.T) {
 			t.Errorf("%s is nobody's answer", of)
 		}
 	}
+	for _, event := range []string{"R30", "R31", "R32"} { // table 0003 has no other event for them
+		if got, ok := PairedType("ORU", event); !ok || got != [3]string{"ACK", "R33", "ACK"} {
+			t.Errorf("ORU^%s: %v", event, got)
+		}
+	}
 	if _, ok := PairedType("ORU", "R01"); ok {
 		t.Error("ORU^R01 is answered by a type of its own")
 	}

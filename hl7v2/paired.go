@@ -15,7 +15,7 @@ var paired = map[string]string{
 	"QRY^A19": "ADR^A19", "QRY^R02": "ORF^R04", "QRY^Q01": "DSR^Q01", "QRY^PC4": "PPR^PC4", "OSQ^Q06": "OSR^Q06",
 	"SRM^S01": "SRR^S01", "SRM^S02": "SRR^S02", "SRM^S03": "SRR^S03", "SRM^S04": "SRR^S04", "SRM^S05": "SRR^S05",
 	"SRM^S06": "SRR^S06", "SRM^S07": "SRR^S07", "SRM^S08": "SRR^S08", "SRM^S09": "SRR^S09", "SRM^S10": "SRR^S10", "SRM^S11": "SRR^S11",
-	"ORU^R30": "ACK^R33", "ORU^R31": "ACK^R34", "ORU^R32": "ACK^R35",
+	"ORU^R30": "ACK^R33", "ORU^R31": "ACK^R33", "ORU^R32": "ACK^R33",
 	"MFN^M01": "MFK^M01", "MFN^M02": "MFK^M02", "MFN^M03": "MFK^M03", "MFN^M04": "MFK^M04", "MFN^M05": "MFK^M05", "MFN^M06": "MFK^M06",
 }
 
@@ -24,7 +24,7 @@ var structures = map[string]string{
 	"RSP^K22": "RSP_K21", "RSP^K24": "RSP_K23", "SRR^S02": "SRR_S01", "SRR^S03": "SRR_S01", "SRR^S04": "SRR_S01", "SRR^S05": "SRR_S01",
 	"SRR^S06": "SRR_S01", "SRR^S07": "SRR_S01", "SRR^S08": "SRR_S01", "SRR^S09": "SRR_S01", "SRR^S10": "SRR_S01", "SRR^S11": "SRR_S01",
 	"MFK^M02": "MFK_M01", "MFK^M03": "MFK_M01", "MFK^M04": "MFK_M01", "MFK^M05": "MFK_M01", "MFK^M06": "MFK_M01",
-	"ACK^R33": "ACK", "ACK^R34": "ACK", "ACK^R35": "ACK",
+	"ACK^R33": "ACK",
 }
 
 // PairedType gives MSH-9 of the application acknowledgement that the standard pairs with a message type

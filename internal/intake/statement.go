@@ -3,6 +3,7 @@ package intake
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/halong-gateway/halong/hl7v2"
@@ -56,10 +57,12 @@ func answerTypes(f Family) string {
 			named = append(named, answerType(f.Code, e))
 		}
 	}
+	all := len(named) == len(f.Events)
+	named = slices.Compact(named)
 	switch {
 	case len(named) == 0:
 		return "ACK"
-	case len(named) < len(f.Events):
+	case !all:
 		return strings.Join(named, ", ") + "; ACK to the others"
 	}
 	return strings.Join(named, ", ")
