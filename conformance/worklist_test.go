@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -263,4 +264,111 @@ func performHead(t *testing.T, g *gateway) {
 	if !bytes.Contains(body, []byte("P001")) || bytes.Contains(body, []byte("P999")) || !bytes.Contains(body, []byte("2.25.802")) {
 		t.Errorf("performed: %s", body)
 	}
+}
+
+// workitem is what a test looks at of a workitem.
+type workitem struct {
+	uid, state, step string
+	json             []byte
+}
+
+// workitemsOf gives the workitems of an order, in the order of their steps, of one step those that came first.
+func workitemsOf(t testing.TB, base, accession string) (all []workitem) {
+	t.Helper()
+	status, body := get(t, base+"/dicom-web/workitems?includefield=all&ReferencedRequestSequence.AccessionNumber="+accession, "application/dicom+json")
+	var sets []json.RawMessage
+	if err := json.Unmarshal(body, &sets); err != nil || status != http.StatusOK && status != http.StatusNoContent {
+		t.Fatalf("%d %s", status, body)
+	}
+	for _, b := range sets {
+		var s map[string]struct{ Value []any }
+		if err := json.Unmarshal(b, &s); err != nil {
+			t.Fatal(err)
+		}
+		code := s["00404018"].Value[0].(map[string]any)["00080100"].(map[string]any)["Value"].([]any)[0]
+		all = append(all, workitem{s["00080018"].Value[0].(string), s["00741000"].Value[0].(string), code.(string), b})
+	}
+	slices.SortStableFunc(all, func(a, b workitem) int { return strings.Compare(a.step, b.step) })
+	return all
+}
+
+// TestWorkitemsFollowSteps: a step that a modality performs is a workitem in progress, and completed with what was performed; one that is held, or chosen by mistake, is
+// cancelled, and another one when it is to be done after all. What a client has claimed stays the client's.
+func TestWorkitemsFollowSteps(t *testing.T) {
+	g := serve(t, onLoopback(t.TempDir()))
+	states := func(what string, want ...string) []workitem {
+		t.Helper()
+		var got []string
+		all := workitemsOf(t, g.URL, "ACC1")
+		for _, w := range all {
+			got = append(got, w.step+" "+w.state)
+		}
+		slices.Sort(got)
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%s: %s", what, d)
+		}
+		return all
+	}
+	hl7(t, g.HL7, "OMI^O23^OMI_O23", headOrder("NW")...)
+	all := states("ordered", "CTP1 SCHEDULED", "CTP2 SCHEDULED")
+	// Types 1 and 2 of PS3.4 table CC.2.5-3, column N-CREATE.
+	for _, tag := range []string{
+		"00080016", "00080018", "00741200", "00404010", "00741204", "00741202", "00741210", "00404025", "00404026", "00404027", "00404005", "00404018", "00400400", "00404041", "00404021",
+		"0020000D", "00100010", "00100020", "00100030", "00100040", "00380010", "00380014", "00081080", "00081084", "0040A370", "00741000",
+	} {
+		for _, w := range all {
+			if !bytes.Contains(w.json, []byte(`"`+tag+`":`)) {
+				t.Errorf("%s of %s is missing", tag, w.step)
+			}
+		}
+	}
+	perform := func(n string, set bool, elements jsonObject) {
+		t.Helper()
+		said := dcmjsSCU(t, g.DICOM, nil, jsonObject{"op": "perform", "set": set, "instance": "2.25.80" + n, "elements": elements})
+		if said.final(0) != 0 {
+			t.Fatalf("status %04X", said.final(0))
+		}
+	}
+	end := jsonObject{"PerformedProcedureStepEndDate": "20261122", "PerformedProcedureStepEndTime": "094500"}
+	ended := func(more jsonObject) jsonObject {
+		for k, v := range end {
+			more[k] = v
+		}
+		return more
+	}
+	perform("1", false, performed(nil))
+	states("begun", "CTP1 IN PROGRESS", "CTP2 SCHEDULED")
+	perform("1", true, ended(jsonObject{"PerformedProcedureStepStatus": "DISCONTINUED", "PerformedProcedureStepDiscontinuationReasonCodeSequence": []jsonObject{
+		{"CodeValue": "110514", "CodingSchemeDesignator": "DCM", "CodeMeaning": "Incorrect worklist entry selected"},
+	}}))
+	states("chosen by mistake", "CTP1 CANCELED", "CTP1 SCHEDULED", "CTP2 SCHEDULED")
+	perform("2", false, performed(nil))
+	perform("2", true, ended(jsonObject{"PerformedProcedureStepStatus": "COMPLETED", "PerformedSeriesSequence": []jsonObject{{"SeriesInstanceUID": "2.25.802", "ProtocolName": "Head"}}}))
+	for _, w := range states("completed", "CTP1 CANCELED", "CTP1 COMPLETED", "CTP2 SCHEDULED") {
+		if w.state == "COMPLETED" && (!bytes.Contains(w.json, []byte("20261122094500")) || !bytes.Contains(w.json, []byte(`"CT1"`))) {
+			t.Errorf("%s", w.json)
+		}
+	}
+	hl7(t, g.HL7, "ORM^O01", "ORC|HD|PL1^HIS")
+	states("held", "CTP1 CANCELED", "CTP1 COMPLETED", "CTP2 CANCELED")
+	hl7(t, g.HL7, "ORM^O01", "ORC|RL|PL1^HIS")
+	all = states("released", "CTP1 CANCELED", "CTP1 COMPLETED", "CTP2 CANCELED", "CTP2 SCHEDULED")
+	claimed := ""
+	for _, w := range all {
+		if w.state == "SCHEDULED" {
+			claimed = w.uid
+		}
+	}
+	r, err := http.NewRequest(http.MethodPut, g.URL+"/dicom-web/workitems/"+claimed+"/state", strings.NewReader(`{"00741000":{"vr":"CS","Value":["IN PROGRESS"]},"00081195":{"vr":"UI","Value":["2.25.1"]}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/dicom+json")
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		t.Fatal(answer, err)
+	}
+	hl7(t, g.HL7, "ORM^O01", "ORC|CA|PL1^HIS")
+	states("claimed", "CTP1 CANCELED", "CTP1 COMPLETED", "CTP2 CANCELED", "CTP2 IN PROGRESS")
+	sameAfterReindex(t, g, "/dicom-web/workitems?includefield=all&PatientID=P001", "/api/orders")
 }

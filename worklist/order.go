@@ -89,6 +89,8 @@ type Step struct {
 	Status    Status    `json:"status"`
 	Performed dicom.UID `json:"performed,omitempty"` // SOP Instance UID of the last MPPS that refers to it
 
+	Workitem Turn `json:"workitem,omitzero"`
+
 	// Facility and Accession are the order's.
 	Facility  halong.Facility `json:"-"`
 	Accession string          `json:"-"`
@@ -97,4 +99,11 @@ type Step struct {
 	// Attributes is the worklist item (PS3.4 table K.6-1), in UTF-8: what was sent, and the identity of the patient that
 	// is served.
 	Attributes *dataset.Set `json:"-"`
+}
+
+// Turn says which of a step's workitems is meant: one that began or was withdrawn is not SCHEDULED again (PS3.4 CC.1.1), so a step that is to be done after all gets
+// another.
+type Turn struct {
+	Number int  `json:"number,omitempty"` // from 0
+	Begun  bool `json:"begun,omitempty"`  // it is not SCHEDULED any more, by the order
 }

@@ -11,10 +11,10 @@ import (
 func (s *Service) put(tx halong.Tx, o *Order, at time.Time) error {
 	o.Updated = at
 	o.fill(at)
-	if err := s.cfg.Orders.PutOrder(tx, o); err != nil {
+	if err := s.workitems(tx, o, at); err != nil { // it says of the steps which workitems are theirs
 		return err
 	}
-	if err := s.workitems(tx, o, at); err != nil {
+	if err := s.cfg.Orders.PutOrder(tx, o); err != nil {
 		return err
 	}
 	return s.emit(tx, halong.EventOrderStored, o.Facility, at, orderPayload(o))

@@ -16,7 +16,10 @@ type Events interface {
 // Workitems takes orders as Unified Procedure Steps; *ups.Service is one.
 type Workitems interface {
 	Put(tx halong.Tx, f halong.Facility, uid dicom.UID, attrs *dataset.Set, at time.Time) error
-	Withdraw(tx halong.Tx, f halong.Facility, uid dicom.UID, reason string, at time.Time) error
+	// Perform makes one IN PROGRESS under the order's transaction, and with done COMPLETED. ours is false where somebody else has it.
+	Perform(tx halong.Tx, f halong.Facility, uid, transaction dicom.UID, done *dataset.Set, at time.Time) (ours bool, err error)
+	// Withdraw cancels one that nobody else has.
+	Withdraw(tx halong.Tx, f halong.Facility, uid, transaction dicom.UID, reason string, at time.Time) (ended bool, err error)
 }
 
 // Config sets a Service up.

@@ -11,21 +11,14 @@ import (
 	"github.com/halong-gateway/halong/dicom/tag"
 )
 
-// workitems brings the Unified Procedure Steps of an order in step with its steps: one for each that is to be done. What has begun at a modality is not
-// for somebody else to claim.
+// workitems brings the Unified Procedure Steps of an order along with its steps: one for each that is to be done, which is in progress and completed when a modality does
+// it, and cancelled when the step is. What somebody has claimed as a workitem is theirs.
 func (s *Service) workitems(tx halong.Tx, o *Order, at time.Time) error {
 	if s.cfg.Workitems == nil {
 		return nil
 	}
 	for i := range o.Steps {
-		step := &o.Steps[i]
-		var err error
-		switch step.Status {
-		case Scheduled, Arrived, Ready:
-			err = s.cfg.Workitems.Put(tx, o.Facility, step.workitemUID(), step.workitem(), at)
-		default:
-			err = s.cfg.Workitems.Withdraw(tx, o.Facility, step.workitemUID(), "the scheduled procedure step is "+string(step.Status), at)
-		}
+		err := s.workitem(tx, &o.Steps[i], at)
 		if err != nil && halong.KindOf(err) != halong.Invalid { // a step that makes no valid workitem is in the Modality Worklist all the same
 			return err
 		}
@@ -33,10 +26,76 @@ func (s *Service) workitems(tx halong.Tx, o *Order, at time.Time) error {
 	return nil
 }
 
-// workitemUID names the workitem of a step.
-func (s *Step) workitemUID() dicom.UID {
+func (s *Service) workitem(tx halong.Tx, step *Step, at time.Time) (err error) {
+	w, uid, transaction := s.cfg.Workitems, step.workitemUID("item"), step.workitemUID("transaction")
+	ours, reason := false, "the scheduled procedure step is "+string(step.Status)
+	switch step.Status {
+	case Scheduled, Arrived, Ready:
+		if step.Workitem.Begun { // and is to be done still
+			if _, err := w.Withdraw(tx, step.Facility, uid, transaction, reason, at); err != nil {
+				return err
+			}
+			step.Workitem = Turn{Number: step.Workitem.Number + 1}
+			uid = step.workitemUID("item")
+		}
+		return w.Put(tx, step.Facility, uid, step.workitem(), at)
+	case Started, Departed:
+		ours, err = w.Perform(tx, step.Facility, uid, transaction, nil, at)
+	case Completed:
+		done, known := s.performedItem(tx, step, at)
+		if known != nil {
+			return known
+		}
+		ours, err = w.Perform(tx, step.Facility, uid, transaction, done, at)
+	default:
+		ours, err = w.Withdraw(tx, step.Facility, uid, transaction, reason, at)
+	}
+	step.Workitem.Begun = step.Workitem.Begun || ours
+	return err
+}
+
+// workitemUID names the workitem of a step that has its turn, or the transaction that the order performs it under.
+func (s *Step) workitemUID(what string) dicom.UID {
 	o := Order{ID: s.Order}
-	return uuidUID(strings.Join([]string{"halong workitem", string(s.Facility), o.short(), strconv.Itoa(s.Index)}, "\x00"))
+	name := []string{"halong work" + what, string(s.Facility), o.short(), strconv.Itoa(s.Index)}
+	if s.Workitem.Number > 0 {
+		name = append(name, strconv.Itoa(s.Workitem.Number))
+	}
+	return uuidUID(strings.Join(name, "\x00"))
+}
+
+// performedItem says what was performed of a completed step (PS3.3 C.30.3): what its MPPS told, else what is known of the step.
+func (s *Service) performedItem(tx halong.Tx, step *Step, at time.Time) (*dataset.Set, error) {
+	mpps := &dataset.Set{}
+	if step.Performed != "" {
+		p, err := s.cfg.Procedures.Performed(tx, step.Facility, step.Performed)
+		if err != nil {
+			return nil, err
+		}
+		mpps = p.Attributes
+	}
+	station := mpps.String(tag.PerformedStationAETitle)
+	if station == "" && len(step.Stations) > 0 {
+		station = step.Stations[0]
+	}
+	code := Code{step.Modality, "DCM", step.Modality}.item() // PS3.16 CID 29
+	if e := step.Attributes.Get(tag.RequestedProcedureCodeSequence); e != nil && len(e.Items) > 0 {
+		code = e.Items[0]
+	}
+	if e := stepItem(step.Attributes).Get(tag.ScheduledProtocolCodeSequence); e != nil && len(e.Items) > 0 {
+		code = e.Items[0]
+	}
+	now := at.Local().Format("20060102150405")
+	moment := func(date, clock dicom.Tag) string {
+		return orElse(digits(mpps.String(date), 8)+digits(mpps.String(clock), 6), now)
+	}
+	out := newItem()
+	out.sequence(tag.PerformedStationNameCodeSequence, Code{orElse(station, "UNKNOWN"), "L", orElse(station, "UNKNOWN")}.item())
+	out.put(tag.PerformedProcedureStepStartDateTime, dicom.DT, moment(tag.PerformedProcedureStepStartDate, tag.PerformedProcedureStepStartTime))
+	out.put(tag.PerformedProcedureStepEndDateTime, dicom.DT, moment(tag.PerformedProcedureStepEndDate, tag.PerformedProcedureStepEndTime))
+	out.sequence(tag.PerformedWorkitemCodeSequence, code)
+	out.Put(dataset.Element{Tag: tag.OutputInformationSequence, VR: dicom.SQ}) // the images are found by the study
+	return out.Set, nil
 }
 
 // priorities of workitems (PS3.3 C.30.2).

@@ -149,11 +149,12 @@ func (s *Service) RequestCancel(ctx context.Context, f halong.Facility, uid dico
 	return status, err
 }
 
-// cancel takes a SCHEDULED workitem over IN PROGRESS to CANCELED (PS3.4 CC.2.2.3), with what the final state demands.
+// cancel takes a workitem to CANCELED, one that is SCHEDULED over IN PROGRESS (PS3.4 CC.2.2.3), with what the final state demands.
 func (s *Service) cancel(tx halong.Tx, it *Item, info *dataset.Set, at time.Time, commit func(halong.Tx, *record) error) error {
-	taken := it.with(InProgress, clone(it.Attributes), at)
-	if err := commit(tx, taken.record()); err != nil {
-		return err
+	if it.State == Scheduled {
+		if err := commit(tx, it.with(InProgress, clone(it.Attributes), at).record()); err != nil {
+			return err
+		}
 	}
 	attrs := clone(it.Attributes)
 	why := pick(info, tag.ReasonForCancellation, tag.ProcedureStepDiscontinuationReasonCodeSequence)

@@ -76,16 +76,45 @@ func complete(attrs *dataset.Set, start string) *dataset.Set {
 	return out
 }
 
-// Withdraw cancels a workitem that is SCHEDULED, with the reason as its Reason For Cancellation (0074,1238). It does nothing to
-// one in another state, or to one that is not there. Like Put it leaves no record of its own.
-func (s *Service) Withdraw(tx halong.Tx, f halong.Facility, uid dicom.UID, reason string, at time.Time) error {
+// Perform brings the workitem of an order along with its step, which is performed where no workitems are known: one that is SCHEDULED is IN PROGRESS, under the
+// order's own transaction. With done, the item of its Performed Procedure Sequence (0074,1216), it is COMPLETED. What somebody else has claimed is left to them; ours tells whether
+// nobody has. Like Put it leaves no record of its own. The error is of kind Invalid when done lacks what COMPLETED demands.
+func (s *Service) Perform(tx halong.Tx, f halong.Facility, uid, transaction dicom.UID, done *dataset.Set, at time.Time) (ours bool, err error) {
+	const op = "ups.Perform"
+	at = at.UTC().Truncate(time.Microsecond)
 	it, err := s.Store.ItemTx(tx, f, uid)
-	if err != nil || it == nil || it.State != Scheduled {
-		return err
+	if err != nil || it == nil {
+		return false, err
+	}
+	if it.State == Scheduled {
+		it = it.with(InProgress, clone(it.Attributes), at)
+		it.Transaction = transaction
+		if err := s.apply(tx, it.record()); err != nil {
+			return false, err
+		}
+	}
+	if ours = it.Transaction == transaction; !ours || done == nil || it.State != InProgress {
+		return ours, nil
+	}
+	next := it.with(Completed, clone(it.Attributes), at)
+	next.Transaction = transaction
+	next.Attributes.Put(dataset.Element{Tag: tag.UnifiedProcedureStepPerformedProcedureSequence, VR: dicom.SQ, Items: []*dataset.Set{done}})
+	if t, ok := unmet(rules, next.Attributes, Completed); !ok {
+		return true, refuse(op, uid, Refusal{Status: NotFinal, Reason: reasons[NotFinal], Tag: t})
+	}
+	return true, s.apply(tx, next.record())
+}
+
+// Withdraw cancels a workitem that is SCHEDULED, or IN PROGRESS under the order's transaction (see Perform), with the reason as its Reason For Cancellation
+// (0074,1238). It does nothing to one in another state, or to one that is not there; ended tells whether it did. Like Put it leaves no record of its own.
+func (s *Service) Withdraw(tx halong.Tx, f halong.Facility, uid, transaction dicom.UID, reason string, at time.Time) (ended bool, err error) {
+	it, err := s.Store.ItemTx(tx, f, uid)
+	if err != nil || it == nil || it.State != Scheduled && (it.State != InProgress || it.Transaction != transaction) {
+		return false, err
 	}
 	info := &dataset.Set{}
 	if reason != "" {
 		info.PutString(tag.ReasonForCancellation, dicom.LT, reason)
 	}
-	return s.cancel(tx, it, info, at.UTC().Truncate(time.Microsecond), s.apply)
+	return true, s.cancel(tx, it, info, at.UTC().Truncate(time.Microsecond), s.apply)
 }

@@ -73,7 +73,10 @@ func TestOrdersReplay(t *testing.T) {
 		}))
 	}
 	withdraw := func(w *world, uid dicom.UID, at time.Time) {
-		w.must(w.db.Update(ctx, func(tx halong.Tx) error { return w.Withdraw(tx, bv1, uid, "ordered twice", at) }))
+		w.must(w.db.Update(ctx, func(tx halong.Tx) error {
+			_, err := w.Withdraw(tx, bv1, uid, "1.77", "ordered twice", at)
+			return err
+		}))
 	}
 	orders := []func(*world){
 		func(w *world) { put(w, "1.1", "CT", at); put(w, "1.2", "MR", at) },
