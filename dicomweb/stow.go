@@ -48,7 +48,10 @@ func store(q *request) (err error) {
 	}
 	in := &intake{q: q, offer: o, slots: make(chan struct{}, pipeline)}
 	in.remains.spool = q.Spool
-	defer func() { err = errors.Join(err, in.remains.close()) }()
+	defer func() {
+		in.keepRemains() // also of a request that broke off
+		err = errors.Join(err, in.remains.close())
+	}()
 	if m.Type == mediaDICOM {
 		in.part(r.Body)
 	} else if isModel(m) {
@@ -214,6 +217,14 @@ func (in *intake) part(body io.Reader) {
 	}
 }
 
+// keepRemains waits for all parts, and puts those that are to be kept together into quarantine, even if nobody waits for the answer any more.
+func (in *intake) keepRemains() {
+	for _, it := range in.items {
+		<-it.done
+	}
+	in.remains.keep(context.WithoutCancel(in.q.ctx), in.q.Archive, in.inbound())
+}
+
 func (in *intake) inbound() storage.Inbound {
 	return storage.Inbound{
 		Facility: in.q.own,
@@ -258,14 +269,11 @@ func asStoreError(err error) error {
 
 // answer waits for all parts and answers.
 func (in *intake) answer() error {
-	for _, it := range in.items {
-		<-it.done
-	}
+	in.keepRemains()
 	q := in.q
 	if err := q.ctx.Err(); err != nil {
 		return err
 	}
-	in.remains.keep(q.ctx, q.Archive, in.inbound())
 	a := &storeAnswer{base: q.base, kinds: map[halong.Kind]int{}}
 	for _, it := range in.items {
 		a.add(it)

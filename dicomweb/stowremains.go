@@ -101,6 +101,7 @@ func (r *remains) keep(ctx context.Context, to Archive, in storage.Inbound) {
 			it.err = err
 		}
 	}
+	r.items = nil
 }
 
 func (r *remains) close() error {

@@ -2,9 +2,11 @@ package dicomweb
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -84,4 +86,29 @@ func TestUnreadablePartsThatBreakOff(t *testing.T) {
 	if n := strings.Count(got, "=C000"); n != len(parts)+1 {
 		t.Errorf("%d parts failed", n)
 	}
+}
+
+// What was read of a request whose client went away is kept too.
+func TestUnreadablePartsOfACanceledRequest(t *testing.T) {
+	var parts [][]byte
+	for i := range 2*quarantinedApart + 2*pipeline {
+		parts = append(parts, fmt.Appendf(nil, "no DICOM %d", i))
+	}
+	s := serve(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	r := httptest.NewRequest(http.MethodPost, "/dicom-web/studies", io.MultiReader(strings.NewReader(strings.TrimSuffix(body(parts...).String(), "--B--\r\n")), canceling{cancel}))
+	r = r.WithContext(ctx)
+	r.Header.Set("Content-Type", strings.TrimPrefix(stowType, "Content-Type: "))
+	s.h.ServeHTTP(httptest.NewRecorder(), r)
+	if len(s.m.quarantined) != 1 {
+		t.Errorf("%d entries", len(s.m.quarantined))
+	}
+}
+
+// canceling ends the request in the midst of its body.
+type canceling struct{ cancel func() }
+
+func (c canceling) Read([]byte) (int, error) {
+	c.cancel()
+	return 0, io.ErrUnexpectedEOF
 }

@@ -77,8 +77,11 @@ func (tx *Tx) firstOfSeries(series int64, n int) ([]int64, error) {
 
 // firstOfStudy gives about n of a study: as many of each of its series, which differ more in what they say than one does in itself.
 func (tx *Tx) firstOfStudy(study int64, n int) (first []int64, err error) {
-	series, err := gather(tx, scanID, `SELECT id FROM series e INDEXED BY series_order WHERE study = ?
-		ORDER BY (SELECT min(id) FROM instance INDEXED BY instance_order WHERE series = e.id) LIMIT ?+0`, study, n)
+	series, err := gather(tx, scanID, `SELECT id FROM series INDEXED BY series_order WHERE study = ? LIMIT ?+0`, study, n+1)
+	if len(series) > n { // then it matters which: those that have what came first
+		series, err = gather(tx, scanID, `SELECT id FROM series e INDEXED BY series_order WHERE study = ?
+			ORDER BY (SELECT min(id) FROM instance INDEXED BY instance_order WHERE series = e.id) LIMIT ?+0`, study, n)
+	}
 	for _, id := range series {
 		some, err := tx.firstOfSeries(id, n/len(series))
 		if err != nil {
