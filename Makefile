@@ -9,7 +9,7 @@ GOFUMPT     ?= mvdan.cc/gofumpt@v0.10.0
 SHARED      ?= ../shared
 
 # Packages in which goroutines meet; run once more under the race detector.
-RACE ?= ./dicom/ul/... ./dicom/dimse/... ./dicomweb/... ./hl7v2/mllp/... ./storage ./storage/disk/... ./storage/sqlite/... \
+RACE ?= ./dicom/ul/... ./dicom/dimse/... ./dicomweb ./hl7v2/mllp/... ./storage ./storage/disk/... ./storage/sqlite/... \
 	./worklist/... ./internal/scp/... ./internal/scu/... ./internal/intake/... ./internal/forward/... ./internal/app/...
 
 export CGO_ENABLED = 0
