@@ -139,9 +139,9 @@ func TestIdentityKillLosesNothingAcknowledged(t *testing.T) {
 	p := start(t, data)
 	storeAll(t, p.DICOM, objects)
 	var acked atomic.Int64
-	const lives = 4
+	const lives = 3
 	for life := range lives {
-		enough := acked.Load() + 5 + rand.Int64N(15)
+		enough := acked.Load() + 4 + rand.Int64N(8)
 		ctx, cancel := context.WithCancel(context.Background())
 		var wg sync.WaitGroup
 		for _, x := range d.pairs {

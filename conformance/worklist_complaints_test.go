@@ -263,6 +263,41 @@ func TestMergeInTheWorklist(t *testing.T) {
 	sameAfterReindex(t, g, "/api/orders")
 }
 
+// TestMergeOfManyOrders: a merge of a patient with more open orders than one transaction brings in step is seen in all of them when it is acknowledged.
+func TestMergeOfManyOrders(t *testing.T) {
+	const many = 120
+	g := serve(t, onLoopback(t.TempDir()))
+	for i := range many {
+		n := fmt.Sprint("MO", i)
+		hl7(t, g.HL7, "ORM^O01^ORM_O01", "PID|1||MOA^^^HIS^MR||Old^A", "ORC|NW|"+n+"^HIS", "OBR|1|"+n+"^HIS||CT^CT Thorax^L|||||||||||||||A"+n+"|R"+n+"|S"+n+"||||CT")
+	}
+	count := func(id, name string) (n int) {
+		t.Helper()
+		answers, _ := worklistOf(t, g.DICOM, "MODALITY", keys{tag.PatientID: id, tag.PatientName: ""}.query(keys{tag.ScheduledProcedureStepID: ""}))
+		for _, a := range answers {
+			if a.String(tag.PatientName) == name {
+				n++
+			}
+		}
+		return n
+	}
+	hl7(t, g.HL7, "ADT^A40^ADT_A39", "EVN|A40", "PID|1||MOB^^^HIS^MR||New^B", "MRG|MOA^^^HIS^MR")
+	if now, before := count("MOB", "New^B"), count("MOA", "Old^A"); now != many || before != 0 {
+		t.Errorf("%d steps of the survivor, %d of the other", now, before)
+	}
+	hl7(t, g.HL7, "ADT^A08^ADT_A01", "EVN|A08", "PID|1||MOB^^^HIS^MR||Newer^B")
+	if now := count("MOB", "Newer^B"); now != many {
+		t.Errorf("%d steps are corrected", now)
+	}
+	if status, body := orderPatient(t, g.URL, "MOA/unmerge", app.PatientOrder{}); status != http.StatusOK {
+		t.Fatalf("%d %s", status, body)
+	}
+	if now := count("MOA", "Old^A"); now != many {
+		t.Errorf("%d steps after the undoing", now)
+	}
+	sameAfterReindex(t, g, "/api/orders?limit=200")
+}
+
 // TestMismatch: images that name an order and contradict it, in the patient, the Accession Number, the Study Instance UID or the modality, are events and listed until an
 // operator has dealt with them; images that name no order contradict none.
 func TestMismatch(t *testing.T) {

@@ -46,6 +46,7 @@ type Service struct {
 	store  Store
 	policy Policy
 	told   []Follower
+	more   []func(halong.Tx) error
 }
 
 // Follower is told, in the transaction, of every patient whose identity may be served as another from now on: after a merge or its undoing
@@ -54,6 +55,9 @@ type Follower func(tx halong.Tx, p *Patient, at time.Time) error
 
 // Tell adds a follower. It is to be called before the service is used.
 func (s *Service) Tell(f Follower) { s.told = append(s.told, f) }
+
+// TellMore adds what does a bounded part of what a follower left to do, in transactions of Finish. While it does so the store's Pending is true.
+func (s *Service) TellMore(f func(tx halong.Tx) error) { s.more = append(s.more, f) }
 
 // New makes a Service over a store. Without a policy the zero one holds.
 func New(s Store, p ...Policy) *Service {
@@ -64,11 +68,29 @@ func New(s Store, p ...Policy) *Service {
 	return x
 }
 
-// Finish does what Reidentify left to do, in transactions between which others have their turn. Who is told that a merge is done is told so
+// Finish does what Reidentify and followers left to do, in transactions between which others have their turn. Who is told that a merge is done is told so
 // afterwards. What Finish does not come to is there after a restart.
 func (s *Service) Finish(ctx context.Context, u halong.Updater) error {
 	for s.store.Pending() {
-		if err := u.Update(ctx, s.store.ReidentifyMore); err != nil {
+		if err := u.Update(ctx, s.finishSome); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) finishSome(tx halong.Tx) error {
+	err := s.store.ReidentifyMore(tx)
+	for i := 0; i < len(s.more) && err == nil; i++ {
+		err = s.more[i](tx)
+	}
+	return err
+}
+
+// FinishIn does it all within one transaction: in a replay, where nobody waits, it comes before what was said next.
+func (s *Service) FinishIn(tx halong.Tx) error {
+	for s.store.Deferred(tx) && s.store.Pending() {
+		if err := s.finishSome(tx); err != nil {
 			return err
 		}
 	}

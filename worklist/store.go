@@ -3,6 +3,7 @@ package worklist
 import (
 	"context"
 	"iter"
+	"time"
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/dicom"
@@ -18,6 +19,16 @@ type Orders interface {
 	OrdersBy(tx halong.Tx, f halong.Facility, by NumberKind, number string) ([]int64, error)
 	// OrdersOf gives the IDs of the orders of a patient that are not final, oldest first.
 	OrdersOf(tx halong.Tx, f halong.Facility, patient int64) ([]int64, error)
+	// DeferOrders notes durably that the patient of orders changed, at a time, and that they are not in step with that yet.
+	DeferOrders(tx halong.Tx, ids []int64, at time.Time) error
+	// TakeDeferred takes some of them from the list, the newest first, at most limit.
+	TakeDeferred(tx halong.Tx, limit int) ([]Deferred, error)
+}
+
+// Deferred is an order whose patient changed at a time.
+type Deferred struct {
+	ID int64
+	At time.Time // UTC, microseconds
 }
 
 // NumberKind says which number an order is looked for by.

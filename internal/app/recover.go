@@ -90,6 +90,9 @@ func (r *replay) flush(ctx context.Context) error {
 				bad[rec.Seq] = err
 				continue
 			}
+			if err == nil {
+				err = r.data.people.FinishIn(tx)
+			}
 			if err != nil {
 				return err
 			}

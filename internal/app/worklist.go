@@ -69,6 +69,7 @@ func (d *Data) newPatients(policy patient.Policy) *patient.Service {
 		}
 		return d.worklist.PatientChanged(tx, p.Facility, p.Key, serve, at)
 	})
+	s.TellMore(func(tx halong.Tx) error { return d.worklist.PatientsChangedMore(tx) })
 	return s
 }
 

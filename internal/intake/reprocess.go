@@ -84,6 +84,9 @@ func (in *Intake) Reprocess(ctx context.Context, scope halong.Scope, seq uint64)
 		m, err = in.again(tx, seq)
 		return err
 	})
+	if err == nil {
+		err = in.cfg.Patients.Finish(context.WithoutCancel(ctx), in.cfg.Updater)
+	}
 	return m, err
 }
 

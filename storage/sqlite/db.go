@@ -46,7 +46,7 @@ type DB struct {
 	tail     eventTail              // the latest events
 	notify   atomic.Pointer[func()] // told of events
 	removals atomic.Bool            // there may be removals
-	pending  atomic.Bool            // studies may wait for their identity
+	pending  atomic.Bool            // studies or orders may wait for their identity
 	merged   atomic.Bool            // there may be merged patients
 
 	labIndexed atomic.Int64 // how far versions of reports are indexed

@@ -85,6 +85,7 @@ func TestPatientPlans(t *testing.T) {
 			return err
 		}},
 		{"studies that wait", db.ReidentifyMore},
+		{"orders that wait", func(tx halong.Tx) error { _, err := db.TakeDeferred(tx, 10); return err }},
 		{"authority", func(tx halong.Tx) error { _, err := db.HasAuthority(tx, "BV1", "A"); return err }},
 	} {
 		plans, err := db.PlansIn(c.run)

@@ -18,10 +18,10 @@ const receivedWith = `SELECT id FROM study INDEXED BY study_patient WHERE patien
 	UNION ALL SELECT id FROM study INDEXED BY study_former WHERE former = ?1 AND facility = ?2
 	UNION ALL SELECT s.id FROM study_bearer b CROSS JOIN study s ON s.id = b.study WHERE b.patient = ?1 AND s.facility = ?2`
 
-// loadPending reads whether studies wait for their identity.
+// loadPending reads whether studies or orders wait for their identity.
 func (db *DB) loadPending(ctx context.Context) error {
 	var pending bool
-	err := db.conn.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM study_pending)`).Scan(&pending)
+	err := db.conn.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM study_pending) OR EXISTS (SELECT 1 FROM worklist_pending)`).Scan(&pending)
 	db.pending.Store(pending)
 	return err
 }
@@ -86,7 +86,8 @@ func (db *DB) Deferred(t halong.Tx) bool {
 // Pending tells whether there may be something to do for ReidentifyMore.
 func (db *DB) Pending() bool { return db.pending.Load() }
 
-// ReidentifyMore finds out the identity of some of the studies that wait for that, the newest first.
+// ReidentifyMore finds out the identity of some of the studies that wait for that, the newest first. Pending is false once neither
+// studies nor orders (see DeferOrders) do.
 func (db *DB) ReidentifyMore(t halong.Tx) error {
 	const op = "sqlite.ReidentifyMore"
 	tx, err := db.tx(op, t)
@@ -128,7 +129,11 @@ func (tx *Tx) reidentifyMore() error {
 			return err
 		}
 	}
-	if len(all) < identifiedAtOnce {
+	orders := false
+	if err := tx.QueryRow(`SELECT EXISTS (SELECT 1 FROM worklist_pending)`).Scan(&orders); err != nil {
+		return err
+	}
+	if len(all) < identifiedAtOnce && !orders {
 		tx.db.pending.Store(false)
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/dicom"
@@ -226,6 +227,48 @@ func (db *DB) OrdersOf(t halong.Tx, f halong.Facility, patient int64) ([]int64, 
 	}
 	ids, err := tx.ids(`SELECT id FROM worklist_order INDEXED BY worklist_order_patient WHERE patient = ? AND final = 0 AND facility = ? ORDER BY id`, patient, facility)
 	return ids, fail(op, "", err)
+}
+
+// DeferOrders notes orders whose patient changed.
+func (db *DB) DeferOrders(t halong.Tx, ids []int64, at time.Time) error {
+	const op = "sqlite.DeferOrders"
+	tx, err := db.tx(op, t)
+	if err != nil {
+		return err
+	}
+	tx.deferred = true
+	db.pending.Store(true)
+	_, err = tx.Exec(`INSERT OR REPLACE INTO worklist_pending (ord, at) SELECT value, ? FROM json_each(?)`, micro(at), list(ids))
+	return fail(op, "", err)
+}
+
+// TakeDeferred takes some of them.
+func (db *DB) TakeDeferred(t halong.Tx, limit int) ([]worklist.Deferred, error) {
+	const op = "sqlite.TakeDeferred"
+	tx, err := db.tx(op, t)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := tx.Query(`SELECT ord, at FROM worklist_pending ORDER BY ord DESC LIMIT ?+0`, limit)
+	if err != nil {
+		return nil, fail(op, "", err)
+	}
+	defer rows.Close()
+	var all []worklist.Deferred
+	for rows.Next() {
+		var d worklist.Deferred
+		var at int64
+		if err := rows.Scan(&d.ID, &at); err != nil {
+			return nil, fail(op, "", err)
+		}
+		d.At = fromMicro(at)
+		all = append(all, d)
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil || len(all) == 0 {
+		return nil, fail(op, "", err)
+	}
+	_, err = tx.Exec(`DELETE FROM worklist_pending WHERE ord >= ?`, all[len(all)-1].ID)
+	return all, fail(op, "", err)
 }
 
 // ids reads a column of integers.

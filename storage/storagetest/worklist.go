@@ -149,6 +149,21 @@ func worklistOrders(t *testing.T, s WorklistStore) {
 		}
 		return err
 	})
+	do(t, s, func(tx halong.Tx) error {
+		if err := s.DeferOrders(tx, []int64{3, 1, 2}, Arrived); err != nil {
+			return err
+		}
+		return s.DeferOrders(tx, []int64{2}, Arrived.Add(time.Minute))
+	})
+	for i, want := range [][]worklist.Deferred{{{ID: 3, At: Arrived}, {ID: 2, At: Arrived.Add(time.Minute)}}, {{ID: 1, At: Arrived}}, nil} {
+		do(t, s, func(tx halong.Tx) error {
+			got, err := s.TakeDeferred(tx, 2)
+			if d := cmp.Diff(want, got); d != "" {
+				t.Errorf("part %d: %s", i, d)
+			}
+			return err
+		})
+	}
 }
 
 func worklistSteps(t *testing.T, s WorklistStore) {
