@@ -115,7 +115,9 @@ func TestMapVersions(t *testing.T) {
 		}
 		get(at+"/api/lab/maps?version=3", 404)
 		get(at+"/api/lab/maps?version=2&name="+url.QueryEscape("units.csv"), 404)
-		var x struct{ Maps []struct{ Version, Digest string } }
+		var x struct {
+			Maps []struct{ Version, Digest string }
+		}
 		if err := json.Unmarshal([]byte(get(at+"/api/lab/maps", 200)), &x); err != nil {
 			t.Fatal(err)
 		}
