@@ -46,8 +46,7 @@ func (s *Service) File(tx halong.Tx, f Filing, reports []*Report) ([]Head, error
 		if f.Ordinal, err = s.documents(tx, &h, f, r); err != nil {
 			return nil, err
 		}
-		content := appendReport(make([]byte, 0, r.room()), r)
-		if err := s.store.AddVersion(tx, &Version{Head: h, Content: content}); err != nil {
+		if err := s.add(tx, h, r); err != nil {
 			return nil, err
 		}
 		filed = append(filed, h)
@@ -62,6 +61,9 @@ func (s *Service) add(tx halong.Tx, h Head, r *Report) error {
 	b, ok := s.buffers.Get().(*[]byte)
 	if !ok {
 		b = new([]byte)
+	}
+	if n := r.room(); cap(*b) < n {
+		*b = make([]byte, 0, n)
 	}
 	*b = appendReport((*b)[:0], r)
 	err := s.store.AddVersion(tx, &Version{Head: h, Content: *b})
