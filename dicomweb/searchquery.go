@@ -52,21 +52,10 @@ func (q *request) parseSearch(res resource) (*searchRequest, error) {
 	return s, nil
 }
 
-func (s *searchRequest) parameter(p param, fuzzyKnown bool) (err error) {
+func (s *searchRequest) parameter(p param, fuzzyKnown bool) error {
 	switch strings.ToLower(p.name) {
-	case "accept":
-		return nil
-	case "charset":
-		if !strings.EqualFold(p.value, "utf-8") {
-			return fail(http.StatusNotAcceptable, "Answers are in UTF-8 only.")
-		}
-		return nil
-	case "limit":
-		s.limit, err = wholeNumber(p)
-		return err
-	case "offset":
-		s.Offset, err = wholeNumber(p)
-		return err
+	case "accept", "charset", "limit", "offset":
+		return p.ofAnySearch(&s.limit, &s.Offset)
 	case "fuzzymatching":
 		return s.fuzzy(p.value, fuzzyKnown)
 	case "emptyvaluematching", "multiplevaluematching":
@@ -81,6 +70,21 @@ func (s *searchRequest) parameter(p param, fuzzyKnown bool) (err error) {
 		return nil
 	}
 	return s.match(p)
+}
+
+// ofAnySearch takes a parameter that all searches have alike (PS3.18 8.3.4).
+func (p param) ofAnySearch(limit, offset *int) (err error) {
+	switch strings.ToLower(p.name) {
+	case "charset":
+		if !strings.EqualFold(p.value, "utf-8") {
+			return fail(http.StatusNotAcceptable, "Answers are in UTF-8 only.")
+		}
+	case "limit":
+		*limit, err = wholeNumber(p)
+	case "offset":
+		*offset, err = wholeNumber(p)
+	}
+	return err
 }
 
 func wholeNumber(p param) (int, error) {

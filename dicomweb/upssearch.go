@@ -87,21 +87,10 @@ func searchWorkitems(q *request) error {
 	return s.send()
 }
 
-func (s *workitemSearch) parameter(p param) (err error) {
+func (s *workitemSearch) parameter(p param) error {
 	switch strings.ToLower(p.name) {
-	case "accept":
-		return nil
-	case "charset":
-		if !strings.EqualFold(p.value, "utf-8") {
-			return fail(http.StatusNotAcceptable, "Answers are in UTF-8 only.")
-		}
-		return nil
-	case "limit":
-		s.limit, err = wholeNumber(p)
-		return err
-	case "offset":
-		s.offset, err = wholeNumber(p)
-		return err
+	case "accept", "charset", "limit", "offset":
+		return p.ofAnySearch(&s.limit, &s.offset)
 	case "fuzzymatching", "emptyvaluematching", "multiplevaluematching":
 		if !strings.EqualFold(p.value, "true") && !strings.EqualFold(p.value, "false") {
 			return fail(http.StatusBadRequest, "The parameters fuzzymatching, emptyvaluematching and multiplevaluematching must be true or false.")
