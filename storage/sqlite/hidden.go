@@ -235,17 +235,8 @@ func (db *DB) HiddenInstances(ctx context.Context) iter.Seq2[*storage.Instance, 
 			}
 			last = -se.id
 			s := &search{db: db, ctx: ctx, retrieve: true, all: true, level: storage.LevelInstance}
-			for in, err := range s.instanceRows([]*seriesRow{se}) {
-				if err == nil && len(in.instance.Manifest.Bulk) > 1 {
-					err = db.fillPlaces(ctx, in.instance.Manifest.Bulk[1:])
-				}
-				if err != nil {
-					yield(nil, fail(op, "", err))
-					return
-				}
-				if !yield(in.instance, nil) {
-					return
-				}
+			if !s.give(op, s.instanceRows([]*seriesRow{se}), yield) {
+				return
 			}
 		}
 	}

@@ -27,19 +27,25 @@ func (db *DB) Instances(ctx context.Context, scope halong.Scope, ref storage.Ref
 		if len(s.seen) == 0 {
 			return
 		}
-		for in, err := range s.instances() {
-			if err == nil && len(in.instance.Manifest.Bulk) > 1 {
-				err = db.fillPlaces(ctx, in.instance.Manifest.Bulk[1:])
-			}
-			if err != nil {
-				yield(nil, fail(op, "", err))
-				return
-			}
-			if !yield(in.instance, nil) {
-				return
-			}
+		s.give(op, s.instances(), yield)
+	}
+}
+
+// give yields instances whole, until an error or until no more are wanted; it tells whether there may be more.
+func (s *search) give(op string, rows iter.Seq2[*instanceRow, error], yield func(*storage.Instance, error) bool) bool {
+	for in, err := range rows {
+		if err == nil && len(in.instance.Manifest.Bulk) > 1 {
+			err = s.db.fillPlaces(s.ctx, in.instance.Manifest.Bulk[1:])
+		}
+		if err != nil {
+			yield(nil, fail(op, "", err))
+			return false
+		}
+		if !yield(in.instance, nil) {
+			return false
 		}
 	}
+	return true
 }
 
 func only(uid dicom.UID) []string {

@@ -78,6 +78,9 @@ func TestFindMessages(t *testing.T) {
 
 // TestFindMessagesOfPatient: what is found of a patient comes in pages, each of bounded work, and together they are all.
 func TestFindMessagesOfPatient(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long under the race detector, and one goroutine: make unit runs it")
+	}
 	const all = storage.MaxMessagesSeen + 700
 	db := open(t, nil, sqlite.Options{})
 	s := patient.New(db)

@@ -56,6 +56,11 @@ func collect[T any](ctx context.Context, r *Reader, scan func(*sql.Rows) (T, err
 	if err != nil {
 		return nil, err
 	}
+	return drain(rows, scan)
+}
+
+// drain reads all that is left of rows, and closes them.
+func drain[T any](rows *sql.Rows, scan func(*sql.Rows) (T, error)) ([]T, error) {
 	defer rows.Close()
 	var all []T
 	for rows.Next() {

@@ -126,16 +126,7 @@ func gather[T any](tx *Tx, scan func(*sql.Rows) (T, error), query string, args .
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	var all []T
-	for rows.Next() {
-		row, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, row)
-	}
-	return all, rows.Err()
+	return drain(rows, scan)
 }
 
 // TakenBack gives the rejections that a deletion of their notes took back.
