@@ -57,7 +57,7 @@ func asProblem(err error) *problem {
 // send answers with the problem.
 func (s *service) send(c echo.Context, p *problem) error {
 	h := c.Response().Header()
-	for _, name := range []string{"ETag", "Content-Type", "Content-Length", "Accept-Ranges", "Content-Encoding", "Warning"} {
+	for _, name := range []string{"ETag", "Content-Type", "Content-Length", "Accept-Ranges", "Content-Encoding"} {
 		h.Del(name)
 	}
 	if p.status == http.StatusServiceUnavailable {
