@@ -2,10 +2,8 @@ package conformance
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -18,13 +16,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/dicom"
 	"github.com/halong-gateway/halong/dicom/dataset"
 	"github.com/halong-gateway/halong/dicom/tag"
-	"github.com/halong-gateway/halong/internal/app"
-	"github.com/halong-gateway/halong/internal/app/config"
-	"github.com/halong-gateway/halong/storage"
 )
 
 // mostGrowth is how many times as much a request may cost in the large archive as in the small one.
@@ -173,12 +167,6 @@ func growthObject(study, n int, large bool) []byte {
 // fill stores without the network; growth of ingest is measured elsewhere.
 func (g *grown) fill(t *testing.T) {
 	t.Helper()
-	c := config.Default()
-	c.Data = g.data
-	d, err := app.OpenData(t.Context(), c, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
 	type one struct {
 		study, n int
 		large    bool
@@ -194,26 +182,7 @@ func (g *grown) fill(t *testing.T) {
 			all = append(all, one{g.studies, i + 1, large})
 		}
 	}
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range 32 {
-		wg.Go(func() {
-			for i := int(next.Add(1)) - 1; i < len(all); i = int(next.Add(1)) - 1 {
-				_, err := d.Archive.Store(context.Background(), storage.Inbound{
-					Facility: halong.DefaultFacility, Source: halong.Source{Protocol: "import"},
-					TransferSyntax: dicom.ExplicitVRLittleEndian, Body: bytes.NewReader(growthObject(all[i].study, all[i].n, all[i].large)),
-				})
-				if err != nil {
-					t.Error(err)
-					return
-				}
-			}
-		})
-	}
-	wg.Wait()
-	if err := d.Close(); err != nil {
-		t.Fatal(err)
-	}
+	fillWith(t, g.data, len(all), func(i int) []byte { return growthObject(all[i].study, all[i].n, all[i].large) })
 }
 
 // growthKind is one kind of request.

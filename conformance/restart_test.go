@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -14,8 +13,6 @@ import (
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/dicom"
-	"github.com/halong-gateway/halong/internal/app"
-	"github.com/halong-gateway/halong/internal/app/config"
 	"github.com/halong-gateway/halong/storage"
 )
 
@@ -58,27 +55,27 @@ func TestRestartAfter100000Instances(t *testing.T) {
 	p.stop(t)
 }
 
-// fill stores small objects straight into the archive, from many goroutines.
+// fill stores small objects straight into the archive.
 func fill(t *testing.T, data string, instances, perStudy int) {
 	t.Helper()
-	c := config.Default()
-	c.Data = data
-	ctx := context.Background()
-	d, err := app.OpenData(ctx, c, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
+	fillWith(t, data, instances, func(i int) []byte {
+		return newObject(i/perStudy, i%perStudy+1, 256, fmt.Sprintf("P%d", i/perStudy)).data
+	})
+}
+
+// fillWith stores so many Data Sets straight into the archive, from many goroutines.
+func fillWith(t *testing.T, data string, n int, object func(i int) []byte) {
+	t.Helper()
+	d := openData(t, data)
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for range 64 {
 		wg.Go(func() {
-			for n := int(next.Add(1)) - 1; n < instances; n = int(next.Add(1)) - 1 {
-				o := newObject(n/perStudy, n%perStudy+1, 256, fmt.Sprintf("P%d", n/perStudy))
-				_, err := d.Archive.Store(ctx, storage.Inbound{
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				if _, err := d.Archive.Store(context.Background(), storage.Inbound{
 					Facility: halong.DefaultFacility, Source: halong.Source{Protocol: "import"},
-					TransferSyntax: dicom.ExplicitVRLittleEndian, Body: bytes.NewReader(o.data),
-				})
-				if err != nil {
+					TransferSyntax: dicom.ExplicitVRLittleEndian, Body: bytes.NewReader(object(i)),
+				}); err != nil {
 					t.Error(err)
 					return
 				}
@@ -86,7 +83,5 @@ func fill(t *testing.T, data string, instances, perStudy int) {
 		})
 	}
 	wg.Wait()
-	if err := d.Close(); err != nil {
-		t.Fatal(err)
-	}
+	closeData(t, d)
 }
