@@ -46,9 +46,30 @@ func (db *DB) Statements(f func() error) (ran []Statement, err error) {
 	return ran, err
 }
 
+// writtenBy gives the queries that f lets the committer run.
+func (db *DB) writtenBy(f func() error) (ran []Statement, err error) {
+	db.writer.trace = func(text string, args []any) { ran = append(ran, Statement{text, args}) }
+	defer func() { db.writer.trace = nil }()
+	return ran, f()
+}
+
 // Plans gives SQLite's plan of each query that f runs, one line each, the parts joined by "; ".
-func (db *DB) Plans(f func() error) (plans []string, err error) {
-	ran, err := db.Statements(f)
+func (db *DB) Plans(f func() error) ([]string, error) { return db.plans(db.Statements(f)) }
+
+// WriterPlans does so with the queries that f lets the committer run.
+func (db *DB) WriterPlans(f func() error) ([]string, error) { return db.plans(db.writtenBy(f)) }
+
+// PlansIn does so with the queries that f runs in a transaction.
+func (db *DB) PlansIn(f func(halong.Tx) error) ([]string, error) {
+	var ran []Statement
+	err := db.Update(context.Background(), func(tx halong.Tx) (err error) {
+		ran, err = db.writtenBy(func() error { return f(tx) })
+		return err
+	})
+	return db.plans(ran, err)
+}
+
+func (db *DB) plans(ran []Statement, ranErr error) (plans []string, err error) {
 	for _, s := range ran {
 		rows, err := db.reader.pool.Query("EXPLAIN QUERY PLAN "+s.Text, s.Args...)
 		if err != nil {
@@ -68,7 +89,7 @@ func (db *DB) Plans(f func() error) (plans []string, err error) {
 		}
 		plans = append(plans, strings.Join(parts, "; "))
 	}
-	return plans, err
+	return plans, ranErr
 }
 
 // Searched runs a search to its end.
