@@ -89,7 +89,7 @@ func TestCharsets(t *testing.T) {
 	if got := parse(t, "MSH|^~\\&|A||||||ORU^R01|1|P|2.5||||||UNICODE UTF-8\rPID|\xfc", WithCharset(c)).Get("PID-1"); got != "ü" {
 		t.Errorf("the peer's own character set: %q", got)
 	}
-	if New(Standard, c).Set("MSH-3", "Tổng") == nil {
+	if NewEditor(parse(t, "MSH|^~\\&|A", WithCharset(c))).Set(0, place(t, "MSH-3"), "Tổng") == nil {
 		t.Error("text that the character set lacks was taken")
 	}
 }

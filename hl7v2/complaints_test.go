@@ -28,8 +28,12 @@ func work(t *testing.T, n int, filler string) uint64 {
 			t.Fatal("not read")
 		}
 		(&Ack{Code: AA}).Append(nil, m)
-		if err := m.Set("PID-5", "x"); err != nil {
+		e := NewEditor(m)
+		if err := e.Set(1, place(t, "PID-5"), "x"); err != nil {
 			t.Fatal(err)
+		}
+		if b, err := e.Encode(nil); err != nil || len(b) < n {
+			t.Fatal(len(b), err)
 		}
 		if len(SplitBatch(raw).Messages) != 1 {
 			t.Fatal("a batch")

@@ -82,7 +82,8 @@ func fuzzSet(t *testing.T, m *Message, path, text string) {
 		return
 	}
 	d := m.Delimiters()
-	if d.Escape == 0 || m.Set(path, text) != nil {
+	e, at := NewEditor(m), m.nth(p.Segment, p.Number)
+	if d.Escape == 0 || !at.Exists() || e.Set(at.Index, p, text) != nil {
 		return
 	}
 	if d.Repetition == 0 || d.Component == 0 || d.Subcomponent == 0 || d.Truncation != 0 {
@@ -91,8 +92,17 @@ func fuzzSet(t *testing.T, m *Message, path, text string) {
 	if p.Segment == "MSH" || m.Charset() != Lenient {
 		return // may change how the rest is read
 	}
-	if got := m.Get(path); got != text {
-		t.Fatalf("%s was set to %q and is %q in %q", path, text, got, m.Bytes())
+	b, err := e.Encode(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := Parse(b)
+	if err != nil {
+		t.Fatalf("%q: %v", b, err)
+	}
+	want := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text) // a line end is written as \.br\
+	if got := again.Get(path); got != want {
+		t.Fatalf("%s was set to %q and is %q in %q", path, want, got, b)
 	}
 }
 

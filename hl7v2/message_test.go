@@ -143,48 +143,41 @@ func TestParseErrors(t *testing.T) {
 }
 
 func TestSet(t *testing.T) {
-	m := New(Standard, Lenient)
+	e := NewEditor(parse(t, "MSH|^~\\&\rPID\rOBX\r"))
+	at := map[string]int{"MSH": 0, "PID": 1, "OBX": 2}
 	for _, step := range [][2]string{
 		{"MSH-3", "HALONG"},
 		{"MSH-9.1", "ORU"},
 		{"MSH-9.2", "R01"},
 		{"MSH-12", "2.5.1"},
-		{"+PID", ""},
 		{"PID-3.1", "1|2"},
 		{"PID-3.4.2", "a&b"},
 		{"PID-3[2].1", "x"},
 		{"PID-5.1", "Đặng"},
 		{"PID-3.1", "7"},
 		{"PID-8", "F"},
-		{"+OBX", ""},
 		{"OBX-5", "two\r\nlines"},
 		{"OBX-5[3]", "~"},
 	} {
-		var err error
-		if name, ok := strings.CutPrefix(step[0], "+"); ok {
-			err = m.Add(name)
-		} else {
-			err = m.Set(step[0], step[1])
-		}
-		if err != nil {
+		p := place(t, step[0])
+		if err := e.Set(at[p.Segment], p, step[1]); err != nil {
 			t.Fatal(step, err)
 		}
 	}
+	got, err := e.Encode(nil)
 	want := "MSH|^~\\&|HALONG||||||ORU^R01|||2.5.1\r" +
 		"PID|||7^^^&a\\T\\b~x||Đặng|||F\r" +
-		"OBX|||||two\\X0D\\\\X0A\\lines~~\\R\\\r"
-	if d := cmp.Diff(want, string(m.Bytes())); d != "" {
-		t.Error(d)
+		"OBX|||||two\\.br\\lines~~\\R\\\r"
+	if d := cmp.Diff(want, string(got)); d != "" || err != nil {
+		t.Error(d, err)
 	}
-	if got := m.Get("OBX-5"); got != "two\r\nlines" {
+	if got := parse(t, string(got)).Get("OBX-5"); got != "two\nlines" {
 		t.Errorf("%q", got)
 	}
-	for _, path := range []string{"MSH-1", "MSH-2", "ZZZ-1", "PID", "PID-0"} {
-		if m.Set(path, "x") == nil {
+	for _, path := range []string{"MSH-1", "MSH-2", "PID-0"} {
+		p, _ := ParsePath(path)
+		if e.Set(at[path[:3]], p, "x") == nil {
 			t.Errorf("%s was set", path)
 		}
-	}
-	if m.Add("pi") == nil || m.Add("1AB") == nil || m.SetRaw("PID-3", []byte("a\rb")) == nil {
-		t.Error("what breaks segments was taken")
 	}
 }
