@@ -37,6 +37,3 @@ func MatchPattern(pattern, value string) bool {
 func Like(pattern string) string { return like.Replace(pattern) }
 
 var like = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`, `*`, `%`, `?`, `_`)
-
-// Glob turns a pattern into one of SQLite's GLOB, which minds case.
-func Glob(pattern string) string { return strings.ReplaceAll(pattern, "[", "[[]") }

@@ -33,12 +33,6 @@ func (m MediaType) Lookup(name string) (string, bool) {
 	return "", false
 }
 
-// Major gives the part of the type before the slash.
-func (m MediaType) Major() string {
-	major, _, _ := strings.Cut(m.Type, "/")
-	return major
-}
-
 // ParseMediaType reads one media type with its parameters. Values may be quoted
 // or not; unquoted values may hold any character but white space, ';' and ','
 // (RFC 2045 wants "type=application/dicom" quoted, many clients don't quote it).

@@ -193,6 +193,3 @@ func (a *App) close() error {
 	}
 	return errors.Join(errs...)
 }
-
-// Close closes an App that was never served.
-func (a *App) Close() error { return a.close() }

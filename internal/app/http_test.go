@@ -31,6 +31,14 @@ func run(t *testing.T, change func(*config.Config)) *App {
 	c := config.Default()
 	c.Data, c.HTTP.Listen, c.DICOM.Listen, c.HL7.Listen = t.TempDir(), "127.0.0.1:0", config.Off, config.Off
 	change(c)
+	a, end := begin(t, c)
+	t.Cleanup(end)
+	return a
+}
+
+// begin serves a gateway until end is called.
+func begin(t *testing.T, c *config.Config) (_ *App, end func()) {
+	t.Helper()
 	a, err := Open(context.Background(), c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -39,13 +47,12 @@ func run(t *testing.T, change func(*config.Config)) *App {
 	ended := make(chan error, 1)
 	go func() { ended <- a.Serve(ctx) }()
 	<-a.Ready()
-	t.Cleanup(func() {
+	return a, func() {
 		stop()
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-	})
-	return a
+	}
 }
 
 func request(t *testing.T, client *http.Client, method, url string, header ...string) *http.Response {

@@ -34,19 +34,9 @@ func TestMapVersions(t *testing.T) {
 		if err := os.WriteFile(name, []byte(file), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		a, err := Open(context.Background(), c, slog.New(slog.DiscardHandler))
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, stop := context.WithCancel(context.Background())
-		ended := make(chan error, 1)
-		go func() { ended <- a.Serve(ctx) }()
-		<-a.Ready()
+		a, end := begin(t, c)
 		do(a.Addresses().URL)
-		stop()
-		if err := <-ended; err != nil {
-			t.Fatal(err)
-		}
+		end()
 	}
 	get := func(url string, want int) string {
 		t.Helper()

@@ -149,10 +149,3 @@ func (b *budget) serve() {
 		w.got <- b.take(w.class)
 	}
 }
-
-// inUse tells how many bytes are handed out.
-func (b *budget) inUse() int64 {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.used
-}

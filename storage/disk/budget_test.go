@@ -41,8 +41,8 @@ func TestBudget(t *testing.T) {
 	for _, buf := range held {
 		b.put(buf)
 	}
-	if b.inUse() != 0 || b.kept != b.limit {
-		t.Errorf("%d in use, %d kept; want 0, %d", b.inUse(), b.kept, b.limit)
+	if b.used != 0 || b.kept != b.limit {
+		t.Errorf("%d in use, %d kept; want 0, %d", b.used, b.kept, b.limit)
 	}
 	if big, err := b.get(ctx, 0, 0); err != nil || b.used+b.kept > b.limit {
 		t.Errorf("%v, %v: %d in use, %d kept, limit %d", big, err, b.used, b.kept, b.limit)
@@ -72,7 +72,7 @@ func TestBudgetIsKept(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if b.inUse() != 0 {
-		t.Errorf("%d in use at the end", b.inUse())
+	if b.used != 0 {
+		t.Errorf("%d in use at the end", b.used)
 	}
 }

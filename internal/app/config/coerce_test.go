@@ -31,7 +31,7 @@ dicom:
 
 func TestCoercions(t *testing.T) {
 	c := Default()
-	if err := Decode([]byte(coercions), c); err != nil {
+	if _, err := decode([]byte(coercions), c); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Check(); err != nil {
@@ -85,7 +85,7 @@ func TestCoercionFaults(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"coerce: [{name: x, rules: [{actions: [{set: StudyID, value: {a: b}}]}]}]", "coerce: [{name: x, rules: [{match: {attributes: [a]}}]}]"} {
-		if err := Decode([]byte(text), Default()); err == nil || !strings.Contains(err.Error(), "[1:") {
+		if _, err := decode([]byte(text), Default()); err == nil || !strings.Contains(err.Error(), "[1:") {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
@@ -99,7 +99,7 @@ func FuzzCoercions(f *testing.F) {
 	f.Add("coerce: [{rules: [{actions: [{replace: PatientID, table: &a {x: *a}}]}]}]")
 	f.Fuzz(func(_ *testing.T, text string) {
 		c := Default()
-		if Decode([]byte(text), c) == nil {
+		if _, err := decode([]byte(text), c); err == nil {
 			_, _ = c.Coercions()
 			_ = c.checkCoerce()
 		}

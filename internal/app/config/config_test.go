@@ -47,7 +47,7 @@ storage: {index: sqlite, blobs: disk, budget: 128MiB}
 	}
 	want.Storage.Budget = 128 << 20
 	got := Default()
-	if err := Decode([]byte(doc), got); err != nil {
+	if _, err := decode([]byte(doc), got); err != nil {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(want, got); d != "" {
@@ -61,7 +61,7 @@ storage: {index: sqlite, blobs: disk, budget: 128MiB}
 func TestDecodeEmpty(t *testing.T) {
 	for _, doc := range []string{"", "# nothing\n", "---\n"} {
 		c := Default()
-		if err := Decode([]byte(doc), c); err != nil {
+		if _, err := decode([]byte(doc), c); err != nil {
 			t.Errorf("%q: %v", doc, err)
 		}
 		if d := cmp.Diff(Default(), c); d != "" {
@@ -84,7 +84,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"second document", "ae: X\n---\nae: Y\n", "line 3"},
 		{"not YAML", "ae: [\n", "[1:"},
 	} {
-		err := Decode([]byte(c.doc), Default())
+		_, err := decode([]byte(c.doc), Default())
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %q does not say %q", c.name, err, c.want)
 		}

@@ -37,7 +37,7 @@ dicom:
 
 func TestDICOMDocument(t *testing.T) {
 	c := Default()
-	if err := Decode([]byte(dicomDocument), c); err != nil {
+	if _, err := decode([]byte(dicomDocument), c); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Check(); err != nil {

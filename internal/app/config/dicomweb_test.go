@@ -9,7 +9,7 @@ import (
 func TestDICOMweb(t *testing.T) {
 	c := Default()
 	text := "dicomweb: {empty: no_content, max_body: 8GiB, metadata: 64MiB, documents: 0, ready: 0, frames: 2MiB, max_results: 500}"
-	if err := Decode([]byte(text), c); err != nil {
+	if _, err := decode([]byte(text), c); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Check(); err != nil {

@@ -27,7 +27,7 @@ forward:
     - {sop_class: [1.2.840.10008.5.1.4.1.1.7], calling_ae: ['CAM '], windows: ["08:00-17:00"], to: [cloud]}
 `
 	c := Default()
-	if err := Decode([]byte(doc), c); err != nil {
+	if _, err := decode([]byte(doc), c); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Check(); err != nil {
@@ -87,7 +87,7 @@ func TestForwardFaults(t *testing.T) {
 	} {
 		c := Default()
 		doc := "dicom:\n  destinations: [{ae: PACS, address: '10.1.0.9:104'}]\nforward:\n  " + x.doc + "\n"
-		if err := Decode([]byte(doc), c); err != nil {
+		if _, err := decode([]byte(doc), c); err != nil {
 			t.Errorf("%s: %v", x.doc, err)
 			continue
 		}

@@ -30,12 +30,7 @@ func load(path string) (*Config, lines, error) {
 	return c, l, nil
 }
 
-// Decode reads YAML over c. An empty document changes nothing.
-func Decode(b []byte, c *Config) error {
-	_, err := decode(b, c)
-	return err
-}
-
+// decode reads YAML over c. An empty document changes nothing.
 func decode(b []byte, c any) (lines, error) {
 	file, err := parser.ParseBytes(b, 0)
 	if err != nil {

@@ -18,7 +18,7 @@ func TestFaultsTellNoSecrets(t *testing.T) {
 		{"no YAML", "dicom:\n  destinations:\n    - ae: P\n      passcode: " + secret + "\n     user: x\n", "[5:6] "},
 		{"twice", "dicom:\n  destinations:\n    - ae: P\n      passcode: " + secret + "\n      passcode: " + secret + "\n", "[5:7] "},
 	} {
-		err := Decode([]byte(c.doc), Default())
+		_, err := decode([]byte(c.doc), Default())
 		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), secret) || strings.Contains(err.Error(), "Go ") {
 			t.Errorf("%s: %v", c.name, err)
 		}

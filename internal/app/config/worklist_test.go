@@ -31,7 +31,7 @@ func TestWorklistDocumented(t *testing.T) {
 	}
 	for _, text := range examples {
 		c := Default()
-		if err := Decode([]byte(text), c); err != nil {
+		if _, err := decode([]byte(text), c); err != nil {
 			t.Errorf("%s\n%v", text, err)
 			continue
 		}
