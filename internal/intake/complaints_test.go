@@ -223,8 +223,13 @@ func TestComplaint15LineEndsInText(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Set("OBX-5", evil); err != nil || m.Len() != 4 || m.Get("OBX-5") != evil {
-		t.Errorf("%q %v", m.Bytes(), err)
+	e := hl7v2.NewEditor(m)
+	if err := e.Set(3, hl7v2.Path{Segment: "OBX", Field: 5}, evil); err != nil || !e.Is(3, "OBX") {
+		t.Error(err)
+	}
+	changed, err := e.Encode(nil)
+	if m, perr := hl7v2.Parse(changed); err != nil || perr != nil || m.Len() != 4 || !strings.Contains(m.Get("OBX-5"), "OBX|99|ST|FAKE") {
+		t.Errorf("%q %v %v", changed, err, perr)
 	}
 	ack := hl7v2.Ack{Code: hl7v2.AE, Text: evil, Errors: []hl7v2.AckError{{Text: evil}}}
 	if a, err := hl7v2.Parse(ack.Append(nil, m)); err != nil || a.First("OBX").Exists() {
