@@ -100,7 +100,7 @@ func (h *Head) follow(heads []Head) {
 		if heads[i].First != h.First {
 			continue
 		}
-		h.Number = heads[i].Number + 1
+		h.Number = max(h.Number, heads[i].Number+1) // the last of them need not have the highest: messages may be processed later
 		if !heads[i].Late {
 			shown = heads[i]
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -218,5 +219,30 @@ func TestReplayKeepsWhatFails(t *testing.T) {
 	})
 	if got := w.state(1); got != "kept 1 orders.Put: internal" {
 		t.Errorf("state %q", got)
+	}
+}
+
+// Versions of a report whose messages were processed in another order than they came have numbers of their own.
+func TestVersionsProcessedLater(t *testing.T) {
+	w := newWorld(t)
+	does := w.in.table["ORU^R01"]
+	delete(w.in.table, "ORU^R01")
+	w.send(oru("1", "202611210900", "p", "F1", "P", "HGB|140|P"))
+	w.in.table["ORU^R01"] = does
+	w.send(oru("2", "202611211000", "p", "F1", "F", "HGB|141|F"))
+	if _, err := w.in.Reprocess(context.Background(), halong.Everything(), 1); err != nil {
+		t.Fatal(err)
+	}
+	w.send(oru("3", "202611211100", "p", "F1", "C", "HGB|142|C"))
+	for range 2 {
+		var got []int
+		for _, v := range w.results("p", "?history=true").Patients[0].Reports[0].History {
+			got = append(got, v.Version)
+		}
+		slices.Sort(got)
+		if d := cmp.Diff([]int{1, 2, 3}, got); d != "" {
+			t.Error(d)
+		}
+		w.reindex()
 	}
 }

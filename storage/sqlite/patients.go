@@ -27,7 +27,7 @@ type patientKey struct {
 
 type reportsKey struct{ facility, patient int64 }
 
-// reports are the versions of a patient's reports, in order of arrival: of all services, or of some.
+// reports are the versions of a patient's reports, those of one service in order of arrival: of all services, or of some.
 type reports struct {
 	all      bool
 	services []string
@@ -98,8 +98,8 @@ func (p *patients) add(key reportsKey, h *lab.Head) {
 	if !ok || !r.has(h.Service) {
 		return
 	}
-	n := len(r.heads)
-	if n >= rememberedHeads || n > 0 && r.heads[n-1].ID > h.ID {
+	later := func(other lab.Head) bool { return other.ID > h.ID }
+	if len(r.heads) >= rememberedHeads || slices.ContainsFunc(r.heads, later) {
 		p.reports.remove(key)
 		return
 	}

@@ -25,7 +25,7 @@ type LabStore interface {
 // Lab tests a store of laboratory results.
 func Lab(t *testing.T, open func(t testing.TB) LabStore) {
 	for name, test := range map[string]func(*testing.T, LabStore){
-		"versions": labVersions, "documents": labDocuments, "recent": labRecent, "indexed": labIndexed, "map versions": labMapVersions,
+		"versions": labVersions, "processed later": labLater, "documents": labDocuments, "recent": labRecent, "indexed": labIndexed, "map versions": labMapVersions,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -92,6 +92,35 @@ func labVersions(t *testing.T, x LabStore) {
 	if _, ok, err := x.OrderOf(ctx, "BV1", lab.Numbers{Accession: "A", Specimens: []string{"S"}}); ok || err != nil {
 		t.Error("an order was found", err)
 	}
+}
+
+// labLater adds a version of an older message, which was processed later than those after it: it stands where it would have stood.
+func labLater(t *testing.T, x LabStore) {
+	one, newer, older := labVersion(1, 0, 1, "BV1", 7, `{}`), labVersion(10, 0, 1, "BV1", 7, `{}`), labVersion(5, 0, 1, "BV1", 7, `{}`)
+	one.Service = "CHEM"
+	addVersions(t, x, one, newer)
+	heads := func(tx halong.Tx, service string) []lab.ID {
+		all, err := x.Heads(tx, "BV1", 7, service)
+		if err != nil {
+			t.Error(err)
+		}
+		var ids []lab.ID
+		for i := range all {
+			ids = append(ids, all[i].ID)
+		}
+		return ids
+	}
+	update(t, x, func(tx halong.Tx) error {
+		heads(tx, "CBC")
+		heads(tx, "CHEM") // what was asked for last
+		return x.AddVersion(tx, older)
+	})
+	update(t, x, func(tx halong.Tx) error {
+		if d := cmp.Diff([]lab.ID{older.ID, newer.ID}, heads(tx, "CBC")); d != "" {
+			t.Error(d)
+		}
+		return nil
+	})
 }
 
 func labDocuments(t *testing.T, x LabStore) {
