@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -110,9 +111,45 @@ func (q *request) sendRanges(o offer, t entityTag, content *io.SectionReader) er
 		asked.Del("Range") // other units are to be ignored (RFC 9110 14.2)
 	} else if n, ok := strings.CutPrefix(strings.TrimSpace(r), "-"); ok && n != "" && strings.Trim(n, "0") == "" {
 		asked.Set("Range", fmt.Sprintf("bytes=%d-", content.Size())) // the last 0 bytes cannot be given (RFC 9110 14.1.2): net/http would
+	} else {
+		asked.Set("Range", "bytes="+largeNumber.ReplaceAllString(r, "999999999999999999")) // net/http takes what is no int64 for malformed
 	}
-	http.ServeContent(q.Response(), q.Request(), "", time.Time{}, content)
+	w := &refusing{ResponseWriter: q.Response()}
+	http.ServeContent(w, q.Request(), "", time.Time{}, content)
+	switch w.status {
+	case http.StatusRequestedRangeNotSatisfiable:
+		h.Set("Content-Range", fmt.Sprintf("bytes */%d", content.Size()))
+		return fail(w.status, "The value does not have these bytes.")
+	case http.StatusPreconditionFailed:
+		return fail(w.status, "The resource has another entity tag.")
+	}
 	return nil
+}
+
+// largeNumber is a position behind the end of any value.
+var largeNumber = regexp.MustCompile(`[0-9]{19,}`)
+
+// refusing holds back what net/http answers where it refuses, so that it can be said as all refusals are.
+type refusing struct {
+	http.ResponseWriter
+	status int // of what is held back
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *refusing) WriteHeader(status int) {
+	if status >= http.StatusBadRequest {
+		w.status = status
+		return
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (w *refusing) Write(p []byte) (int, error) {
+	if w.status > 0 {
+		return len(p), nil
+	}
+	return w.ResponseWriter.Write(p)
 }
 
 // path gives the path of the resource below the base.

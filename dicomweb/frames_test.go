@@ -2,6 +2,7 @@ package dicomweb
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -240,6 +241,9 @@ func TestW21Ranges(t *testing.T) {
 		{"beyond the end", []string{"Range: bytes=1000-"}, 416, "bytes */1000", nil},
 		{"empty suffix", []string{"Range: bytes=-0"}, 416, "bytes */1000", nil},
 		{"cut at the end", []string{"Range: bytes=995-2000"}, 206, "bytes 995-999/1000", value[995:]},
+		{"cut far beyond it", []string{"Range: bytes=995-99999999999999999999"}, 206, "bytes 995-999/1000", value[995:]},
+		{"beyond all numbers", []string{"Range: bytes=99999999999999999999-"}, 416, "bytes */1000", nil},
+		{"If-Match other", []string{`If-Match: "other"`}, 412, "", nil},
 		{"If-Range same", []string{"Range: bytes=0-9", "If-Range: " + etag}, 206, "bytes 0-9/1000", value[:10]},
 		{"If-Range other", []string{"Range: bytes=0-9", `If-Range: "other"`}, 200, "", value},
 		{"not bytes", []string{"Range: lines=0-9"}, 200, "", value},
@@ -251,6 +255,9 @@ func TestW21Ranges(t *testing.T) {
 		}
 		if tc.status < 300 && (w.Header().Get("Accept-Ranges") != "bytes" || w.Header().Get("Content-Length") != fmt.Sprint(w.Body.Len())) {
 			t.Errorf("%s: headers %v", tc.name, w.Header())
+		}
+		if kind := w.Header().Get("Content-Type"); tc.status >= 400 && (kind != "application/problem+json" || !json.Valid(w.Body.Bytes())) {
+			t.Errorf("%s: refused in %s: %s", tc.name, kind, w.Body)
 		}
 	}
 	w := s.get(path, "Range: bytes=0-1,10-11", "Accept: application/octet-stream")
