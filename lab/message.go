@@ -28,13 +28,13 @@ func AddResult(b *hl7v2.Builder, s *Shown, data func(*Attachment) ([]byte, error
 	b.Set("OBR-25", letter(s.HL7Status, s.Status))
 	setPerson(b, "OBR-32", s.Interpreter)
 	n := noteWriter{b: b}
-	n.add(s.Notes)
+	n.add(s.Notes, s.Warnings)
 	for i := range s.Observations {
 		o := &s.Observations[i]
 		if err := addObservation(b, i+1, o, data); err != nil {
 			return err
 		}
-		n.add(o.Notes)
+		n.add(o.Notes, o.Warnings)
 	}
 	addSpecimen(b, s.Specimen)
 	return nil
@@ -46,7 +46,13 @@ type noteWriter struct {
 	n int
 }
 
-func (w *noteWriter) add(notes []string) {
+// add writes notes, and the warnings that tell of a text which is not there in full: that is said to whoever gets the rest.
+func (w *noteWriter) add(notes, warnings []string) {
+	for _, s := range warnings {
+		if strings.HasSuffix(s, cutText) {
+			notes = append(notes[:len(notes):len(notes)], s)
+		}
+	}
 	for i, text := range notes {
 		w.n++
 		seg := "NTE[" + strconv.Itoa(w.n) + "]"
@@ -145,6 +151,28 @@ func setMapped(b *hl7v2.Builder, seg string, o *Observation) {
 	}
 }
 
+// primitive are the data types without components (HL7 2.A), in which ^ and & are text, and those that are read as if they were.
+var primitive = map[string]bool{
+	"": true, "ST": true, "TX": true, "FT": true, "NM": true, "SI": true, "ID": true, "IS": true, "DT": true, "TM": true, "DTM": true, "GTS": true,
+}
+
+// setComponents writes a value as it was sent, in components and subcomponents.
+func setComponents(b *hl7v2.Builder, path, text string) {
+	for i, c := range strings.Split(text, "^") {
+		at := path + "." + strconv.Itoa(i+1)
+		parts := strings.Split(c, "&")
+		for j, s := range parts {
+			switch {
+			case s == "":
+			case len(parts) == 1:
+				b.Set(at, s)
+			default:
+				b.Set(at+"."+strconv.Itoa(j+1), s)
+			}
+		}
+	}
+}
+
 // setValue writes a value in the data type of OBX-2.
 func setValue(b *hl7v2.Builder, path string, o *Observation, v *Value, data func(*Attachment) ([]byte, error)) error {
 	switch {
@@ -152,12 +180,10 @@ func setValue(b *hl7v2.Builder, path string, o *Observation, v *Value, data func
 		return setAttachment(b, path, v.Attachment, data)
 	case v.Coded != nil:
 		setCoded(b, path, 1, *v.Coded)
-	case o.Type == "SN":
-		for i, s := range []string{v.Comparator, v.Number.String(), v.Separator, v.Number2.String()} {
-			b.Set(path+"."+strconv.Itoa(i+1), s)
-		}
-	default:
+	case primitive[o.Type]:
 		b.Set(path+".1", v.Text)
+	default:
+		setComponents(b, path, v.Text)
 	}
 	return nil
 }

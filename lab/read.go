@@ -219,7 +219,7 @@ func (r *reader) note(s hl7v2.Segment) {
 		list := r.notes()
 		*list = append(*list, t)
 		if cut && r.report != nil {
-			r.report.warn(fmt.Sprintf("note of %d bytes cut; the whole is in the raw message", len(v.Raw())))
+			r.report.warn(fmt.Sprintf("note of %d bytes"+cutText, len(v.Raw())))
 		}
 	}
 }

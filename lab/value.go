@@ -12,6 +12,9 @@ import (
 // stays in the raw message.
 const maxText = 1 << 20
 
+// cutText ends warnings of texts that are longer than that.
+const cutText = " cut; the whole is in the raw message"
+
 // values reads OBX-5 as OBX-2 says.
 func (r *reader) values(o *Observation, f hl7v2.Value) {
 	switch {
@@ -44,7 +47,7 @@ func (r *reader) value(o *Observation, val *Value, v hl7v2.Value) {
 	}
 	text, cut := bounded(v)
 	if cut {
-		o.warn(fmt.Sprintf("value of %d bytes cut; the whole is in the raw message", len(v.Raw())))
+		o.warn(fmt.Sprintf("value of %d bytes"+cutText, len(v.Raw())))
 		v = v.Head(maxText)
 	}
 	val.Text = text
