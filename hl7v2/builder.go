@@ -2,6 +2,7 @@ package hl7v2
 
 import (
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -70,6 +71,18 @@ func (b *Builder) Add(name string) *Builder {
 // is the next of its name. Text is UTF-8 and is written with escape sequences; a line end becomes \.br\. A
 // path without a component sets the first one of a repetition whose other components stay; empty text empties the place.
 func (b *Builder) Set(path, text string) *Builder { return b.put(path, node{text: text}) }
+
+// SetName puts a person's name whose parts are divided by ^ as in DICOM (PS3.5 6.2.1: prefix before suffix) at the components of a path, from
+// the first on for XPN, or after as many others as XCN and PPN have before it.
+func (b *Builder) SetName(path string, before int, name string) *Builder {
+	parts := strings.Split(name, "^")
+	for i, c := range []int{1, 2, 3, 5, 4} { // family, given, middle, prefix, suffix
+		if i < len(parts) {
+			b.Set(path+"."+strconv.Itoa(before+c), parts[i])
+		}
+	}
+	return b
+}
 
 // SetRaw puts at a path what is encoded with the standard delimiters already, such as "GLU^Glucose^L".
 func (b *Builder) SetRaw(path, encoded string) *Builder {

@@ -54,12 +54,8 @@ func addPatient(b *hl7v2.Builder, item *dataset.Set) {
 	b.Add("PID")
 	b.Set("PID-3.1", item.String(tag.PatientID))
 	b.Set("PID-3.4", item.String(tag.IssuerOfPatientID))
-	name := strings.Split(strings.SplitN(item.String(tag.PatientName), "=", 2)[0], "^")
-	for i, c := range []int{1, 2, 3, 5, 4} { // family, given, middle, prefix, suffix
-		if i < len(name) {
-			b.Set("PID-5."+strconv.Itoa(c), name[i])
-		}
-	}
+	name, _, _ := strings.Cut(item.String(tag.PatientName), "=")
+	b.SetName("PID-5", 0, name)
 	b.Set("PID-7", item.String(tag.PatientBirthDate))
 	b.Set("PID-8", item.String(tag.PatientSex))
 }

@@ -9,7 +9,6 @@ import (
 	"net"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/hl7v2"
@@ -217,12 +216,7 @@ func addPID(b *hl7v2.Builder, p *patient.Patient) {
 		b.Set(at+".4", id.Authority)
 		b.Set(at+".5", id.Type)
 	}
-	for i, s := range strings.Split(p.Name, "^") {
-		at := [...]int{1, 2, 3, 5, 4} // XPN: family, given, middle, suffix before prefix
-		if i < len(at) && s != "" {
-			b.Set("PID-5."+strconv.Itoa(at[i]), s)
-		}
-	}
+	b.SetName("PID-5", 0, p.Name)
 	b.Set("PID-7", lab.HL7Time(p.Birth))
 	b.Set("PID-8", p.Sex)
 }

@@ -268,7 +268,7 @@ func (o *JSONOrder) patient(b *hl7v2.Builder) {
 		at := "PID-3[" + strconv.Itoa(i+2) + "]"
 		b.Set(at+".1", x.ID).Set(at+".4", x.Authority).Set(at+".5", x.Type)
 	}
-	setName(b, "PID-5", 0, p.Name)
+	b.SetName("PID-5", 0, p.Name)
 	birth, _ := orderDate(p.BirthDate)
 	b.Set("PID-7", birth).Set("PID-8", sexOf(p.Sex)).Set("PID-11.1", p.Address).Set("PID-13.1", p.Phone)
 	v := &o.Visit
@@ -276,16 +276,6 @@ func (o *JSONOrder) patient(b *hl7v2.Builder) {
 	for i, a := range p.Allergies {
 		at := "AL1[" + strconv.Itoa(i+1) + "]"
 		b.Add("AL1").Set(at+"-1", strconv.Itoa(i+1)).Set(at+"-3.2", a)
-	}
-}
-
-// setName puts a name, whose parts are divided by ^ as in DICOM, from a component on.
-func setName(b *hl7v2.Builder, path string, before int, name string) {
-	parts := strings.Split(name, "^")
-	for i, c := range []int{1, 2, 3, 5, 4} { // family, given, middle, prefix, suffix
-		if i < len(parts) {
-			b.Set(path+"."+strconv.Itoa(before+c), parts[i])
-		}
 	}
 }
 
@@ -309,13 +299,13 @@ func (o *JSONOrder) details(b *hl7v2.Builder) {
 	}
 	b.Set("ORC-7.4", start).Set("ORC-7.6", priority)
 	b.Set("ORC-12.1", o.Requester.ID)
-	setName(b, "ORC-12", 1, o.Requester.Name)
+	b.SetName("ORC-12", 1, o.Requester.Name)
 	b.Add("OBR").Set("OBR-1", "1").Set("OBR-2.1", o.Number).Set("OBR-2.2", o.Authority)
 	for _, at := range []string{"OBR-4", "OBR-44"} {
 		setCode(b, at, o.Service)
 	}
 	b.Set("OBR-16.1", o.Requester.ID)
-	setName(b, "OBR-16", 1, o.Requester.Name)
+	b.SetName("OBR-16", 1, o.Requester.Name)
 	b.Set("OBR-18", o.Accession).Set("OBR-19", first.Procedure).Set("OBR-20", first.ID).Set("OBR-24", first.Modality)
 	b.Set("OBR-27.4", start).Set("OBR-27.6", priority)
 	setCode(b, "OBR-31", o.Reason)

@@ -124,13 +124,7 @@ func (w *queryWork) pid(b *hl7v2.Builder, n int, p *patient.Patient, spell func(
 		b.Set(at+"5[2].7", "S") // ITI-9: the name is left empty
 		return
 	}
-	parts := strings.SplitN(spell(p.Name), "^", 5)
-	for i, component := range []int{1, 2, 3, 5, 4} { // prefix and suffix change places
-		if i < len(parts) {
-			b.Set(at+"5."+strconv.Itoa(component), parts[i])
-		}
-	}
-	b.Set(at+"7", strings.ReplaceAll(p.Birth, "-", "")).Set(at+"8", p.Sex)
+	b.SetName(at+"5", 0, spell(p.Name)).Set(at+"7", strings.ReplaceAll(p.Birth, "-", "")).Set(at+"8", p.Sex)
 }
 
 // isOID tells whether an assigning authority is a universal ID of type ISO.
