@@ -46,6 +46,9 @@ func ReadBody(c echo.Context, most int64) ([]byte, error) {
 	if err != nil || t != echo.MIMEApplicationJSON && (!strings.HasPrefix(t, "application/") || !strings.HasSuffix(t, "+json")) {
 		return nil, &Wrong{"", "Content-Type has to be application/json", http.StatusUnsupportedMediaType}
 	}
+	if e := c.Request().Header.Get(echo.HeaderContentEncoding); e != "" && !strings.EqualFold(e, "identity") { // RFC 9110 15.5.16
+		return nil, &Wrong{"", "a body with a Content-Encoding is not read", http.StatusUnsupportedMediaType}
+	}
 	limit := http.NewResponseController(c.Response())
 	_ = limit.SetReadDeadline(time.Now().Add(bodyTime)) // not every writer of answers has deadlines; the server's do
 	defer func() { _ = limit.SetReadDeadline(time.Time{}) }()
@@ -57,7 +60,7 @@ func ReadBody(c echo.Context, most int64) ([]byte, error) {
 	case err != nil:
 		return nil, halong.E("intake.ReadBody", halong.Invalid, "", err)
 	}
-	return b, nil
+	return bytes.TrimPrefix(b, []byte("\ufeff")), nil // RFC 8259 8.1 allows that
 }
 
 // AnswerWrong answers with a problem (RFC 9457) that names the member.

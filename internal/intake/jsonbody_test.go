@@ -2,10 +2,13 @@ package intake
 
 import (
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/labstack/echo/v4"
 )
 
 // A body that is wrong is refused with the place, as a JSON pointer, and without its values.
@@ -97,5 +100,25 @@ func TestBodiesThatAreRight(t *testing.T) {
 	want := []Wrong{{Pointer: "/steps/1/modality", Detail: "is no modality of PS3.3 C.7.3.1.1.1; it is used as it stands"}}
 	if d := cmp.Diff(want, o.Warnings); d != "" || o.Number != "B1" || o.Patient.Weight != 70.5 || o.Service.Name != "\ufffd 😀" {
 		t.Errorf("%+v %s", o, d)
+	}
+}
+
+// What is compressed is refused as that (RFC 9110 15.5.16), and a byte order mark, which some senders put before JSON, is let pass (RFC 8259 8.1).
+func TestBodiesAsTheyAreEncoded(t *testing.T) {
+	read := func(encoding, body string) (string, error) {
+		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Content-Encoding", encoding)
+		b, err := ReadBody(echo.New().NewContext(r, httptest.NewRecorder()), 1<<10)
+		return string(b), err
+	}
+	var w *Wrong
+	if _, err := read("gzip", "\x1f\x8b"); !errors.As(err, &w) || w.Status != http.StatusUnsupportedMediaType {
+		t.Error(err)
+	}
+	for _, encoding := range []string{"", "identity", "Identity"} {
+		if b, err := read(encoding, "\ufeff{}"); b != "{}" || err != nil {
+			t.Errorf("%q: %q, %v", encoding, b, err)
+		}
 	}
 }
