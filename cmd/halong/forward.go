@@ -122,11 +122,20 @@ func (o *operator) ask(ctx context.Context, path string, send, answer any) error
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return fmt.Errorf("the gateway refuses with %s: a token or certificate is needed that sees every facility", resp.Status)
 	}
-	text := strings.TrimSpace(string(b[:min(len(b), 1<<10)]))
+	text := refusal(b)
 	if resp.StatusCode == http.StatusNotFound && text == http.StatusText(http.StatusNotFound) {
 		return errNoSuchPlace
 	}
 	return fmt.Errorf("the gateway answers %s: %s", resp.Status, text)
+}
+
+// refusal gives what an answer says of why it refuses: a problem (RFC 9457), or plain text as gateways wrote it before.
+func refusal(b []byte) string {
+	var p struct{ Title, Detail string }
+	if json.Unmarshal(b, &p) == nil {
+		return cmp.Or(p.Detail, p.Title)
+	}
+	return strings.TrimSpace(string(b[:min(len(b), 1<<10)]))
 }
 
 func (o *operator) printJSON(e *env, v any) error {

@@ -75,9 +75,9 @@ func (w *worklistImportCmd) send(ctx context.Context, h *http.Client, name strin
 		return fmt.Errorf("the gateway is not reached: %w", err)
 	}
 	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
+	text, err := io.ReadAll(io.LimitReader(resp.Body, 16<<10))
 	if err == nil && resp.StatusCode != http.StatusCreated {
-		err = fmt.Errorf("the gateway answers %s: %s", resp.Status, strings.TrimSpace(string(text)))
+		err = fmt.Errorf("the gateway answers %s: %s", resp.Status, refusal(text))
 	}
 	return err
 }

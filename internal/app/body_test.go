@@ -1,6 +1,7 @@
 package app
 
 import (
+	"encoding/json"
 	"io"
 	"net/http"
 	"strings"
@@ -48,6 +49,30 @@ func TestBodiesInJSON(t *testing.T) {
 		}
 		if got := r.Header.Get("Content-Type"); c.status >= 400 && !strings.HasSuffix(c.path, "/status") && got != "application/problem+json" {
 			t.Errorf("%s, %d: %s", c.path, c.status, got)
+		}
+	}
+}
+
+// Also refusals that no handler answers are problems (RFC 9457): of paths that are not there, and of callers who may not.
+func TestRefusalsAreProblems(t *testing.T) {
+	url := run(t, func(c *config.Config) {}).Addresses().URL
+	closed := run(t, func(c *config.Config) { c.HTTP.Tokens = []config.Token{{SHA256: strings.Repeat("ab", 32)}} }).Addresses().URL
+	for _, c := range []struct {
+		url    string
+		status int
+	}{
+		{url + "/dicom-web/nothing", 404}, {url + "/dicom-web/studies/1.2/series/1.3/instances/1.4/frames", 404}, {url + "/dicom-web/facilities/X/nothing", 404},
+		{url + "/nothing", 404}, {url + "/api/nothing", 404}, {url + "/events?since=x", 400}, {closed + "/dicom-web/studies", 401}, {closed + "/dicom-web/nothing", 401},
+	} {
+		r, err := http.Get(c.url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var p struct{ Status int }
+		err = json.NewDecoder(r.Body).Decode(&p)
+		r.Body.Close()
+		if kind := r.Header.Get("Content-Type"); err != nil || r.StatusCode != c.status || p.Status != c.status || kind != "application/problem+json" {
+			t.Errorf("%s: %d as %s, %+v (%v)", c.url, r.StatusCode, kind, p, err)
 		}
 	}
 }

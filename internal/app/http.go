@@ -1,6 +1,7 @@
 package app
 
 import (
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -79,7 +80,7 @@ func (a *App) observed(c echo.Context, took time.Duration) {
 
 var methods = map[string]struct{}{"GET": {}, "HEAD": {}, "POST": {}, "PUT": {}, "DELETE": {}, "OPTIONS": {}}
 
-// httpError answers what a handler returned and did not answer. Texts of 500s
+// httpError answers what a handler returned and did not answer, as a problem (RFC 9457). Texts of 500s
 // stay in the log.
 func (a *App) httpError(err error, c echo.Context) {
 	if c.Response().Committed {
@@ -103,13 +104,22 @@ func (a *App) httpError(err error, c echo.Context) {
 	if status >= 500 {
 		a.log.Error("http: failed", "route", c.Path(), "status", status, "error", err)
 	}
-	if text == "" || status == http.StatusInternalServerError {
-		text = http.StatusText(status)
+	if status == http.StatusInternalServerError || text == http.StatusText(status) {
+		text = ""
 	}
 	if status == http.StatusServiceUnavailable {
 		c.Response().Header().Set(echo.HeaderRetryAfter, "5")
 	}
-	if err := c.String(status, text+"\n"); err != nil {
+	b, err := json.Marshal(struct {
+		Title  string `json:"title"`
+		Status int    `json:"status"`
+		Detail string `json:"detail,omitempty"`
+	}{http.StatusText(status), status, text})
+	if err == nil {
+		c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
+		err = c.Blob(status, "application/problem+json", b)
+	}
+	if err != nil {
 		a.log.Debug("http: the answer could not be written", "error", err)
 	}
 }
