@@ -27,6 +27,7 @@ const (
 	EventOrderStored        EventType = "order.stored"     // new order or change of one; its payload is worklist.StatusPayload
 	EventOrderStatus        EventType = "order.status"     // an order's status changed, to be told to its placer; its payload is worklist.StatusPayload
 	EventOrderMismatch      EventType = "order.mismatch"   // images came that contradict an order
+	EventOrderUnmatched     EventType = "order.unmatched"  // images came with an accession number that no order has
 	EventWorkitem           EventType = "workitem.changed" // of a Unified Procedure Step; its payload is ups.Change
 	EventProcedureStep      EventType = "procedure.step"   // a Modality Performed Procedure Step was created or set
 )

@@ -299,7 +299,7 @@ func TestMergeOfManyOrders(t *testing.T) {
 }
 
 // TestMismatch: images that name an order and contradict it, in the patient, the Accession Number, the Study Instance UID or the modality, are events and listed until an
-// operator has dealt with them; images that name no order contradict none.
+// operator has dealt with them; images that name no order contradict none, and are listed for themselves until their order comes.
 func TestMismatch(t *testing.T) {
 	g := serve(t, withWorklist(t))
 	for n := 1; n <= 5; n++ {
@@ -325,12 +325,15 @@ func TestMismatch(t *testing.T) {
 		Order, Study, Expected, Accession string
 	}
 	list := func(more string) (list []mismatch) {
-		_, body := get(t, g.URL+"/api/worklist/mismatches"+more, "")
-		var page struct{ Mismatches []mismatch }
+		if !strings.HasPrefix(more, "/") {
+			more = "/api/worklist/mismatches" + more
+		}
+		_, body := get(t, g.URL+more, "")
+		var page struct{ Mismatches, Unmatched []mismatch }
 		if err := json.Unmarshal(body, &page); err != nil {
 			t.Fatalf("%v in %s", err, body)
 		}
-		return page.Mismatches
+		return append(page.Mismatches, page.Unmatched...)
 	}
 	eventually(t, "all are compared", func() bool { return len(list("")) >= 4 && orderOf(t, g.URL, "PL5").Status == "completed" })
 	got := map[string]string{}
@@ -354,15 +357,22 @@ func TestMismatch(t *testing.T) {
 	if _, events := get(t, g.URL+"/events?limit=1000", ""); bytes.Count(events, []byte(`"order.mismatch"`)) != 4 {
 		t.Errorf("events %s", events)
 	}
+	const unmatched = "/api/worklist/unmatched"
+	eventually(t, "the one without an order is told", func() bool { return len(list(unmatched)) == 1 })
+	if m := list(unmatched)[0]; m.Study != "2.25.67" || m.Accession != "ACC99" || m.Order != "" {
+		t.Errorf("%+v", m)
+	}
+	hl7(t, g.HL7, "ORM^O01", "PID|1||P004||Lê^An", "ORC|NW|PL99", "OBR|1|PL99||CT01^CT^L||||||||||||||ACC99||||||CT")
+	eventually(t, "its order came", func() bool { return len(list(unmatched)) == 0 && orderOf(t, g.URL, "PL99").Status == "completed" })
 	m := list("")[0]
 	r, err := http.Post(fmt.Sprintf("%s/api/worklist/mismatches/%d/resolve", g.URL, m.ID), "application/json", strings.NewReader(`{"note":"wrong patient chosen"}`))
 	if err != nil || r.StatusCode != http.StatusNoContent {
 		t.Fatal(r, err)
 	}
-	if len(list("")) != 3 || len(list("?resolved=true")) != 1 {
+	if len(list("")) != 4 || len(list("?resolved=true")) != 1 { // the late order has another Study Instance UID
 		t.Error("not resolved")
 	}
-	sameAfterReindex(t, g, "/api/worklist/mismatches", "/api/worklist/mismatches?resolved=true", "/api/orders")
+	sameAfterReindex(t, g, "/api/worklist/mismatches", "/api/worklist/mismatches?resolved=true", unmatched+"?resolved=true", "/api/orders")
 }
 
 // TestJSONOrders: an order by a system without HL7v2 is a message, idempotent by its number, changed and cancelled by it, and a workitem too.

@@ -16,6 +16,7 @@ type Images struct {
 	Study     dicom.UID
 	Accession string
 	PatientID string
+	Date      string // Study Date, YYYYMMDD; empty: not known
 	Issuer    string
 	StepIDs   []string // Scheduled Procedure Step IDs in its Request Attributes Sequences
 	// Modalities are those of its series.
@@ -47,14 +48,14 @@ func (im *Images) fits(modality string) bool {
 type Mismatch struct {
 	ID        int64           `json:"id"` // the journal record that found it
 	Facility  halong.Facility `json:"facility"`
-	Study     dicom.UID       `json:"study"`             // that was received
-	Order     int64           `json:"order"`             // that it names
-	Expected  dicom.UID       `json:"expected"`          // the order's Study Instance UID
-	Accession string          `json:"accession"`         // the order's
-	Differs   []string        `json:"differs"`           // DiffersPatient and so on
-	Found     time.Time       `json:"found"`             //
-	Resolved  time.Time       `json:"resolved,omitzero"` // when an operator said that it was dealt with
-	Note      string          `json:"note,omitempty"`    // what was done
+	Study     dicom.UID       `json:"study"`              // that was received
+	Order     int64           `json:"order"`              // that it names; 0: none has its accession number
+	Expected  dicom.UID       `json:"expected,omitempty"` // the order's Study Instance UID
+	Accession string          `json:"accession"`          // the order's
+	Differs   []string        `json:"differs"`            // DiffersPatient and so on
+	Found     time.Time       `json:"found"`              //
+	Resolved  time.Time       `json:"resolved,omitzero"`  // when an operator said that it was dealt with
+	Note      string          `json:"note,omitempty"`     // what was done
 }
 
 // What differs.
@@ -75,6 +76,10 @@ type Watch interface {
 	DueStudies(ctx context.Context, before time.Time, limit int) ([]Watched, error)
 	// Unwatch forgets a study, unless it received something after its Last.
 	Unwatch(tx halong.Tx, w Watched) error
+	// WatchUnmatched notes the facility's studies that are unmatched with an accession number: its order came.
+	WatchUnmatched(tx halong.Tx, f halong.Facility, accession string, at time.Time) error
+	// HasSteps tells whether any order of the facility has steps.
+	HasSteps(tx halong.Tx, f halong.Facility) (bool, error)
 	// MismatchOf gives the mismatch of a study with an order; NotExist if there is none.
 	MismatchOf(tx halong.Tx, f halong.Facility, study dicom.UID, order int64) (*Mismatch, error)
 }
@@ -91,6 +96,12 @@ type Watched struct {
 func (s *Service) Arrived(tx halong.Tx, im *Images, at time.Time) error {
 	orders, err := s.meant(tx, im)
 	if err != nil {
+		return err
+	}
+	if len(orders) == 0 {
+		return s.unmatched(tx, im, at)
+	}
+	if err := s.matched(tx, im, "its order came", at); err != nil {
 		return err
 	}
 	var links []Link
@@ -236,7 +247,7 @@ func (s *Service) contradicted(tx halong.Tx, o *Order, im *Images, differs []str
 type mismatchPayload struct {
 	Mismatch int64    `json:"mismatch"`
 	Study    string   `json:"study"`
-	Order    int64    `json:"order"`
+	Order    int64    `json:"order,omitempty"`
 	Differs  []string `json:"differs,omitempty"`
 }
 
@@ -247,7 +258,11 @@ func (s *Service) mismatch(tx halong.Tx, seq uint64, r *record) error {
 	if err := s.cfg.Procedures.PutMismatch(tx, &m); err != nil {
 		return err
 	}
-	return s.emit(tx, halong.EventOrderMismatch, m.Facility, r.At, mismatchPayload{m.ID, string(m.Study), m.Order, m.Differs})
+	event := halong.EventOrderMismatch
+	if m.Unmatched() {
+		event = halong.EventOrderUnmatched
+	}
+	return s.emit(tx, event, m.Facility, r.At, mismatchPayload{m.ID, string(m.Study), m.Order, m.Differs})
 }
 
 // resolve applies an operator's word that a mismatch was dealt with.

@@ -41,7 +41,7 @@ type ProceduresReader interface {
 	// PerformedOf gives those of a study that the scope sees, in the order in which they began.
 	PerformedOf(ctx context.Context, scope halong.Scope, study dicom.UID) ([]*Performed, error)
 	// Mismatches gives the mismatches that the scope sees, the newest first: those that are open, or those that were resolved.
-	Mismatches(ctx context.Context, scope halong.Scope, resolved bool, limit int) ([]*Mismatch, error)
+	Mismatches(ctx context.Context, scope halong.Scope, l MismatchListing) ([]*Mismatch, error)
 	// ListDeliveries gives what waits for being forwarded or was given up, without its Data Sets.
 	ListDeliveries(ctx context.Context, scope halong.Scope, limit int) ([]*Delivery, error)
 }

@@ -269,7 +269,7 @@ func TestImages(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		all, err := w.db.Mismatches(context.Background(), halong.Everything(), false, 10)
+		all, err := w.db.Mismatches(context.Background(), halong.Everything(), worklist.MismatchListing{Limit: 10})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -300,7 +300,7 @@ func TestImagesOfOneModality(t *testing.T) {
 	if us, dx := states(w.order("PLUS")), states(w.order("PLDX")); us != "scheduled: scheduled" || dx != "completed: completed" {
 		t.Errorf("%s, %s", us, dx)
 	}
-	all, err := w.db.Mismatches(context.Background(), halong.Everything(), false, 10)
+	all, err := w.db.Mismatches(context.Background(), halong.Everything(), worklist.MismatchListing{Limit: 10})
 	if err != nil || len(all) != 1 || !cmp.Equal(all[0].Differs, []string{"study"}) || all[0].Order != w.order("PLDX").ID {
 		t.Errorf("%v %+v", err, all)
 	}

@@ -17,6 +17,9 @@ func (s *Service) put(tx halong.Tx, o *Order, at time.Time) error {
 	if err := s.cfg.Orders.PutOrder(tx, o); err != nil {
 		return err
 	}
+	if err := s.awaited(tx, o, at); err != nil {
+		return err
+	}
 	return s.emit(tx, halong.EventOrderStored, o.Facility, at, orderPayload(o))
 }
 

@@ -69,6 +69,13 @@ type Narrow struct {
 	From, To   string // of Start, both included, as far as they go
 }
 
+// MismatchListing says which mismatches to list, the newest first.
+type MismatchListing struct {
+	Unmatched bool // those of studies that no order is for; else the others
+	Resolved  bool // those that were dealt with; else those that are open
+	Limit     int
+}
+
 // Listing says which orders to list.
 type Listing struct {
 	Number    string // placer, filler or accession

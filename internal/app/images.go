@@ -142,6 +142,7 @@ func (w *imageWatch) images(ctx context.Context, x worklist.Watched) (im *workli
 		a := row.Attributes
 		im = &worklist.Images{
 			Facility: x.Facility, Study: x.Study, Accession: a.String(tag.AccessionNumber), PatientID: a.String(tag.PatientID), Issuer: a.String(tag.IssuerOfPatientID),
+			Date: a.String(tag.StudyDate),
 		}
 	}
 	if im == nil {

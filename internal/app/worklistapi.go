@@ -20,7 +20,8 @@ import (
 // registerWorklist adds the routes for performed procedure steps, mismatches and imported items (docs/worklist.md).
 func (a *App) registerWorklist(g *echo.Group) {
 	g.Use(problems)
-	g.GET("/mismatches", a.listMismatches)
+	g.GET("/mismatches", func(c echo.Context) error { return a.listMismatches(c, "mismatches") })
+	g.GET("/unmatched", func(c echo.Context) error { return a.listMismatches(c, "unmatched") })
 	g.POST("/mismatches/:id/resolve", a.resolveMismatch)
 	g.GET("/performed", a.listPerformed)
 	g.GET("/performed/:uid", a.getPerformed)
@@ -32,25 +33,31 @@ func (a *App) registerWorklist(g *echo.Group) {
 // mismatchLimit is how many mismatches are given at once.
 const mismatchLimit = 1000
 
-// listMismatches answers GET /api/worklist/mismatches[?resolved=true].
-func (a *App) listMismatches(c echo.Context) error {
+// listMismatches answers GET /api/worklist/mismatches[?resolved=true], and /unmatched.
+func (a *App) listMismatches(c echo.Context, which string) error {
 	scope, _, err := scope(c)
 	if err != nil {
 		return err
 	}
-	all, err := a.data.Index.Mismatches(c.Request().Context(), scope, c.QueryParam("resolved") == "true", mismatchLimit)
+	all, err := a.data.Index.Mismatches(c.Request().Context(), scope, worklist.MismatchListing{
+		Unmatched: which == "unmatched", Resolved: c.QueryParam("resolved") == "true", Limit: mismatchLimit,
+	})
 	if err != nil {
 		return err
 	}
 	type view struct {
 		*worklist.Mismatch
-		Order string `json:"order"`
+		Order string `json:"order,omitempty"`
 	}
 	out := make([]view, 0, len(all))
 	for _, m := range all {
-		out = append(out, view{m, strconv.FormatInt(m.Order, 10)})
+		v := view{Mismatch: m}
+		if m.Order != 0 {
+			v.Order = strconv.FormatInt(m.Order, 10)
+		}
+		out = append(out, v)
 	}
-	return noStore(c, http.StatusOK, map[string]any{"mismatches": out})
+	return noStore(c, http.StatusOK, map[string]any{which: out})
 }
 
 // resolveMismatch answers POST /api/worklist/mismatches/{id}/resolve with {"note": …}.

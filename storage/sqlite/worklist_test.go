@@ -64,7 +64,10 @@ func TestWorklistPlans(t *testing.T) {
 		"due deliveries":  func() error { _, err := db.DueDeliveries(ctx, time.Now(), 10); return err },
 		"due studies":     func() error { _, err := db.DueStudies(ctx, time.Now(), 10); return err },
 		"performed":       func() error { _, err := db.PerformedOf(ctx, halong.Everything(), "2.25.1"); return err },
-		"mismatches":      func() error { _, err := db.Mismatches(ctx, halong.Everything(), false, 10); return err },
+		"mismatches": func() error {
+			_, err := db.Mismatches(ctx, halong.Everything(), worklist.MismatchListing{Unmatched: true, Limit: 10})
+			return err
+		},
 	} {
 		plans, err := db.Plans(f)
 		check(name, plans, err)
@@ -82,6 +85,12 @@ func TestWorklistPlans(t *testing.T) {
 				return err
 			}
 			if _, err := db.PerformedFor(tx, worklist.Link{Order: 1}); err != nil {
+				return err
+			}
+			if _, err := db.HasSteps(tx, "BV1"); err != nil {
+				return err
+			}
+			if err := db.WatchUnmatched(tx, "BV1", "ACC1", time.Now()); err != nil {
 				return err
 			}
 			_, err := db.MismatchOf(tx, "BV1", "2.25.1", 1)

@@ -71,6 +71,36 @@ func (db *DB) Unwatch(t halong.Tx, w worklist.Watched) error {
 	return fail(op, string(w.Study), err)
 }
 
+// WatchUnmatched notes the facility's studies that are unmatched with an accession number.
+func (db *DB) WatchUnmatched(t halong.Tx, f halong.Facility, accession string, at time.Time) error {
+	const op = "sqlite.WatchUnmatched"
+	tx, err := db.tx(op, t)
+	if err != nil {
+		return err
+	}
+	facility, err := tx.Facility(f)
+	if err == nil {
+		_, err = tx.Exec(`INSERT INTO worklist_watch (facility, study, last)
+			SELECT facility, study, ?3 FROM worklist_mismatch INDEXED BY worklist_unmatched WHERE facility = ?1 AND accession = ?2 AND ord = 0 AND resolved = 0
+			ON CONFLICT (facility, study) DO UPDATE SET last = max(last, excluded.last)`, facility, accession, at.UnixMicro())
+	}
+	return fail(op, "", err)
+}
+
+// HasSteps tells whether any order of the facility has steps.
+func (db *DB) HasSteps(t halong.Tx, f halong.Facility) (has bool, err error) {
+	const op = "sqlite.HasSteps"
+	tx, err := db.tx(op, t)
+	if err != nil {
+		return false, err
+	}
+	facility, err := tx.Facility(f)
+	if err == nil {
+		err = tx.QueryRow(`SELECT EXISTS (SELECT 1 FROM worklist_step INDEXED BY worklist_step_open WHERE facility = ?)`, facility).Scan(&has)
+	}
+	return has, fail(op, "", err)
+}
+
 // PutMismatch adds a mismatch, or replaces the one with its ID.
 func (db *DB) PutMismatch(t halong.Tx, m *worklist.Mismatch) error {
 	const op = "sqlite.PutMismatch"
@@ -84,8 +114,8 @@ func (db *DB) PutMismatch(t halong.Tx, m *worklist.Mismatch) error {
 	}
 	facility, err := tx.Facility(m.Facility)
 	if err == nil {
-		_, err = tx.Exec(`INSERT OR REPLACE INTO worklist_mismatch (id, facility, study, ord, resolved, content) VALUES (?, ?, ?, ?, ?, ?)`,
-			m.ID, facility, string(m.Study), m.Order, !m.Resolved.IsZero(), content)
+		_, err = tx.Exec(`INSERT OR REPLACE INTO worklist_mismatch (id, facility, study, ord, accession, resolved, content) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+			m.ID, facility, string(m.Study), m.Order, m.Accession, !m.Resolved.IsZero(), content)
 	}
 	return fail(op, "", err)
 }
@@ -132,15 +162,16 @@ func (db *DB) MismatchOf(t halong.Tx, f halong.Facility, study dicom.UID, order 
 	return m, fail(op, "", err)
 }
 
-// Mismatches gives the mismatches that the scope sees, the newest first: those that are open, or those that were resolved.
-func (db *DB) Mismatches(ctx context.Context, scope halong.Scope, resolved bool, limit int) (all []*worklist.Mismatch, err error) {
+// Mismatches gives mismatches that the scope sees, the newest first.
+func (db *DB) Mismatches(ctx context.Context, scope halong.Scope, l worklist.MismatchListing) (all []*worklist.Mismatch, err error) {
 	for _, f := range db.facilities.visible(scope) {
 		some, err := collect(ctx, db.reader, func(rows *sql.Rows) (*worklist.Mismatch, error) { return scanMismatch(rows) },
-			`SELECT content FROM worklist_mismatch INDEXED BY worklist_mismatch_open WHERE facility = ? AND resolved = ? ORDER BY id DESC LIMIT ?+0`, f.id, resolved, limit)
+			`SELECT content FROM worklist_mismatch INDEXED BY worklist_mismatch_open WHERE facility = ? AND resolved = ? AND (ord = 0) = ? ORDER BY id DESC LIMIT ?+0`,
+			f.id, l.Resolved, l.Unmatched, l.Limit)
 		if err != nil {
 			return nil, fail("sqlite.Mismatches", "", err)
 		}
 		all = append(all, some...)
 	}
-	return all[:min(len(all), limit)], nil
+	return all[:min(len(all), l.Limit)], nil
 }

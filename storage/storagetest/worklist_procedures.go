@@ -142,7 +142,7 @@ func worklistMismatches(t *testing.T, s WorklistStore) {
 	})
 	list := func(scope halong.Scope, resolved bool) int {
 		t.Helper()
-		all, err := s.Mismatches(ctx, scope, resolved, 10)
+		all, err := s.Mismatches(ctx, scope, worklist.MismatchListing{Resolved: resolved, Limit: 10})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -155,6 +155,26 @@ func worklistMismatches(t *testing.T, s WorklistStore) {
 	do(t, s, func(tx halong.Tx) error { return s.PutMismatch(tx, m) })
 	if list(halong.Everything(), false) != 0 || list(halong.Everything(), true) != 1 {
 		t.Error("the resolved one is not listed as such")
+	}
+	none := &worklist.Mismatch{ID: 6, Facility: "BV1", Study: "2.25.6", Accession: "X1", Differs: []string{worklist.DiffersOrder}, Found: Arrived}
+	do(t, s, func(tx halong.Tx) error { return s.PutMismatch(tx, none) })
+	all, err := s.Mismatches(ctx, halong.Everything(), worklist.MismatchListing{Unmatched: true, Limit: 10})
+	if d := cmp.Diff([]*worklist.Mismatch{none}, all); d != "" || err != nil || list(halong.Everything(), false) != 0 {
+		t.Error(err, d)
+	}
+	for _, f := range []halong.Facility{"BV2", "BV1"} {
+		do(t, s, func(tx halong.Tx) error {
+			if has, err := s.HasSteps(tx, f); has || err != nil {
+				t.Errorf("steps without an order: %v", err)
+			}
+			if err := s.WatchUnmatched(tx, f, "X2", Arrived); err != nil {
+				return err
+			}
+			return s.WatchUnmatched(tx, f, "X1", Arrived)
+		})
+	}
+	if due, err := s.DueStudies(ctx, Arrived, 10); err != nil || len(due) != 1 || due[0] != (worklist.Watched{Facility: "BV1", Study: "2.25.6", Last: Arrived}) {
+		t.Errorf("%v %v", due, err)
 	}
 }
 
