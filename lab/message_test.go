@@ -33,7 +33,7 @@ func TestAddResultValues(t *testing.T) {
 		"NM|N||5.40", "NM|N||<0.01", "SN|N||<^0.5", "SN|N||^1^:^128", "SN|N||Negative", "SN|N||>^0.5^+", "NA|N||1^2^3", "CWE|N||1^Nose \\T\\ throat^L", "NR|N||1^2", "CQ|N||5^mg&milligram&UCUM", "MO|N||100^VND", "CP|N||100&VND^UP", "ST|N||a \\T\\ b^c & d",
 		"TX|N||a\\.br\\b^c", "CE|N||1^Một^L", "CWE|N||1^Một^L", "XPN|N||Lê^Bình^Văn", "XCN|N||12^Lê^Bình", "XAD|N||1 Phố&Huế^^Hà Nội", "XTN|N||^PRN^PH^^84^24^123",
 		"XON|N||BV^L^1", "CX|N||1^^^BV&1.2.3&ISO^MR", "EI|N||1^LIS^1.2^ISO", "HD|N||A^1.2^ISO", "TS|N||20261121^D", "DTM|N||20261121", "TM|N||0815", "IS|N||A", "RP|N||http://x^PACS^IM^JPEG",
-		"CX|N||1^^^BV~2^^^C&D",
+		"CX|N||1^^^BV~2^^^C&D", "CX|N||1~~3^^^B", "NM|N||1~~3",
 	} {
 		before, after, m := resent(t, "OBX|1|"+strings.Replace(obx, "|N||", "|N^N^L||", 1)+"||||||F")
 		if d := cmp.Diff(before.Observations[0].Values, after.Observations[0].Values); d != "" {
