@@ -171,12 +171,20 @@ func (a *Ack) messageType(h Segment, version Value) []string {
 	return t[:]
 }
 
+// longestMSA3 is the length of MSA-3 in characters (HL7 2.3 and 2.4, chapter 2: ST with length 80): a receiver may check that.
+const longestMSA3 = 80
+
 // oldText is MSA-3, which holds the message below 2.5.
 func (a *Ack) oldText() string {
-	if a.Text == "" && len(a.Errors) > 0 {
-		return a.Errors[0].text()
+	text := a.Text
+	if text == "" && len(a.Errors) > 0 {
+		text = a.Errors[0].text()
 	}
-	return a.Text
+	if r := []rune(text); len(r) > longestMSA3 {
+		const more = "..."
+		text = string(r[:longestMSA3-len(more)]) + more
+	}
+	return text
 }
 
 func (e *AckError) text() string {
