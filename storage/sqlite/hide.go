@@ -67,13 +67,9 @@ func sortItems(all []storage.RemovedItem) {
 // Hide lets a removal name instances, and hides what is stored of them.
 func (db *DB) Hide(t halong.Tx, removal uint64, items []storage.RemovedItem) ([]storage.HiddenVersion, error) {
 	const op = "sqlite.Hide"
-	tx, err := db.tx(op, t)
+	tx, r, err := db.txHiding(op, t, removal)
 	if err != nil {
 		return nil, err
-	}
-	r, err := tx.removal(removal)
-	if err != nil {
-		return nil, fail(op, "", err)
 	}
 	items = slices.Clone(items)
 	sortItems(items)
@@ -88,13 +84,9 @@ func (db *DB) Hide(t halong.Tx, removal uint64, items []storage.RemovedItem) ([]
 // Renew hides again what a rejection that was taken back names.
 func (db *DB) Renew(t halong.Tx, removal uint64) ([]storage.HiddenVersion, error) {
 	const op = "sqlite.Renew"
-	tx, err := db.tx(op, t)
+	tx, r, err := db.txHiding(op, t, removal)
 	if err != nil {
 		return nil, err
-	}
-	r, err := tx.removal(removal)
-	if err != nil {
-		return nil, fail(op, "", err)
 	}
 	items, err := gather(tx, func(r *sql.Rows) (it storage.RemovedItem, err error) {
 		return it, r.Scan(&it.Study, &it.Series, &it.SOP)
@@ -106,6 +98,16 @@ func (db *DB) Renew(t halong.Tx, removal uint64) ([]storage.HiddenVersion, error
 	sortItems(items)
 	hidden, err := tx.hideAll(r, items)
 	return hidden, fail(op, "", err)
+}
+
+// txHiding gives the adapter's own transaction behind a handle, with a removal.
+func (db *DB) txHiding(op string, t halong.Tx, removal uint64) (*Tx, removalRow, error) {
+	tx, err := db.tx(op, t)
+	if err != nil {
+		return nil, removalRow{}, err
+	}
+	r, err := tx.removal(removal)
+	return tx, r, fail(op, "", err)
 }
 
 // hideAll hides sorted items, one series after the other.

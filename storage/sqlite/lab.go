@@ -14,13 +14,9 @@ var _ lab.Store = (*DB)(nil)
 // AddVersion adds a version of a report.
 func (db *DB) AddVersion(t halong.Tx, v *lab.Version) error {
 	const op = "sqlite.AddVersion"
-	tx, err := db.tx(op, t)
+	tx, facility, err := db.txOf(op, t, v.Facility)
 	if err != nil {
 		return err
-	}
-	facility, err := tx.Facility(v.Facility)
-	if err != nil {
-		return fail(op, "", err)
 	}
 	content := db.pack(v.Content)
 	_, err = tx.Exec(`INSERT INTO lab_version (id, first, number, late, patient, facility, received, status, sent, service, filler, placer, accession, observed, content)
@@ -43,13 +39,9 @@ const (
 // Heads gives the versions of a patient's reports of one service, in order of arrival.
 func (db *DB) Heads(t halong.Tx, f halong.Facility, patient int64, service string) ([]lab.Head, error) {
 	const op = "sqlite.Heads"
-	tx, err := db.tx(op, t)
+	tx, facility, err := db.txOf(op, t, f)
 	if err != nil {
 		return nil, err
-	}
-	facility, err := tx.Facility(f)
-	if err != nil {
-		return nil, fail(op, "", err)
 	}
 	keys := []int64{patient}
 	if db.identities.in[facility] { // it may be merged with others

@@ -112,13 +112,9 @@ func (db *DB) Answers(ctx context.Context, f halong.Facility, k storage.MessageK
 // AddRefused adds a message to the quarantine of messages.
 func (db *DB) AddRefused(t halong.Tx, m *storage.Message) error {
 	const op = "sqlite.AddRefused"
-	tx, err := db.tx(op, t)
+	tx, facility, err := db.txOf(op, t, m.Facility)
 	if err != nil {
 		return err
-	}
-	facility, err := tx.Facility(m.Facility)
-	if err != nil {
-		return fail(op, "", err)
 	}
 	source, err := tx.Source(m.Source)
 	if err != nil {

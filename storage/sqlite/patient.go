@@ -77,13 +77,9 @@ const (
 // LookupPatient gives the patient with an identity.
 func (db *DB) LookupPatient(t halong.Tx, id patient.Identity) (*patient.Patient, error) {
 	const op = "sqlite.LookupPatient"
-	tx, err := db.tx(op, t)
+	tx, facility, err := db.txOf(op, t, id.Facility)
 	if err != nil {
 		return nil, err
-	}
-	facility, err := tx.Facility(id.Facility)
-	if err != nil {
-		return nil, fail(op, "", err)
 	}
 	key := patientKey{facility, id.Authority, id.ID}
 	if p := db.patients.patient(key); p != nil {

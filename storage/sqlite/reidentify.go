@@ -30,13 +30,9 @@ func (db *DB) loadPending(ctx context.Context) error {
 // ReidentifyMore.
 func (db *DB) Reidentify(t halong.Tx, f halong.Facility, id string) error {
 	const op = "sqlite.Reidentify"
-	tx, err := db.tx(op, t)
+	tx, facility, err := db.txOf(op, t, f)
 	if err != nil {
 		return err
-	}
-	facility, err := tx.Facility(f)
-	if err != nil {
-		return fail(op, "", err)
 	}
 	return fail(op, "", tx.reidentify(facility, f, id))
 }

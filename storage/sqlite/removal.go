@@ -16,13 +16,9 @@ import (
 // AddRemoval adds a removal that names nothing yet.
 func (db *DB) AddRemoval(t halong.Tx, r *storage.Removal) error {
 	const op = "sqlite.AddRemoval"
-	tx, err := db.tx(op, t)
+	tx, facility, err := db.txOf(op, t, r.Facility)
 	if err != nil {
 		return err
-	}
-	facility, err := tx.Facility(r.Facility)
-	if err != nil {
-		return fail(op, "", err)
 	}
 	source, err := tx.Source(r.By)
 	if err != nil {
@@ -83,13 +79,9 @@ func (tx *Tx) removal(id uint64) (r removalRow, err error) {
 // RejectionsBy gives the rejections in force whose notes are among the items.
 func (db *DB) RejectionsBy(t halong.Tx, f halong.Facility, items []storage.RemovedItem) ([]uint64, error) {
 	const op = "sqlite.RejectionsBy"
-	tx, err := db.tx(op, t)
+	tx, facility, err := db.txOf(op, t, f)
 	if err != nil {
 		return nil, err
-	}
-	facility, err := tx.Facility(f)
-	if err != nil {
-		return nil, fail(op, "", err)
 	}
 	named := map[storage.RemovedItem]bool{}
 	studies := map[dicom.UID]bool{}

@@ -40,6 +40,16 @@ func (db *DB) tx(op string, t halong.Tx) (*Tx, error) {
 	return tx, nil
 }
 
+// txOf gives it with the key of a facility.
+func (db *DB) txOf(op string, t halong.Tx, f halong.Facility) (*Tx, int64, error) {
+	tx, err := db.tx(op, t)
+	if err != nil {
+		return nil, 0, err
+	}
+	key, err := tx.Facility(f)
+	return tx, key, fail(op, string(f), err)
+}
+
 // Exec runs a statement that gives no rows. Statements are prepared once and
 // kept by their text, so texts are constants and values go into args.
 func (tx *Tx) Exec(query string, args ...any) (sql.Result, error) {

@@ -49,22 +49,12 @@ func noWorkitem(op string, uid dicom.UID, it *ups.Item, err error) (*ups.Item, e
 // ItemTx implements ups.ItemStore.
 func (db *DB) ItemTx(t halong.Tx, f halong.Facility, uid dicom.UID) (*ups.Item, error) {
 	const op = "sqlite.ItemTx"
-	tx, facility, err := db.upsTx(op, t, f)
+	tx, facility, err := db.txOf(op, t, f)
 	if err != nil {
 		return nil, err
 	}
 	it, err := scanWorkitem(tx.QueryRow(selectWorkitem, string(uid), facility), f)
 	return noWorkitem(op, uid, it, err)
-}
-
-// upsTx gives the transaction and the key of a facility.
-func (db *DB) upsTx(op string, t halong.Tx, f halong.Facility) (*Tx, int64, error) {
-	tx, err := db.tx(op, t)
-	if err != nil {
-		return nil, 0, err
-	}
-	facility, err := tx.Facility(f)
-	return tx, facility, fail(op, string(f), err)
 }
 
 // Item implements ups.ItemStore.
@@ -81,7 +71,7 @@ func (db *DB) Item(ctx context.Context, f halong.Facility, uid dicom.UID) (*ups.
 // SaveItem implements ups.ItemStore.
 func (db *DB) SaveItem(t halong.Tx, it *ups.Item) error {
 	const op = "sqlite.SaveItem"
-	tx, facility, err := db.upsTx(op, t, it.Facility)
+	tx, facility, err := db.txOf(op, t, it.Facility)
 	if err != nil {
 		return err
 	}
@@ -114,7 +104,7 @@ func (db *DB) SaveItem(t halong.Tx, it *ups.Item) error {
 // ForgetItem implements ups.ItemStore.
 func (db *DB) ForgetItem(t halong.Tx, f halong.Facility, uid dicom.UID) error {
 	const op = "sqlite.ForgetItem"
-	tx, facility, err := db.upsTx(op, t, f)
+	tx, facility, err := db.txOf(op, t, f)
 	if err != nil {
 		return err
 	}
@@ -125,7 +115,7 @@ func (db *DB) ForgetItem(t halong.Tx, f halong.Facility, uid dicom.UID) error {
 // CountItems implements ups.ItemStore.
 func (db *DB) CountItems(t halong.Tx, f halong.Facility) (n int, err error) {
 	const op = "sqlite.CountItems"
-	tx, facility, err := db.upsTx(op, t, f)
+	tx, facility, err := db.txOf(op, t, f)
 	if err != nil {
 		return 0, err
 	}
@@ -139,7 +129,7 @@ func (db *DB) CountItems(t halong.Tx, f halong.Facility) (n int, err error) {
 // ItemsAfter implements ups.ItemStore.
 func (db *DB) ItemsAfter(t halong.Tx, f halong.Facility, after dicom.UID, limit int) ([]*ups.Item, error) {
 	const op = "sqlite.ItemsAfter"
-	tx, facility, err := db.upsTx(op, t, f)
+	tx, facility, err := db.txOf(op, t, f)
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ import (
 // Queue implements ups.ReportStore.
 func (db *DB) Queue(t halong.Tx, r ups.Report, aes []dicom.AETitle, limit ups.Limit) (dropped int, err error) {
 	const op = "sqlite.Queue"
-	tx, facility, err := db.upsTx(op, t, r.Facility)
+	tx, facility, err := db.txOf(op, t, r.Facility)
 	if err != nil {
 		return 0, err
 	}
@@ -59,7 +59,7 @@ func (tx *Tx) unqueue(facility int64, ae dicom.AETitle, id, size int64) error {
 	return err
 }
 
-// Waiting implements ups.ReportStore.
+// WaitingReports implements ups.ReportStore.
 func (db *DB) WaitingReports(ctx context.Context, f halong.Facility, ae dicom.AETitle, after int64, limit int) ([]ups.Report, error) {
 	const op = "sqlite.WaitingReports"
 	facility, ok := db.facilities.get(f)
@@ -79,7 +79,7 @@ func (db *DB) WaitingReports(ctx context.Context, f halong.Facility, ae dicom.AE
 // Delivered implements ups.ReportStore.
 func (db *DB) Delivered(t halong.Tx, f halong.Facility, ae dicom.AETitle, keys []uint64) error {
 	const op = "sqlite.Delivered"
-	tx, facility, err := db.upsTx(op, t, f)
+	tx, facility, err := db.txOf(op, t, f)
 	if err != nil {
 		return err
 	}

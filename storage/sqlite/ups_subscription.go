@@ -12,7 +12,7 @@ import (
 // Subscriptions implements ups.SubscriptionStore.
 func (db *DB) Subscriptions(t halong.Tx, f halong.Facility, uid dicom.UID) ([]ups.Subscription, error) {
 	const op = "sqlite.Subscriptions"
-	tx, facility, err := db.upsTx(op, t, f)
+	tx, facility, err := db.txOf(op, t, f)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func each[T any](tx *Tx, scan func(*sql.Rows) (T, error), query string, args ...
 // Subscribe implements ups.SubscriptionStore.
 func (db *DB) Subscribe(t halong.Tx, f halong.Facility, uid dicom.UID, s ups.Subscription) error {
 	const op = "sqlite.Subscribe"
-	tx, facility, err := db.upsTx(op, t, f)
+	tx, facility, err := db.txOf(op, t, f)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (db *DB) Subscribe(t halong.Tx, f halong.Facility, uid dicom.UID, s ups.Sub
 // Unsubscribe implements ups.SubscriptionStore.
 func (db *DB) Unsubscribe(t halong.Tx, f halong.Facility, uid dicom.UID, ae dicom.AETitle) (bool, error) {
 	const op = "sqlite.Unsubscribe"
-	tx, facility, err := db.upsTx(op, t, f)
+	tx, facility, err := db.txOf(op, t, f)
 	if err != nil {
 		return false, err
 	}
@@ -66,7 +66,7 @@ func (db *DB) Unsubscribe(t halong.Tx, f halong.Facility, uid dicom.UID, ae dico
 // UnsubscribeAll implements ups.SubscriptionStore.
 func (db *DB) UnsubscribeAll(t halong.Tx, f halong.Facility, ae dicom.AETitle, filtered bool, limit int) (int, error) {
 	const op = "sqlite.UnsubscribeAll"
-	tx, facility, err := db.upsTx(op, t, f)
+	tx, facility, err := db.txOf(op, t, f)
 	if err != nil {
 		return 0, err
 	}
@@ -86,7 +86,7 @@ func (db *DB) UnsubscribeAll(t halong.Tx, f halong.Facility, ae dicom.AETitle, f
 // HasSubscriptions implements ups.SubscriptionStore.
 func (db *DB) HasSubscriptions(t halong.Tx, f halong.Facility, ae dicom.AETitle, by ups.By) (found bool, err error) {
 	const op = "sqlite.HasSubscriptions"
-	tx, facility, err := db.upsTx(op, t, f)
+	tx, facility, err := db.txOf(op, t, f)
 	if err != nil {
 		return false, err
 	}
@@ -108,7 +108,7 @@ func removed(op string, tx *Tx, query string, args ...any) (bool, error) {
 // Globals implements ups.SubscriptionStore.
 func (db *DB) Globals(t halong.Tx, f halong.Facility) ([]ups.Global, error) {
 	const op = "sqlite.Globals"
-	tx, facility, err := db.upsTx(op, t, f)
+	tx, facility, err := db.txOf(op, t, f)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +125,7 @@ func (db *DB) Globals(t halong.Tx, f halong.Facility) ([]ups.Global, error) {
 // SaveGlobal implements ups.SubscriptionStore.
 func (db *DB) SaveGlobal(t halong.Tx, f halong.Facility, g ups.Global) error {
 	const op = "sqlite.SaveGlobal"
-	tx, facility, err := db.upsTx(op, t, f)
+	tx, facility, err := db.txOf(op, t, f)
 	if err != nil {
 		return err
 	}
@@ -142,7 +142,7 @@ func (db *DB) SaveGlobal(t halong.Tx, f halong.Facility, g ups.Global) error {
 // RemoveGlobal implements ups.SubscriptionStore.
 func (db *DB) RemoveGlobal(t halong.Tx, f halong.Facility, ae dicom.AETitle, by ups.By) (bool, error) {
 	const op = "sqlite.RemoveGlobal"
-	tx, facility, err := db.upsTx(op, t, f)
+	tx, facility, err := db.txOf(op, t, f)
 	if err != nil {
 		return false, err
 	}
@@ -152,7 +152,7 @@ func (db *DB) RemoveGlobal(t halong.Tx, f halong.Facility, ae dicom.AETitle, by 
 // Subscribers implements ups.SubscriptionStore. The AEs are found one after the other, so that not every subscription is read.
 func (db *DB) Subscribers(t halong.Tx, f halong.Facility, waiting bool) ([]dicom.AETitle, error) {
 	const op = "sqlite.Subscribers"
-	tx, facility, err := db.upsTx(op, t, f)
+	tx, facility, err := db.txOf(op, t, f)
 	if err != nil {
 		return nil, err
 	}
