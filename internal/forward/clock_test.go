@@ -22,18 +22,7 @@ func TestResendAfterWrongClock(t *testing.T) {
 			}
 			return time.Now().Add(time.Duration(i-100) * 24 * time.Hour)
 		}
-		err := b.db.Update(context.Background(), func(tx halong.Tx) error {
-			for i := 1; i <= 100; i++ {
-				e := halong.Event{Type: halong.EventMessageStored, Facility: "BV1", Time: at(i), Payload: fmt.Appendf(nil, `{"message":%d}`, i)}
-				if err := b.db.Emit(tx, e); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		b.messagesAt(100, at)
 		after(time.Minute)
 		for i := 1; i <= 100; i++ {
 			if n, err := b.f.Resend(context.Background(), fmt.Sprint("message ", i), at(i), "his"); n != 1 || err != nil {
@@ -62,18 +51,7 @@ func TestReplayAfterWrongClock(t *testing.T) {
 			}
 			return start.Add(time.Duration(i-100) * 24 * time.Hour)
 		}
-		err := b.db.Update(context.Background(), func(tx halong.Tx) error {
-			for i := 1; i <= 100; i++ {
-				e := halong.Event{Type: halong.EventMessageStored, Facility: "BV1", Time: at(i), Payload: fmt.Appendf(nil, `{"message":%d}`, i)}
-				if err := b.db.Emit(tx, e); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		b.messagesAt(100, at)
 		after(time.Minute)
 		for _, c := range []struct {
 			from, until time.Time

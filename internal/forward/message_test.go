@@ -114,12 +114,18 @@ func newRoute(t testing.TB, m forward.Messages, d forward.Destination, log *slog
 	return b
 }
 
-// messages commits events of n messages.
+// messages commits events of n messages that came now.
 func (b *bench) messages(n int) {
 	b.t.Helper()
+	b.messagesAt(n, func(int) time.Time { return time.Now() })
+}
+
+// messagesAt commits events of messages 1 to n, each at a time of its own.
+func (b *bench) messagesAt(n int, at func(i int) time.Time) {
+	b.t.Helper()
 	err := b.db.Update(context.Background(), func(tx halong.Tx) error {
-		for i := range n {
-			e := halong.Event{Type: halong.EventMessageStored, Facility: "BV1", Time: time.Now(), Payload: fmt.Appendf(nil, `{"message":%d,"type":"ORU^R01"}`, i+1)}
+		for i := 1; i <= n; i++ {
+			e := halong.Event{Type: halong.EventMessageStored, Facility: "BV1", Time: at(i), Payload: fmt.Appendf(nil, `{"message":%d,"type":"ORU^R01"}`, i)}
 			if err := b.db.Emit(tx, e); err != nil {
 				return err
 			}
