@@ -140,16 +140,12 @@ func TestHL7Receivers(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			lines := hl7Listen(t, command(t))
-			var first struct{ Port int }
-			if err := json.Unmarshal(lines(), &first); err != nil || first.Port == 0 {
-				t.Fatalf("%v, port %d", err, first.Port)
-			}
+			port, lines := hl7Listen(t, command(t))
 			dialed := 0
 			s := mllp.NewSender(mllp.SenderConfig{Dial: func(ctx context.Context) (net.Conn, error) {
 				dialed++
 				var d net.Dialer
-				return d.DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", first.Port))
+				return d.DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
 			}})
 			defer s.Close()
 			for n := range 20 {
@@ -170,8 +166,8 @@ func TestHL7Receivers(t *testing.T) {
 	}
 }
 
-// hl7Listen runs a receiver and gives the lines it prints, waited for.
-func hl7Listen(t *testing.T, cmd *exec.Cmd) func() []byte {
+// hl7Listen runs a receiver and gives its port, and the lines that it prints then, waited for.
+func hl7Listen(t *testing.T, cmd *exec.Cmd) (port int, lines func() []byte) {
 	t.Helper()
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
@@ -182,22 +178,27 @@ func hl7Listen(t *testing.T, cmd *exec.Cmd) func() []byte {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }) // it ends only so
-	lines := make(chan []byte, 64)
+	said := make(chan []byte, 64)
 	go func() {
-		defer close(lines)
+		defer close(said)
 		in := bufio.NewScanner(out)
 		in.Buffer(nil, 16<<20)
 		for in.Scan() {
-			lines <- append([]byte(nil), in.Bytes()...)
+			said <- append([]byte(nil), in.Bytes()...)
 		}
 	}()
-	return func() []byte {
+	lines = func() []byte {
 		select {
-		case b := <-lines:
+		case b := <-said:
 			return b
 		case <-time.After(time.Minute):
 			t.Fatal("the receiver says nothing")
 			return nil
 		}
 	}
+	var first struct{ Port int }
+	if err := json.Unmarshal(lines(), &first); err != nil || first.Port == 0 {
+		t.Fatalf("%v, port %d", err, first.Port)
+	}
+	return first.Port, lines
 }

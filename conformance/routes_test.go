@@ -52,11 +52,7 @@ func deliver(t testing.TB, addr string, messages ...string) {
 // TestRoutes: results go to python3-hl7 with local codes replaced, in the order in which they came; what a table lacks ends as dead
 // letter with the place, and goes again once somebody asks for it.
 func TestRoutes(t *testing.T) {
-	lines := hl7Listen(t, exec.CommandContext(t.Context(), needPythonHL7(t), "hl7v2/serve.py"))
-	var first struct{ Port int }
-	if err := json.Unmarshal(lines(), &first); err != nil || first.Port == 0 {
-		t.Fatal(err, first)
-	}
+	port, lines := hl7Listen(t, exec.CommandContext(t.Context(), needPythonHL7(t), "hl7v2/serve.py"))
 	p := start(t, t.TempDir(), "--config", configure(t, fmt.Sprintf(`
 routes:
   transforms:
@@ -70,7 +66,7 @@ routes:
   destinations: [{name: his, mllp: "127.0.0.1:%d", transform: [loinc], charset: UNICODE UTF-8, retry_first: 50ms}]
   rules:
     - {name: results, match: {MSH-9.1: ORU, 'OBX[*]-3.1': 'GLU|XYZ'}, to: [his]}
-`, first.Port)))
+`, port)))
 	oru := func(control, code string) string {
 		return "MSH|^~\\&|LAB|BV1|||20260102030405||ORU^R01|" + control + "|P|2.5.1||||||8859/1\rPID|1||7^^^BV1||M\xfcller^A\rOBR|1|||CBC\r" +
 			"OBX|1|NM|HB^Hb^L||120|g/l\rOBX|2|NM|" + code + "^Some^L||5.1|mmol/l|||||F\r"
@@ -175,18 +171,14 @@ routes:
 
 // TestOrderStatusRoute: the system that placed an order is told of its states.
 func TestOrderStatusRoute(t *testing.T) {
-	lines := hl7Listen(t, exec.CommandContext(t.Context(), needPythonHL7(t), "hl7v2/serve.py"))
-	var first struct{ Port int }
-	if err := json.Unmarshal(lines(), &first); err != nil || first.Port == 0 {
-		t.Fatal(err, first)
-	}
+	port, lines := hl7Listen(t, exec.CommandContext(t.Context(), needPythonHL7(t), "hl7v2/serve.py"))
 	p := start(t, t.TempDir(), "--config", configure(t, fmt.Sprintf(`
 routes:
   destinations: [{name: his, mllp: "127.0.0.1:%d", retry_first: 50ms}]
   rules:
     - {name: states, topics: [status], to: [his]}
     - {name: results, topics: [result], to: [his]}
-`, first.Port)))
+`, port)))
 	deliver(t, p.HL7, "MSH|^~\\&|HIS|BV1|RIS|BV1|20260102030405||ORM^O01|O1|P|2.5\rPID|1||7^^^BV1||Nguyễn^Ánh||19850102|F\r"+
 		"ORC|NW|P1^HIS|F1^RIS||SC\rOBR|1|P1^HIS|F1^RIS|CT1^CT Head^L||||||||||||||ACC1|RP1|SP1||||CT|||^^^20260103080000\r")
 	deliver(t, p.HL7, "MSH|^~\\&|HIS|BV1|RIS|BV1|20260102030505||ORM^O01|O2|P|2.5\rPID|1||7^^^BV1||Nguyễn^Ánh||19850102|F\r"+
