@@ -71,7 +71,7 @@ func (a *App) observed(c echo.Context, took time.Duration) {
 	a.metrics.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
 	a.metrics.requestTime.WithLabelValues(route).Observe(took.Seconds())
 	level := slog.LevelDebug
-	if status >= 500 {
+	if status >= 500 && c.Request().Context().Err() == nil { // else nobody waited for it
 		level = slog.LevelError
 	}
 	a.log.Log(c.Request().Context(), level, "http", "method", method, "route", route, "status", status,

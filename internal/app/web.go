@@ -95,9 +95,9 @@ func (a *App) routes(web dicomweb.Config) *echo.Echo {
 	return e
 }
 
-// observeWeb logs why a DICOMweb request failed; its error holds no patient data.
+// observeWeb logs why a DICOMweb request failed, unless its caller hung up; its error holds no patient data.
 func (a *App) observeWeb(o dicomweb.Observation) {
-	if o.Err != nil && o.Status >= 500 {
+	if o.Err != nil && o.Status >= 500 && !errors.Is(o.Err, context.Canceled) {
 		a.log.Error("dicomweb", "operation", o.Operation, "status", o.Status, "error", o.Err)
 	}
 }
