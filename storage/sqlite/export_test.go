@@ -117,7 +117,7 @@ func (db *DB) Touch(t halong.Tx, id storage.Identity) error {
 	case err != nil:
 		return err
 	case se != nil:
-		tx.touchSeries(st.id, se.id)
+		tx.counts = append(tx.counts, change{study: st.id, series: se.id})
 	default:
 		tx.touchStudy(st.id)
 	}

@@ -64,7 +64,7 @@ func appendStamp(b []byte, id, changed int64) []byte {
 	return append(strconv.AppendInt(b, changed, 10), ' ')
 }
 
-// Whoever changes what is served of a study, by whatever protocol, calls one of the two below in the transaction that does so:
+// Whoever changes what is served of a study, by whatever protocol, calls touchStudy, or appends a change of one series to tx.counts, in the transaction that does so:
 // the change numbers are raised once when the group of transactions ends, before it is committed, so that no
 // document made before is ever given out for what is served after. AddInstance and DeleteInstance do so themselves. What is
 // touched may be gone by the end of the transaction: keys are never used again, so that does no harm. A number that was raised in vain
@@ -74,12 +74,6 @@ func appendStamp(b []byte, id, changed int64) []byte {
 // gets a new change number, and the study itself. study is the key of the row.
 func (tx *Tx) touchStudy(study int64) {
 	tx.counts = append(tx.counts, change{study: study, all: true})
-}
-
-// touchSeries says that something changed in one series, as the hiding of a SOP Instance does: the series gets a new change number, and
-// its study. study and series are the keys of the rows. Counts stay as they are: who changes those appends a change with them to tx.counts instead.
-func (tx *Tx) touchSeries(study, series int64) {
-	tx.counts = append(tx.counts, change{study: study, series: series})
 }
 
 // ChainEnd gives the number and the chain of the last event that was committed; zero if there is none.
