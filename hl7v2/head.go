@@ -1,6 +1,9 @@
 package hl7v2
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // maxSequence bounds the escape sequence, in bytes, that a value is not cut within.
 const maxSequence = 1 << 10
@@ -50,7 +53,7 @@ func (m *Message) open(b []byte) int {
 
 // FirstFields gives the first n fields at once, as Fields does: element n is field n, and what comes after it is left out.
 func (s Segment) FirstFields(dst Fields, n int) Fields {
-	dst = append(dst[:0], Value{m: s.m})
+	dst = append(slices.Grow(dst[:0], min(n, 32)+1), Value{m: s.m})
 	if s.isHeader() {
 		for i := 1; i <= n; i++ {
 			dst = append(dst, s.Field(i))
