@@ -61,8 +61,14 @@ func TestRefusalsAreProblems(t *testing.T) {
 		url    string
 		status int
 	}{
-		{url + "/dicom-web/nothing", 404}, {url + "/dicom-web/studies/1.2/series/1.3/instances/1.4/frames", 404}, {url + "/dicom-web/facilities/X/nothing", 404},
-		{url + "/nothing", 404}, {url + "/api/nothing", 404}, {url + "/events?since=x", 400}, {closed + "/dicom-web/studies", 401}, {closed + "/dicom-web/nothing", 401},
+		{url + "/dicom-web/nothing", 404},
+		{url + "/dicom-web/studies/1.2/series/1.3/instances/1.4/frames", 404},
+		{url + "/dicom-web/facilities/X/nothing", 404},
+		{url + "/nothing", 404},
+		{url + "/api/nothing", 404},
+		{url + "/events?since=x", 400},
+		{closed + "/dicom-web/studies", 401},
+		{closed + "/dicom-web/nothing", 401},
 	} {
 		r, err := http.Get(c.url)
 		if err != nil {
