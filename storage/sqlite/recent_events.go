@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"bytes"
 	"sync"
 
 	"github.com/halong-gateway/halong"
@@ -9,7 +8,7 @@ import (
 
 // Bounds of the events that are kept in memory.
 const (
-	recentEvents      = 4096
+	recentEvents      = 16384
 	recentEventsBytes = 2 << 20 // of payloads
 )
 
@@ -17,7 +16,8 @@ const (
 // of them read every event, and rows cost more than all the rest of it.
 type eventTail struct {
 	mu     sync.RWMutex
-	events []halong.Event
+	array  []halong.Event
+	events []halong.Event // the rest of array; those before are dropped
 	bytes  int
 }
 
@@ -29,24 +29,42 @@ func (t *eventTail) add(events []halong.Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if n := len(t.events); n > 0 && t.events[n-1].Seq+1 != events[0].Seq {
-		t.events, t.bytes = nil, 0
+		t.array, t.events, t.bytes = nil, nil, 0
 	}
+	size := 0
 	for i := range events {
-		t.bytes += len(events[i].Payload)
+		size += len(events[i].Payload)
 	}
+	payloads := make([]byte, 0, size) // whoever emitted them may go on with its own
+	dropped := len(t.array) - len(t.events)
 	for _, e := range events {
-		e.Payload = bytes.Clone(e.Payload) // whoever emitted it may go on with its own
-		t.events = append(t.events, e)
+		at := len(payloads)
+		payloads = append(payloads, e.Payload...)
+		if e.Payload != nil {
+			e.Payload = payloads[at:len(payloads):len(payloads)]
+		}
+		t.array = append(t.array, e)
 	}
-	drop := 0
-	for len(t.events)-drop > recentEvents || t.bytes > recentEventsBytes {
-		t.bytes -= len(t.events[drop].Payload)
-		drop++
+	t.events, t.bytes = t.array[dropped:], t.bytes+size
+	t.drop()
+}
+
+// drop lets go of events that are too many. What is left is moved only when half of the array is free.
+func (t *eventTail) drop() {
+	n := 0
+	for len(t.events)-n > recentEvents || t.bytes > recentEventsBytes {
+		t.bytes -= len(t.events[n].Payload)
+		n++
 	}
-	if drop > 0 {
-		clear(t.events[:drop]) // payloads are given back even where the array stays
-		t.events = t.events[drop:]
+	clear(t.events[:n]) // payloads are given back even where the array stays
+	t.events = t.events[n:]
+	if len(t.events) > len(t.array)/2 {
+		return
 	}
+	n = copy(t.array, t.events)
+	clear(t.array[n:])
+	t.array = t.array[:n]
+	t.events = t.array
 }
 
 // since gives events with a number greater than seq, at most limit; ok is false when some of them are older than what is kept.
