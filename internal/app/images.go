@@ -23,7 +23,8 @@ type imageWatch struct {
 
 const (
 	watchEvery  = 2 * time.Second
-	watchEvents = 1000
+	watchEvents = 1000 // a page
+	watchPages  = 16
 	watchOnce   = 50
 	// watchSince is how old events of an index that was made again may be: what came before was compared then, and is in the journal.
 	watchSince = 7 * 24 * time.Hour
@@ -54,13 +55,10 @@ func (a *App) watchImages(ctx context.Context) {
 
 // round notes which studies received something, then looks at those that are quiet.
 func (w *imageWatch) round(ctx context.Context) error {
-	for {
-		n, err := w.follow(ctx)
-		if err != nil {
+	for more := true; more; {
+		var err error
+		if more, err = w.follow(ctx); err != nil {
 			return err
-		}
-		if n < watchEvents {
-			break
 		}
 	}
 	for {
@@ -76,18 +74,43 @@ func (w *imageWatch) round(ctx context.Context) error {
 	}
 }
 
-// follow reads one batch of events and tells how many there were.
-func (w *imageWatch) follow(ctx context.Context) (int, error) {
-	cursor, err := w.data.Index.WatchCursor(ctx)
+// follow reads some pages of events and notes what they say in one transaction, for each makes the committer sync its log. It
+// tells whether there are more.
+func (w *imageWatch) follow(ctx context.Context) (more bool, err error) {
+	from, err := w.data.Index.WatchCursor(ctx)
 	if err != nil {
-		return 0, err
+		return false, err
 	}
-	events, err := w.data.Index.EventsSince(ctx, cursor, watchEvents)
-	if err != nil || len(events) == 0 {
-		return 0, err
+	at, last := from, map[worklist.Watched]time.Time{}
+	for range watchPages {
+		events, err := w.data.Index.EventsSince(ctx, at, watchEvents)
+		if err != nil {
+			return false, err
+		}
+		w.gather(last, events)
+		if len(events) > 0 {
+			at = events[len(events)-1].Seq
+		}
+		if more = len(events) == watchEvents; !more {
+			break
+		}
 	}
+	if at == from {
+		return false, nil
+	}
+	studies := make([]worklist.Watched, 0, len(last))
+	for key, received := range last {
+		key.Last = received
+		studies = append(studies, key)
+	}
+	return more, w.data.Index.Update(ctx, func(tx halong.Tx) error {
+		return w.data.Index.WatchStudies(tx, studies, at)
+	})
+}
+
+// gather finds when studies received something last.
+func (w *imageWatch) gather(last map[worklist.Watched]time.Time, events []halong.Event) {
 	oldest := w.now().Add(-watchSince)
-	last := map[worklist.Watched]time.Time{}
 	for i := range events {
 		e := &events[i]
 		if e.Type != halong.EventInstanceStored && e.Type != halong.EventInstanceVersion || e.Time.Before(oldest) {
@@ -104,14 +127,6 @@ func (w *imageWatch) follow(ctx context.Context) (int, error) {
 			last[key] = e.Time
 		}
 	}
-	studies := make([]worklist.Watched, 0, len(last))
-	for key, at := range last {
-		key.Last = at
-		studies = append(studies, key)
-	}
-	return len(events), w.data.Index.Update(ctx, func(tx halong.Tx) error {
-		return w.data.Index.WatchStudies(tx, studies, events[len(events)-1].Seq)
-	})
 }
 
 // compare looks what a quiet study means for orders.
