@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,6 +28,7 @@ type bench struct {
 	f      *forward.Forwarder
 	stop   func()
 	config forward.Config
+	ledger func(*sqlite.DB) forward.Ledger // nil: as it is
 	uids   int
 }
 
@@ -68,6 +71,9 @@ func (b *bench) start() {
 	}
 	c := b.config
 	c.Ledger = b.db
+	if b.ledger != nil {
+		c.Ledger = b.ledger(b.db)
+	}
 	if b.f, err = forward.Open(ctx, c); err != nil {
 		b.t.Fatal(err)
 	}
@@ -348,6 +354,52 @@ func TestOperators(t *testing.T) {
 		}
 		if err := b.f.Release(ctx, true); halong.KindOf(err) != halong.Conflict {
 			t.Error("it is not held", err)
+		}
+		b.stop()
+	})
+}
+
+// starting is a ledger of which the first reader of accounts is late, while a destination is paused.
+type starting struct {
+	*sqlite.DB
+	pause  func()
+	once   sync.Once
+	leases atomic.Int64
+}
+
+func (s *starting) DeliveryAccounts(ctx context.Context) ([]forward.Account, error) {
+	accounts, err := s.DB.DeliveryAccounts(ctx)
+	s.once.Do(func() {
+		go s.pause()
+		for range 10000 { // it may have to wait for this reader
+			runtime.Gosched()
+		}
+	})
+	return accounts, err
+}
+
+func (s *starting) LeaseDeliveries(ctx context.Context, name string, now, until time.Time, limit int) ([]forward.Entry, error) {
+	s.leases.Add(1)
+	return s.DB.LeaseDeliveries(ctx, name, now, until, limit)
+}
+
+// TestPauseWhileStarting: a pause is heeded, also when the destination's lane reads the ledger at that moment. Else the lane
+// would ask for entries each millisecond that it does not get.
+func TestPauseWhileStarting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, forward.Destination{Name: "a", Concurrency: 1, Transport: forward.Script(done)})
+		b.stop()
+		paused := make(chan error, 1)
+		s := &starting{pause: func() { paused <- b.f.Pause(context.Background(), "a", "a new server") }}
+		b.ledger = func(db *sqlite.DB) forward.Ledger { s.DB = db; return s }
+		b.start()
+		if err := <-paused; err != nil {
+			t.Fatal(err)
+		}
+		b.store(4)
+		after(time.Second)
+		if a := b.account("a"); a.Count[forward.Waiting] != 4 || s.leases.Load() > 10 {
+			t.Errorf("%+v, %d leases", a, s.leases.Load())
 		}
 		b.stop()
 	})

@@ -25,6 +25,8 @@ type lane struct {
 	ready   chan []Entry  // leased
 	results chan Result
 
+	orders sync.Mutex // held while a pause or its end is read from the ledger or written there, so that what is known here is the last
+
 	mu       sync.Mutex
 	paused   string
 	resumed  time.Time
@@ -71,6 +73,8 @@ func (l *lane) run(ctx context.Context) {
 
 // load reads whether the destination is paused.
 func (l *lane) load(ctx context.Context) error {
+	l.orders.Lock()
+	defer l.orders.Unlock()
 	accounts, err := l.f.Ledger.DeliveryAccounts(ctx)
 	for i := range accounts {
 		if a := &accounts[i]; a.Destination == l.Name {

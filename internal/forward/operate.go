@@ -289,19 +289,23 @@ func (f *Forwarder) Resume(ctx context.Context, name string) error { return f.se
 
 func (f *Forwarder) setPaused(ctx context.Context, name, reason string) error {
 	now := f.now()
+	l := f.lane(name)
+	if l == nil {
+		return f.Ledger.PauseDestination(ctx, name, reason, now)
+	}
+	l.orders.Lock()
+	defer l.orders.Unlock()
 	if err := f.Ledger.PauseDestination(ctx, name, reason, now); err != nil {
 		return err
 	}
-	if l := f.lane(name); l != nil {
-		l.mu.Lock()
-		l.paused = reason
-		if reason == "" {
-			l.resumed, l.failures, l.until = now, 0, time.Time{}
-		}
-		l.mu.Unlock()
-		poke(l.wake)
-		poke(l.commits)
+	l.mu.Lock()
+	l.paused = reason
+	if reason == "" {
+		l.resumed, l.failures, l.until = now, 0, time.Time{}
 	}
+	l.mu.Unlock()
+	poke(l.wake)
+	poke(l.commits)
 	return nil
 }
 
