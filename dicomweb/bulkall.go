@@ -191,7 +191,7 @@ func (b *bulkAnswer) value(obj Object, r *bulkReference, isPixelData bool) error
 		}
 		v = found
 	}
-	raw, err := obj.Bulk(v.token.ValueOffset, int64(v.token.Length))
+	content, err := v.content(obj)
 	if err != nil {
 		return err
 	}
@@ -199,7 +199,6 @@ func (b *bulkAnswer) value(obj Object, r *bulkReference, isPixelData bool) error
 	if isPixelData {
 		media += "; transfer-syntax=" + string(dicom.ExplicitVRLittleEndian)
 	}
-	content := io.NewSectionReader(swapReader{raw, v.swapWord(obj.TransferSyntax()), int64(v.token.Length)}, 0, v.length)
 	return b.part(media, r.uri, content, v.length)
 }
 
@@ -236,12 +235,7 @@ func (b *bulkAnswer) part(media, uri string, content io.Reader, size int64) erro
 		return errEnough
 	}
 	b.parts++
-	err := b.w.Part(
-		multipart.Field{Name: "Content-Type", Value: media},
-		multipart.Field{Name: "Content-Length", Value: strconv.FormatInt(size, 10)},
-		multipart.Field{Name: "Content-Location", Value: uri},
-	)
-	if err != nil {
+	if err := beginValue(b.w, media, size, uri); err != nil {
 		return err
 	}
 	return b.q.copyExactly(b.out, content, size)

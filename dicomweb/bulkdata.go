@@ -65,11 +65,10 @@ func (q *request) sendBulk(a accept, in *storage.Instance, obj Object, v *bulkVa
 	if !ok {
 		return notAcceptable(offers)
 	}
-	raw, err := obj.Bulk(v.token.ValueOffset, int64(v.token.Length))
+	content, err := v.content(obj)
 	if err != nil {
 		return err
 	}
-	content := io.NewSectionReader(swapReader{raw, v.swapWord(obj.TransferSyntax()), int64(v.token.Length)}, 0, v.length)
 	t := newTag("bulkdata").add(v.tagParts()...).add(o.mediaType, strconv.FormatBool(o.multipart))
 	t.addDigest(in.Representation())
 	h := q.Response().Header()
@@ -85,17 +84,31 @@ func (q *request) sendBulk(a accept, in *storage.Instance, obj Object, v *bulkVa
 		return nil
 	}
 	w := multipart.NewWriter(q.Response(), t.boundary())
-	if err := w.Part(
-		multipart.Field{Name: "Content-Type", Value: o.mediaType},
-		multipart.Field{Name: "Content-Length", Value: strconv.FormatInt(v.length, 10)},
-		multipart.Field{Name: "Content-Location", Value: q.base + q.path()},
-	); err != nil {
+	if err := beginValue(w, o.mediaType, v.length, q.base+q.path()); err != nil {
 		return err
 	}
 	if err := q.copyExactly(w.W, content, v.length); err != nil {
 		return err
 	}
 	return w.Close()
+}
+
+// content reads the value in little endian, without padding.
+func (v *bulkValue) content(obj Object) (*io.SectionReader, error) {
+	raw, err := obj.Bulk(v.token.ValueOffset, int64(v.token.Length))
+	if err != nil {
+		return nil, err
+	}
+	return io.NewSectionReader(swapReader{raw, v.swapWord(obj.TransferSyntax()), int64(v.token.Length)}, 0, v.length), nil
+}
+
+// beginValue begins the part of a value or frame of size bytes that is at url.
+func beginValue(w *multipart.Writer, media string, size int64, url string) error {
+	return w.Part(
+		multipart.Field{Name: "Content-Type", Value: media},
+		multipart.Field{Name: "Content-Length", Value: strconv.FormatInt(size, 10)},
+		multipart.Field{Name: "Content-Location", Value: url},
+	)
 }
 
 // sendRanges answers the value as a single part, whole or in ranges (RFC 9110

@@ -147,11 +147,7 @@ func (p *frameParts) write(out io.Writer, content func(io.Reader, int64) error) 
 		if err != nil {
 			return err
 		}
-		err = w.Part(
-			multipart.Field{Name: "Content-Type", Value: frameType(p.offer)},
-			multipart.Field{Name: "Content-Length", Value: strconv.FormatInt(size, 10)},
-			multipart.Field{Name: "Content-Location", Value: p.url + strconv.Itoa(n)},
-		)
+		err = beginValue(w, frameType(p.offer), size, p.url+strconv.Itoa(n))
 		if err == nil {
 			err = content(r, size)
 		}
