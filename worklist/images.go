@@ -72,10 +72,14 @@ type Watch interface {
 	WatchStudies(tx halong.Tx, studies []Watched, cursor uint64) error
 	// WatchCursor tells how far the events were read; 0 for not at all.
 	WatchCursor(ctx context.Context) (uint64, error)
-	// DueStudies gives studies that nothing was received of since before.
+	// DueStudies gives studies whose Since is not after a time: that nothing was received of since then, or that were postponed.
 	DueStudies(ctx context.Context, before time.Time, limit int) ([]Watched, error)
 	// Unwatch forgets a study, unless it received something after its Last.
 	Unwatch(tx halong.Tx, w Watched) error
+	// PostponeStudy notes Since, Tries and Reason of a study whose comparison failed, unless it received something after its Last.
+	PostponeStudy(tx halong.Tx, w Watched) error
+	// FailedStudies gives those that were postponed and did not succeed since.
+	FailedStudies(ctx context.Context, scope halong.Scope, limit int) ([]Watched, error)
 	// WatchUnmatched notes the facility's studies that are unmatched with an accession number: its order came.
 	WatchUnmatched(tx halong.Tx, f halong.Facility, accession string, at time.Time) error
 	// HasSteps tells whether any order of the facility has steps.
@@ -89,6 +93,9 @@ type Watched struct {
 	Facility halong.Facility
 	Study    dicom.UID
 	Last     time.Time // when the last object came
+	Since    time.Time // what its quiet time counts from: Last, or later, so that one that failed waits longer
+	Tries    int       // how often its comparison with orders failed
+	Reason   string    // why it did the last time, without patient data
 }
 
 // Arrived looks what a study means for orders, some time after its last object came: it closes the steps that it was made for, and finds out whether it

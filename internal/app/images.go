@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -16,9 +18,11 @@ import (
 
 // imageWatch compares what arrives with orders. It follows the events, so that storing does not wait for it.
 type imageWatch struct {
-	data  *Data
-	after time.Duration // how long nothing of a study came
-	now   func() time.Time
+	data    *Data
+	after   time.Duration // how long nothing of a study came
+	now     func() time.Time
+	log     *slog.Logger
+	arrived func(tx halong.Tx, im *worklist.Images, at time.Time) error // the worklist's
 }
 
 const (
@@ -28,6 +32,9 @@ const (
 	watchOnce   = 50
 	// watchSince is how old events of an index that was made again may be: what came before was compared then, and is in the journal.
 	watchSince = 7 * 24 * time.Hour
+	// A study whose comparison failed is compared again after a minute, then two, four … and once a day in the end.
+	firstRetry = time.Minute
+	lastRetry  = 24 * time.Hour
 )
 
 // run works until ctx ends.
@@ -49,7 +56,7 @@ func (w *imageWatch) run(ctx context.Context, failed func(error)) {
 
 // watchImages runs an imageWatch.
 func (a *App) watchImages(ctx context.Context) {
-	w := &imageWatch{a.data, a.config.Worklist.Images.After.Std(), time.Now}
+	w := &imageWatch{a.data, a.config.Worklist.Images.After.Std(), time.Now, a.log, a.data.worklist.Arrived}
 	w.run(ctx, func(err error) { a.log.Error("worklist: images could not be compared with orders", "error", err) })
 }
 
@@ -67,7 +74,11 @@ func (w *imageWatch) round(ctx context.Context) error {
 			return err
 		}
 		for _, x := range due {
-			if err := w.compare(ctx, x); err != nil {
+			err := w.compare(ctx, x)
+			if k := halong.KindOf(err); err != nil && ctx.Err() == nil && k != halong.Transient && k != halong.Exhausted { // it alone
+				err = w.postpone(ctx, x, err)
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -138,12 +149,28 @@ func (w *imageWatch) compare(ctx context.Context, x worklist.Watched) error {
 	at := w.now().UTC().Truncate(time.Microsecond)
 	return w.data.Index.Update(ctx, func(tx halong.Tx) error {
 		if im != nil {
-			if err := w.data.worklist.Arrived(tx, im, at); err != nil {
+			if err := w.arrived(tx, im, at); err != nil {
 				return err
 			}
 		}
 		return w.data.Index.Unwatch(tx, x)
 	})
+}
+
+// postpone lets a study whose comparison failed wait, so that the others go on.
+func (w *imageWatch) postpone(ctx context.Context, x worklist.Watched, why error) error {
+	pause := lastRetry
+	if x.Tries < 11 { // 2^11 minutes are more than a day
+		pause = min(firstRetry<<x.Tries, lastRetry)
+	}
+	x.Tries++
+	x.Since = w.now().Add(pause - w.after)
+	x.Reason = halong.KindOf(why).String() // the error's own words may hold patient data
+	if e := (*halong.Error)(nil); errors.As(why, &e) {
+		x.Reason = e.Op + ": " + x.Reason
+	}
+	w.log.Error("worklist: a study could not be compared with orders", "study", x.Study.Loggable(), "reason", x.Reason, "tries", x.Tries, "again", pause)
+	return w.data.Index.Update(ctx, func(tx halong.Tx) error { return w.data.Index.PostponeStudy(tx, x) })
 }
 
 // images reads what is served of a study; nil when it was deleted meanwhile.

@@ -23,6 +23,7 @@ func (a *App) registerWorklist(g *echo.Group) {
 	g.GET("/mismatches", func(c echo.Context) error { return a.listMismatches(c, "mismatches") })
 	g.GET("/unmatched", func(c echo.Context) error { return a.listMismatches(c, "unmatched") })
 	g.POST("/mismatches/:id/resolve", a.resolveMismatch)
+	g.GET("/failed", a.listFailed)
 	g.GET("/performed", a.listPerformed)
 	g.GET("/performed/:uid", a.getPerformed)
 	g.GET("/forward", a.listMPPSQueue)
@@ -58,6 +59,33 @@ func (a *App) listMismatches(c echo.Context, which string) error {
 		out = append(out, v)
 	}
 	return noStore(c, http.StatusOK, map[string]any{which: out})
+}
+
+// failedStudy is a study that could not be compared with orders.
+type failedStudy struct {
+	Facility halong.Facility `json:"facility"`
+	Study    dicom.UID       `json:"study"`
+	Last     time.Time       `json:"last"`  // when its last object came
+	Tries    int             `json:"tries"` // that failed
+	Reason   string          `json:"reason"`
+	Next     time.Time       `json:"next"` // when it is compared again
+}
+
+// listFailed answers GET /api/worklist/failed.
+func (a *App) listFailed(c echo.Context) error {
+	scope, _, err := scope(c)
+	if err != nil {
+		return err
+	}
+	all, err := a.data.Index.FailedStudies(c.Request().Context(), scope, mismatchLimit)
+	if err != nil {
+		return err
+	}
+	out := make([]failedStudy, 0, len(all))
+	for _, w := range all {
+		out = append(out, failedStudy{w.Facility, w.Study, w.Last, w.Tries, w.Reason, w.Since.Add(a.config.Worklist.Images.After.Std())})
+	}
+	return noStore(c, http.StatusOK, map[string]any{"failed": out})
 }
 
 // resolveMismatch answers POST /api/worklist/mismatches/{id}/resolve with {"note": …}.

@@ -63,6 +63,7 @@ func TestWorklistPlans(t *testing.T) {
 		"patient's":       list(worklist.Listing{PatientID: "P1"}),
 		"due deliveries":  func() error { _, err := db.DueDeliveries(ctx, time.Now(), 10); return err },
 		"due studies":     func() error { _, err := db.DueStudies(ctx, time.Now(), 10); return err },
+		"failed studies":  func() error { _, err := db.FailedStudies(ctx, halong.Everything(), 10); return err },
 		"performed":       func() error { _, err := db.PerformedOf(ctx, halong.Everything(), "2.25.1"); return err },
 		"mismatches": func() error {
 			_, err := db.Mismatches(ctx, halong.Everything(), worklist.MismatchListing{Unmatched: true, Limit: 10})

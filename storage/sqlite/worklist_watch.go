@@ -25,8 +25,7 @@ func (db *DB) WatchStudies(t halong.Tx, studies []worklist.Watched, cursor uint6
 		w := &studies[i]
 		facility, err := tx.Facility(w.Facility)
 		if err == nil {
-			_, err = tx.Exec(`INSERT INTO worklist_watch (facility, study, last) VALUES (?, ?, ?)
-				ON CONFLICT (facility, study) DO UPDATE SET last = max(last, excluded.last)`, facility, string(w.Study), w.Last.UnixMicro())
+			_, err = tx.Exec(`INSERT INTO worklist_watch (facility, study, last, since) VALUES (?1, ?2, ?3, ?3)`+watchedAgain, facility, string(w.Study), w.Last.UnixMicro())
 		}
 		if err != nil {
 			return fail(op, string(w.Study), err)
@@ -35,6 +34,9 @@ func (db *DB) WatchStudies(t halong.Tx, studies []worklist.Watched, cursor uint6
 	_, err = tx.Exec(`INSERT OR REPLACE INTO worklist_cursor (id, seq) VALUES (1, ?)`, int64(cursor))
 	return fail(op, "", err)
 }
+
+// watchedAgain lets a study be compared once it is quiet again, also one that failed before.
+const watchedAgain = ` ON CONFLICT (facility, study) DO UPDATE SET last = excluded.last, since = excluded.since WHERE excluded.last > last`
 
 // WatchCursor tells how far the events were read; 0 for not at all.
 func (db *DB) WatchCursor(ctx context.Context) (seq uint64, err error) {
@@ -45,16 +47,45 @@ func (db *DB) WatchCursor(ctx context.Context) (seq uint64, err error) {
 	return seq, fail("sqlite.WatchCursor", "", err)
 }
 
-// DueStudies gives studies that nothing was received of since before.
+// DueStudies gives studies that nothing was received of since before, and those that were postponed until then.
 func (db *DB) DueStudies(ctx context.Context, before time.Time, limit int) ([]worklist.Watched, error) {
-	all, err := collect(ctx, db.reader, func(rows *sql.Rows) (w worklist.Watched, err error) {
-		var last int64
-		err = rows.Scan(&w.Facility, &w.Study, &last)
-		w.Last = time.UnixMicro(last).UTC()
-		return w, err
-	}, `SELECT f.name, w.study, w.last FROM worklist_watch w INDEXED BY worklist_watch_last JOIN facility f ON f.id = w.facility
-		WHERE w.last <= ? ORDER BY w.last LIMIT ?+0`, before.UnixMicro(), limit)
+	all, err := collect(ctx, db.reader, scanWatched, `SELECT f.name, w.study, w.last, w.since, w.tries, w.reason
+		FROM worklist_watch w INDEXED BY worklist_watch_since JOIN facility f ON f.id = w.facility
+		WHERE w.since <= ? ORDER BY w.since LIMIT ?+0`, before.UnixMicro(), limit)
 	return all, fail("sqlite.DueStudies", "", err)
+}
+
+func scanWatched(rows *sql.Rows) (w worklist.Watched, err error) {
+	var last, since int64
+	err = rows.Scan(&w.Facility, &w.Study, &last, &since, &w.Tries, &w.Reason)
+	w.Last, w.Since = fromMicro(last), fromMicro(since)
+	return w, err
+}
+
+// FailedStudies gives studies whose last comparison failed and that the scope sees.
+func (db *DB) FailedStudies(ctx context.Context, scope halong.Scope, limit int) (all []worklist.Watched, err error) {
+	for _, f := range db.facilities.visible(scope) {
+		some, err := collect(ctx, db.reader, scanWatched, `SELECT f.name, w.study, w.last, w.since, w.tries, w.reason
+			FROM worklist_watch w INDEXED BY worklist_watch_failed JOIN facility f ON f.id = w.facility
+			WHERE w.tries > 0 AND w.facility = ? ORDER BY w.study LIMIT ?+0`, f.id, limit-len(all))
+		if err != nil {
+			return nil, fail("sqlite.FailedStudies", "", err)
+		}
+		all = append(all, some...)
+	}
+	return all, nil
+}
+
+// PostponeStudy notes that the comparison of a study failed, unless it received something after its Last.
+func (db *DB) PostponeStudy(t halong.Tx, w worklist.Watched) error {
+	const op = "sqlite.PostponeStudy"
+	tx, facility, err := db.txOf(op, t, w.Facility)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(`UPDATE worklist_watch SET since = ?, tries = ?, reason = ? WHERE facility = ? AND study = ? AND last <= ?`,
+		w.Since.UnixMicro(), w.Tries, w.Reason, facility, string(w.Study), w.Last.UnixMicro())
+	return fail(op, w.Study.Loggable(), err)
 }
 
 // Unwatch forgets a study, unless it received something after its Last.
@@ -80,9 +111,9 @@ func (db *DB) WatchUnmatched(t halong.Tx, f halong.Facility, accession string, a
 	}
 	facility, err := tx.Facility(f)
 	if err == nil {
-		_, err = tx.Exec(`INSERT INTO worklist_watch (facility, study, last)
-			SELECT facility, study, ?3 FROM worklist_mismatch INDEXED BY worklist_unmatched WHERE facility = ?1 AND accession = ?2 AND ord = 0 AND resolved = 0
-			ON CONFLICT (facility, study) DO UPDATE SET last = max(last, excluded.last)`, facility, accession, at.UnixMicro())
+		_, err = tx.Exec(`INSERT INTO worklist_watch (facility, study, last, since)
+			SELECT facility, study, ?3, ?3 FROM worklist_mismatch INDEXED BY worklist_unmatched WHERE facility = ?1 AND accession = ?2 AND ord = 0 AND resolved = 0`+watchedAgain,
+			facility, accession, at.UnixMicro())
 	}
 	return fail(op, "", err)
 }

@@ -173,7 +173,7 @@ func worklistMismatches(t *testing.T, s WorklistStore) {
 			return s.WatchUnmatched(tx, f, "X1", Arrived)
 		})
 	}
-	if due, err := s.DueStudies(ctx, Arrived, 10); err != nil || len(due) != 1 || due[0] != (worklist.Watched{Facility: "BV1", Study: "2.25.6", Last: Arrived}) {
+	if due, err := s.DueStudies(ctx, Arrived, 10); err != nil || len(due) != 1 || due[0] != (worklist.Watched{Facility: "BV1", Study: "2.25.6", Last: Arrived, Since: Arrived}) {
 		t.Errorf("%v %v", due, err)
 	}
 }
@@ -205,12 +205,36 @@ func worklistWatch(t *testing.T, s WorklistStore) {
 	if n := due(Arrived); n != 1 {
 		t.Errorf("%d are due", n)
 	}
-	do(t, s, func(tx halong.Tx) error { return s.Unwatch(tx, w) }) // something came after it
+	do(t, s, func(tx halong.Tx) error { return s.Unwatch(tx, w) })       // something came after it
+	do(t, s, func(tx halong.Tx) error { return s.PostponeStudy(tx, w) }) // likewise
 	if n := due(newer.Last); n != 2 {
 		t.Errorf("%d are due", n)
 	}
-	do(t, s, func(tx halong.Tx) error { return s.Unwatch(tx, newer) })
+	failed := func(scope halong.Scope) []worklist.Watched {
+		t.Helper()
+		all, err := s.FailedStudies(ctx, scope, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	later := newer
+	later.Since, later.Tries, later.Reason = newer.Last.Add(time.Hour), 2, "worklist: corrupt"
+	do(t, s, func(tx halong.Tx) error { return s.PostponeStudy(tx, later) })
+	if d := cmp.Diff([]worklist.Watched{later}, failed(halong.Scope{Own: "BV1"})); d != "" || due(newer.Last) != 1 || due(later.Since) != 2 || failed(halong.Scope{Own: "BV2"}) != nil {
+		t.Error(d)
+	}
+	do(t, s, func(tx halong.Tx) error { return s.WatchStudies(tx, []worklist.Watched{w}, 9) }) // nothing new
 	if n := due(newer.Last); n != 1 {
+		t.Errorf("%d are due", n)
+	}
+	newer.Last = newer.Last.Add(time.Minute)
+	do(t, s, func(tx halong.Tx) error { return s.WatchStudies(tx, []worklist.Watched{newer}, 9) }) // what is new may mend it
+	if n := due(newer.Last); n != 2 || len(failed(halong.Everything())) != 1 {
+		t.Errorf("%d are due", n)
+	}
+	do(t, s, func(tx halong.Tx) error { return s.Unwatch(tx, newer) })
+	if n := due(newer.Last); n != 1 || failed(halong.Everything()) != nil {
 		t.Errorf("%d are due", n)
 	}
 }
