@@ -110,7 +110,10 @@ func (a *arrival) store() (answers [][]byte, err error) {
 		switch {
 		case err == nil:
 			a.msg, a.outcome = m, outcomeOf(&m)
-			return m.Answers, a.finish(a.more)
+			if !a.more {
+				return m.Answers, nil
+			}
+			return m.Answers, a.finish()
 		case !errors.Is(err, errDuplicate):
 			return nil, err
 		}
@@ -123,8 +126,7 @@ func (a *arrival) store() (answers [][]byte, err error) {
 		if ok {
 			a.msg.Seq, a.outcome = seq, Duplicate
 			a.log(slog.LevelInfo, "duplicate message")
-			_, tells := a.does.(adt)
-			return answers, a.finish(tells)
+			return answers, a.finish()
 		}
 	}
 	return nil, halong.E("intake.store", halong.Transient, a.msg.Key.Control, errGone)
@@ -147,12 +149,10 @@ func (a *arrival) commit() (m storage.Message, err error) {
 	return m, err
 }
 
-// finish waits until what messages say of patients with many studies is carried out in full: AA says that it is seen. If that fails the
-// message is safe, and its sender, told to send it again, is answered once it is done. A sender that went away does not end it.
-func (a *arrival) finish(wanted bool) error {
-	if !wanted {
-		return nil
-	}
+// finish waits until what messages say of patients with many studies or orders is carried out in full: AA says that it is seen. If that fails the
+// message is safe, and its sender, told to send it again, is answered once it is done: a duplicate of any type waits for whatever is left. A sender that went
+// away does not end it.
+func (a *arrival) finish() error {
 	return a.in.cfg.Patients.Finish(context.WithoutCancel(a.ctx), a.in.cfg.Updater)
 }
 

@@ -82,8 +82,8 @@ func (db *DB) Deferred(t halong.Tx) bool {
 // Pending tells whether there may be something to do for ReidentifyMore.
 func (db *DB) Pending() bool { return db.pending.Load() }
 
-// ReidentifyMore finds out the identity of some of the studies that wait for that, the newest first. Pending is false once neither
-// studies nor orders (see DeferOrders) do.
+// ReidentifyMore finds out the identity of some of the studies that wait for that, the newest first. Pending is false once it finds neither
+// studies nor orders (see DeferOrders) that do: by then the transactions that saw to the last ones are committed.
 func (db *DB) ReidentifyMore(t halong.Tx) error {
 	const op = "sqlite.ReidentifyMore"
 	tx, err := db.tx(op, t)
@@ -121,17 +121,14 @@ func (tx *Tx) reidentifyMore() error {
 		}
 	}
 	if len(all) > 0 {
-		if _, err := tx.Exec(`DELETE FROM study_pending WHERE study >= ?`, all[len(all)-1].id); err != nil {
-			return err
-		}
+		_, err := tx.Exec(`DELETE FROM study_pending WHERE study >= ?`, all[len(all)-1].id)
+		return err
 	}
 	orders := false
 	if err := tx.QueryRow(`SELECT EXISTS (SELECT 1 FROM worklist_pending)`).Scan(&orders); err != nil {
 		return err
 	}
-	if len(all) < identifiedAtOnce && !orders {
-		tx.db.pending.Store(false)
-	}
+	tx.db.pending.Store(orders)
 	return nil
 }
 
