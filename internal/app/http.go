@@ -32,7 +32,7 @@ func (a *App) newEcho() *echo.Echo {
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = a.httpError
 	e.IPExtractor = a.proxies.extractor()
-	e.Use(a.observe, a.gate.cors.middleware, headers)
+	e.Use(a.steady, a.observe, a.gate.cors.middleware, headers)
 	return e
 }
 

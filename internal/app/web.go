@@ -42,6 +42,7 @@ func (a *App) addHTTP() error {
 	address, err := a.listen(server{
 		name: "http",
 		serve: func(l net.Listener) error {
+			l = &steadyListener{l, a.config.HTTP.Stall.Std()}
 			if t != nil {
 				l = tls.NewListener(l, t)
 			}

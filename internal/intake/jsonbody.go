@@ -10,6 +10,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"reflect"
 	"strconv"
 	"strings"
@@ -39,6 +40,20 @@ func (w *Wrong) Error() string {
 // bodyTime is how long a body may take to come.
 const bodyTime = 2 * time.Minute
 
+// timely reads until a time. That each read ends is the server's care (http.stall).
+type timely struct {
+	r     io.Reader
+	until time.Time
+}
+
+// Read implements io.Reader.
+func (t *timely) Read(p []byte) (int, error) {
+	if !time.Now().Before(t.until) {
+		return 0, os.ErrDeadlineExceeded
+	}
+	return t.r.Read(p)
+}
+
 // ReadBody reads the body of a request, which has to be called JSON: application/json, or a type that ends in +json (RFC 6839 3.1). No page of
 // another site can send that unasked (Fetch 2.2.2). The error is a *Wrong, or the connection's.
 func ReadBody(c echo.Context, most int64) ([]byte, error) {
@@ -49,10 +64,7 @@ func ReadBody(c echo.Context, most int64) ([]byte, error) {
 	if e := c.Request().Header.Get(echo.HeaderContentEncoding); e != "" && !strings.EqualFold(e, "identity") { // RFC 9110 15.5.16
 		return nil, &Wrong{"", "a body with a Content-Encoding is not read", http.StatusUnsupportedMediaType}
 	}
-	limit := http.NewResponseController(c.Response())
-	_ = limit.SetReadDeadline(time.Now().Add(bodyTime)) // not every writer of answers has deadlines; the server's do
-	defer func() { _ = limit.SetReadDeadline(time.Time{}) }()
-	b, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, most))
+	b, err := io.ReadAll(&timely{http.MaxBytesReader(c.Response(), c.Request().Body, most), time.Now().Add(bodyTime)})
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/labstack/echo/v4"
@@ -121,4 +124,26 @@ func TestBodiesAsTheyAreEncoded(t *testing.T) {
 			t.Errorf("%q: %q, %v", encoding, b, err)
 		}
 	}
+}
+
+// trickle gives a byte every so often, without end.
+type trickle time.Duration
+
+func (s trickle) Read(p []byte) (int, error) {
+	time.Sleep(time.Duration(s))
+	p[0] = ' '
+	return 1, nil
+}
+
+// A body whose bytes come one by one is waited for no longer than others.
+func TestBodyThatTrickles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := httptest.NewRequest("POST", "/api/orders", trickle(50*time.Second))
+		r.Header.Set("Content-Type", "application/json")
+		start := time.Now()
+		_, err := ReadBody(echo.New().NewContext(r, httptest.NewRecorder()), 1<<10)
+		if took := time.Since(start); !errors.Is(err, os.ErrDeadlineExceeded) || took < bodyTime || took > bodyTime+time.Minute {
+			t.Errorf("%v after %v", err, took)
+		}
+	})
 }

@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/internal/access"
@@ -65,6 +66,9 @@ func (c *Config) checkWords() error {
 	}
 	if c.Storage.Budget < 4<<20 {
 		errs = append(errs, wrong("storage.budget", "at least 4MiB"))
+	}
+	if c.HTTP.Stall < Duration(time.Second) {
+		errs = append(errs, wrong("http.stall", "at least 1s"))
 	}
 	for _, n := range []struct {
 		key   string

@@ -46,6 +46,7 @@ type HTTP struct {
 	Proxies []string `yaml:"proxies"`    // addresses or networks of reverse proxies whose Forwarded headers are believed
 	Public  string   `yaml:"public_url"` // scheme, host and path prefix of URLs given out; default: those of the request
 	H2C     bool     `yaml:"h2c"`        // HTTP/2 without TLS, for proxies that speak it
+	Stall   Duration `yaml:"stall"`      // how long a peer may take nothing of an answer, or send nothing of a body
 }
 
 // TLS names certificates (PEM files). With ClientCA clients must show a
@@ -107,7 +108,7 @@ func Default() *Config {
 			Identity: Identity{Verifier: Verifier{Timeout: Duration(5 * time.Second)}},
 		},
 		HL7:     defaultHL7(),
-		HTTP:    HTTP{Listen: "127.0.0.1:8080", Base: "/"},
+		HTTP:    HTTP{Listen: "127.0.0.1:8080", Base: "/", Stall: Duration(time.Minute)},
 		Storage: Storage{Index: "sqlite", Blobs: "disk", Versions: "first", Budget: 64 << 20, PurgeAfter: Duration(30 * 24 * time.Hour)},
 
 		DICOMweb: defaultDICOMweb(),

@@ -107,6 +107,7 @@ func TestCheckRefuses(t *testing.T) {
 		{"token", func(c *Config) { c.HTTP.Tokens = []Token{{SHA256: "secret"}} }, "http.tokens[0]"},
 		{"key without certificate", func(c *Config) { c.HTTP.TLS.Key = "x" }, "go together"},
 		{"facility", func(c *Config) { c.Facility = "../x" }, "facility"},
+		{"no time at all", func(c *Config) { c.HTTP.Stall = 0 }, "http.stall: at least 1s"},
 		{"port", func(c *Config) { c.HTTP.Listen = "8080" }, "http.listen"},
 	} {
 		cfg := Default()
