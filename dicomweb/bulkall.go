@@ -42,8 +42,8 @@ func (q *request) sendAllBulk(pixels bool) error {
 		return err
 	}
 	t := s.tagFor(&b.choice).add(strconv.FormatBool(pixels), strconv.FormatBool(b.octets))
-	if q.fresh(t) {
-		return nil
+	if done, err := q.fresh(t); done {
+		return err
 	}
 	q.Response().Header().Set("Content-Type", multipart.ContentType(b.partType(s.whole[0]), t.boundary()))
 	b.warn(q)

@@ -76,8 +76,8 @@ func (q *request) sendBulk(a accept, in *storage.Instance, obj Object, v *bulkVa
 	if !o.multipart {
 		return q.sendRanges(o, t, content)
 	}
-	if q.fresh(t) {
-		return nil
+	if done, err := q.fresh(t); done {
+		return err
 	}
 	h.Set("Content-Type", multipart.ContentType(o.mediaType, t.boundary()))
 	if !q.start(http.StatusOK) {
@@ -134,7 +134,7 @@ func (q *request) sendRanges(o offer, t entityTag, content *io.SectionReader) er
 		h.Set("Content-Range", fmt.Sprintf("bytes */%d", content.Size()))
 		return fail(w.status, "The value does not have these bytes.")
 	case http.StatusPreconditionFailed:
-		return fail(w.status, "The resource has another entity tag.")
+		return otherState()
 	}
 	return nil
 }

@@ -70,8 +70,8 @@ func (q *request) sendDocument(d *document) error {
 	h.Add("Vary", "Accept, Accept-Encoding")
 	if d.etag != "" {
 		h.Set("ETag", d.etag)
-		if q.unlike(d.etag) {
-			return nil
+		if err := q.unlike(d.etag); err != nil {
+			return err
 		}
 		if matches(q.Request().Header.Values("If-None-Match"), d.etag) {
 			q.Response().WriteHeader(http.StatusNotModified)

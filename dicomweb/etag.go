@@ -53,32 +53,35 @@ func (t entityTag) coded(coding string) entityTag {
 // boundary gives a multipart boundary that no part can hold but by breaking SHA-256.
 func (t entityTag) boundary() string { return "halong-" + t.hex() }
 
-// fresh sets the caching headers and tells whether the client has the answer
-// already; 304 is then sent (RFC 9110 13.1.2).
-func (q *request) fresh(t entityTag) bool {
+// fresh sets the caching headers and tells whether nothing is left to send: the client has the answer already, and was
+// told so with 304 (RFC 9110 13.1.2), or there is an error, which unlike gave.
+func (q *request) fresh(t entityTag) (done bool, err error) {
 	h := q.Response().Header()
 	h.Set("ETag", t.String())
 	h.Set("Cache-Control", "private, no-cache")
 	h.Add("Vary", "Accept")
-	if q.unlike(t.String()) {
-		return true
+	if err := q.unlike(t.String()); err != nil {
+		return true, err
 	}
 	if !matches(q.Request().Header.Values("If-None-Match"), t.String()) {
-		return false
+		return false, nil
 	}
 	q.Response().WriteHeader(http.StatusNotModified)
-	return true
+	return true, nil
 }
 
-// unlike answers 412 when the client wants the answer only in a state that it names and that is not this one (RFC 9110 13.1.1).
-func (q *request) unlike(tag string) bool {
+// unlike gives a 412 when the client wants the answer only in a state that it names and that is not this one (RFC 9110 13.1.1).
+func (q *request) unlike(tag string) error {
 	wanted := q.Request().Header.Values("If-Match")
 	if len(wanted) == 0 || matchesStrongly(wanted, tag) {
-		return false
+		return nil
 	}
-	q.Response().Header().Del("ETag")
-	q.Response().WriteHeader(http.StatusPreconditionFailed)
-	return true
+	return otherState()
+}
+
+// otherState is the answer to a precondition that does not hold.
+func otherState() error {
+	return fail(http.StatusPreconditionFailed, "The resource has another entity tag.")
 }
 
 // matchesStrongly compares a list of entity tags (RFC 9110 8.8.3.2).

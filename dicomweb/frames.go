@@ -77,8 +77,8 @@ func (q *request) sendFrames(a accept, in *storage.Instance, list []int) (err er
 		tag.add(strconv.Itoa(n))
 	}
 	tag.addDigest(in.Digest)
-	if q.fresh(tag) {
-		return nil
+	if done, err := q.fresh(tag); done {
+		return err
 	}
 	src := &frameSource{ctx: q.ctx, cache: q.frames, of: in.Digest, obj: obj, table: table, media: o.contentType()}
 	if !o.multipart {

@@ -94,8 +94,8 @@ func (m *metadataAnswer) make() error {
 	tag := m.tag(s).coded(m.coding)
 	h := q.Response().Header()
 	h.Add("Vary", "Accept-Encoding")
-	if q.fresh(tag) {
-		return nil
+	if done, err := q.fresh(tag); done {
+		return err
 	}
 	d := &document{key: m.key, state: m.state, contentType: m.offer.mediaType, coding: m.coding, etag: tag.String()}
 	if m.offer.multipart {

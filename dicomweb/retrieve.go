@@ -42,8 +42,8 @@ func retrieve(q *request) error {
 // sendObjects answers multipart/related; type="application/dicom".
 func (q *request) sendObjects(s *selection, c *choice) error {
 	tag := s.tagFor(c)
-	if q.fresh(tag) {
-		return nil
+	if done, err := q.fresh(tag); done {
+		return err
 	}
 	q.Response().Header().Set("Content-Type", multipart.ContentType(mediaDICOM, tag.boundary()))
 	c.warn(q)
@@ -116,8 +116,8 @@ func (q *request) beginPart(w *multipart.Writer, in *storage.Instance, ts dicom.
 
 // sendObject answers application/dicom with one instance.
 func (q *request) sendObject(s *selection, in *storage.Instance, o offer) error {
-	if q.fresh(s.tagFor(&choice{offers: map[shape]offer{shapeOf(in): o}})) {
-		return nil
+	if done, err := q.fresh(s.tagFor(&choice{offers: map[shape]offer{shapeOf(in): o}})); done {
+		return err
 	}
 	h := q.Response().Header()
 	h.Set("Content-Type", mediaDICOM+"; transfer-syntax="+string(o.syntax))

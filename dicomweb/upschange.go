@@ -59,8 +59,8 @@ func retrieveWorkitem(q *request) error {
 		return workitemProblem(q, "", err)
 	}
 	t := newTag("workitem").add(string(it.Facility), string(it.UID), strconv.FormatUint(it.Revision, 10), it.Changed.String(), o.contentType(), strconv.FormatBool(o.multipart))
-	if q.fresh(t) {
-		return nil
+	if done, err := q.fresh(t); done {
+		return err
 	}
 	model := dicomjson.AppendSet(nil, it.Attributes, dicomjson.Options{})
 	h := q.Response().Header()

@@ -30,8 +30,8 @@ func (q *request) sendZip(s *selection, syntax string) error {
 	if err != nil {
 		return err
 	}
-	if q.fresh(s.tagFor(c).add(mediaZip)) {
-		return nil
+	if done, err := q.fresh(s.tagFor(c).add(mediaZip)); done {
+		return err
 	}
 	h := q.Response().Header()
 	h.Set("Content-Type", mediaZip)
