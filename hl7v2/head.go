@@ -1,9 +1,6 @@
 package hl7v2
 
-import (
-	"bytes"
-	"slices"
-)
+import "bytes"
 
 // maxSequence bounds the escape sequence, in bytes, that a value is not cut within.
 const maxSequence = 1 << 10
@@ -49,21 +46,4 @@ func (m *Message) open(b []byte) int {
 		b = b[next:]
 	}
 	return 0
-}
-
-// FirstFields gives the first n fields at once, as Fields does: element n is field n, and what comes after it is left out.
-func (s Segment) FirstFields(dst Fields, n int) Fields {
-	dst = append(slices.Grow(dst[:0], min(n, 32)+1), Value{m: s.m})
-	if s.isHeader() {
-		for i := 1; i <= n; i++ {
-			dst = append(dst, s.Field(i))
-		}
-		return dst
-	}
-	for at := s.start + 4; len(dst) <= n && at <= s.end; {
-		v := Value{m: s.m, level: levelField}
-		v.start, v.end = cut(s.m.text, at, s.end, s.m.delims.Field, 1)
-		dst, at = append(dst, v), v.end+1
-	}
-	return dst
 }

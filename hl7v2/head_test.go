@@ -28,24 +28,3 @@ func TestHead(t *testing.T) {
 		}
 	}
 }
-
-func TestFirstFields(t *testing.T) {
-	m, err := Parse([]byte("MSH|^~\\&|A|B|C\rOBX|1|NM\rNTE\rPID|" + strings.Repeat("a|", 100)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var dst Fields
-	for s := range m.Segments() {
-		for _, n := range []int{0, 1, 2, 3, 5, 50, 101} {
-			dst = s.FirstFields(dst, n)
-			if len(dst) > n+1 {
-				t.Errorf("%s: %d fields of %d", s.Name(), len(dst), n)
-			}
-			for i := range n + 1 {
-				if got, want := dst.At(i).Text(), s.Field(i).Text(); got != want {
-					t.Errorf("%s-%d of %d: %q, not %q", s.Name(), i, n, got, want)
-				}
-			}
-		}
-	}
-}

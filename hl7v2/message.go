@@ -17,6 +17,8 @@ type Message struct {
 	delims  Delimiters
 	charset *Charset
 	utf8    string // text, if it is short and needs no decoding: values without escapes are parts of it
+	plain   bool   // no value has an escape sequence
+	header  Row    // of MSH, which is asked for more often than any other segment
 	segs    []span
 	warn    []*SyntaxError
 }
@@ -63,6 +65,7 @@ func Parse(raw []byte, options ...Option) (*Message, error) {
 			return nil, err
 		}
 	}
+	m.header.Read(m.Segment(0), lastHeader)
 	m.share()
 	return m, nil
 }
@@ -71,8 +74,12 @@ func Parse(raw []byte, options ...Option) (*Message, error) {
 // no copies of their own.
 const maxShared = 64 << 10 // bytes
 
+// lastHeader is the last field of MSH that is read of most messages: MSH-18, the character set.
+const lastHeader = 18
+
 func (m *Message) share() {
-	m.utf8 = ""
+	values := m.text[min(len(m.text), m.header.Field(2).end):]
+	m.plain = bytes.IndexByte(values, m.delims.Escape) < 0
 	if len(m.text) <= maxShared && (m.recoded || m.charset == Lenient) && utf8.Valid(m.text) {
 		m.utf8 = string(m.text)
 	}

@@ -55,18 +55,25 @@ func (v Value) CWE() (c CWE) {
 		return c
 	}
 	for i, p := range v.Parts() { // one after the other: there may be millions
-		if i > 9 {
-			break
-		}
-		if dst := c.part(i); dst != nil {
-			*dst = trimmed(p)
+		switch i {
+		case 1:
+			c.Code = trimmed(p)
+		case 2:
+			c.Text = trimmed(p)
+		case 3:
+			c.System = trimmed(p)
+		case 4:
+			c.AltCode = trimmed(p)
+		case 5:
+			c.AltText = trimmed(p)
+		case 6:
+			c.AltSystem = trimmed(p)
+		case 9:
+			c.Original = trimmed(p)
+			return c
 		}
 	}
 	return c
-}
-
-func (c *CWE) part(n int) *string {
-	return [...]*string{1: &c.Code, 2: &c.Text, 3: &c.System, 4: &c.AltCode, 5: &c.AltText, 6: &c.AltSystem, 9: &c.Original}[n]
 }
 
 // XPN is a person's name (HL7 2.A.89; XCN without its identifier has the same parts).

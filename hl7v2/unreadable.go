@@ -15,7 +15,7 @@ const maxPlaces = 16
 // something else: U+FFFD; for UTF-8 that was asked for by name, Windows-1252; in VNI marks without a letter that takes them, a letter.
 func (m *Message) Unreadable() (list []*SyntaxError) {
 	c := m.charset
-	if c == Lenient && (!m.named || utf8.Valid(m.text)) || !c.unsafe && isASCII(m.text) {
+	if c == Lenient && (!m.named || m.utf8 != "" || utf8.Valid(m.text)) || !c.unsafe && isASCII(m.text) {
 		return nil
 	}
 	numbers := map[string]int{}

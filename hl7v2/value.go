@@ -53,6 +53,14 @@ func (s Segment) isHeader() bool { return s.Is("MSH") || s.Is("FHS") || s.Is("BH
 
 // Field gives field n. MSH-1 is the field separator, MSH-2 the encoding characters.
 func (s Segment) Field(n int) Value {
+	if s.m != nil && s.Index == 0 && s.m.header.n > 0 && s.end == s.m.header.of.end {
+		return s.m.header.Field(n)
+	}
+	return s.find(n)
+}
+
+// find looks for field n from the segment's beginning on.
+func (s Segment) find(n int) Value {
 	v := Value{m: s.m, level: levelField}
 	if n < 1 || s.end-s.start < 4 {
 		return v
@@ -299,7 +307,7 @@ func (v Value) Text() string {
 	if v.level == levelLiteral {
 		return string(v.m.toUTF8(b))
 	}
-	if v.m.utf8 != "" && bytes.IndexByte(b, v.m.delims.Escape) < 0 {
+	if v.m.utf8 != "" && (v.m.plain || bytes.IndexByte(b, v.m.delims.Escape) < 0) {
 		return v.m.utf8[v.start:v.end]
 	}
 	return v.m.decode(b)

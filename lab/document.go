@@ -11,7 +11,7 @@ func (r *reader) documentOrder(s hl7v2.Segment) {
 	rep.Observations, r.loose = r.loose, nil
 	r.report, r.orc = rep, hl7v2.Segment{}
 	r.reports = append(r.reports, rep)
-	r.notes = func() *[]string { return &rep.Notes }
+	r.notes = &rep.Notes
 }
 
 // document takes TXA (HL7 9.6.1): with it everything of the message is one document.

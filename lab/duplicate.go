@@ -12,18 +12,15 @@ func markDuplicates(list []Observation) {
 	if len(list) < 2 {
 		return
 	}
-	first := make(map[obsKey]int, len(list))
+	first := finder{list: list}
 	for i := range list {
 		o := &list[i]
-		if lines(o.Type) || o.Code == (Coded{}) {
+		if !o.comparable() {
 			continue
 		}
-		key := o.key()
-		j, there := first[key]
-		switch {
-		case !there:
-			first[key] = i
-		case sameContents(&list[j], o):
+		switch same := first.find(i); {
+		case same == nil:
+		case sameContents(same, o):
 			o.Duplicate = true
 		default:
 			o.warn("OBX-3 and OBX-4 are those of another OBX of the report")
@@ -31,8 +28,41 @@ func markDuplicates(list []Observation) {
 	}
 }
 
+// comparable tells whether an observation can be told from others by its code and sub-ID.
+func (o *Observation) comparable() bool { return !lines(o.Type) && o.Code != (Coded{}) }
+
 // lines tells whether several OBX of a type may be the lines of one text.
 func lines(typ string) bool { return typ == "TX" || typ == "FT" || typ == "ST" || typ == "" }
+
+// finder finds the first observation of a list that has a key: by looking at all of a short list.
+type finder struct {
+	list []Observation
+	keys map[obsKey]int // of a longer one
+}
+
+// short is the length of a list up to which looking at all costs less than a map.
+const short = 32
+
+// find gives the first observation before the i-th that may be the same; nil if there is none.
+func (f *finder) find(i int) *Observation {
+	key := f.list[i].key()
+	if len(f.list) > short {
+		if f.keys == nil {
+			f.keys = make(map[obsKey]int, len(f.list))
+		}
+		if j, there := f.keys[key]; there {
+			return &f.list[j]
+		}
+		f.keys[key] = i
+		return nil
+	}
+	for j := range i {
+		if o := &f.list[j]; o.comparable() && o.key() == key {
+			return o
+		}
+	}
+	return nil
+}
 
 // obsKey is what tells observations of a report apart: code and system, without a code the text, and sub-ID.
 type obsKey struct{ code, system, sub string }

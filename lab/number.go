@@ -12,6 +12,9 @@ var comparators = [...][2]string{
 
 // cutComparator takes a comparator off the front of s.
 func cutComparator(s string) (comparator, rest string) {
+	if s == "" || s[0] >= '0' && s[0] <= '9' { // most are so
+		return "", s
+	}
 	for _, c := range comparators {
 		if rest, ok := strings.CutPrefix(s, c[0]); ok {
 			return c[1], strings.TrimSpace(rest)

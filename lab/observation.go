@@ -2,40 +2,42 @@ package lab
 
 import "github.com/halong-gateway/halong/hl7v2"
 
-// lastField is the last one of OBX that is read.
-const lastField = 19
+// lastOBX is the last field of OBX that is read.
+const lastOBX = 19
 
-// observation reads OBX into o.
+// observation reads OBX into o, which is empty.
 func (r *reader) observation(o *Observation, s hl7v2.Segment) {
-	r.fields = s.FirstFields(r.fields, lastField)
-	f := r.fields
-	id := f.At(3).CWE()
-	*o = Observation{
-		Code: Coded{Code: id.Code, Text: id.Text, System: id.System}, Sub: text(f.At(4)), Type: text(f.At(2)),
-		Range: parseRange(f.At(7)), HL7Status: text(f.At(11)), Observed: r.when(f.At(14)), Analysed: r.when(f.At(19)),
-		Producer: text(f.At(15).Component(1)), Equipment: text(f.At(18).Component(1)), Observer: xcn(f.At(16).Repetition(1)),
-	}
-	if id.AltCode+id.AltText != "" {
+	f := &r.row
+	f.Read(s, lastOBX)
+	id := f.Field(3).CWE()
+	o.Code = Coded{Code: id.Code, Text: id.Text, System: id.System}
+	if id.AltCode != "" || id.AltText != "" {
 		o.Alternate = &Coded{Code: id.AltCode, Text: id.AltText, System: id.AltSystem}
 	}
-	if u := coded(f.At(6)); u != (Coded{}) {
-		o.Units = &u
+	o.Sub, o.Type, o.HL7Status = text(f.Field(4)), text(f.Field(2)), text(f.Field(11))
+	if u := coded(f.Field(6)); u != (Coded{}) {
+		o.Units = &r.shelves.units.place()[0]
+		*o.Units = u
 	}
-	if m := f.At(17).CWE(); m.Text != "" {
-		o.Method = m.Text
-	} else {
-		o.Method = m.Code
-	}
-	for _, v := range f.At(8).Repetitions() {
+	o.Range = r.parseRange(f.Field(7))
+	for _, v := range f.Field(8).Repetitions() {
 		if t := text(v.Component(1)); t != "" {
 			o.Flags = append(o.Flags, t)
 		}
 	}
-	r.values(o, f.At(5))
+	o.Observed, o.Analysed = r.when(f.Field(14)), r.when(f.Field(19))
+	o.Producer, o.Equipment = text(f.Field(15).Component(1)), text(f.Field(18).Component(1))
+	o.Observer = xcn(f.Field(16).Repetition(1))
+	if m := f.Field(17).CWE(); m.Text != "" {
+		o.Method = m.Text
+	} else {
+		o.Method = m.Code
+	}
+	r.values(o, f.Field(5))
 	if o.HL7Status == "N" {
 		o.Absent = "not-asked"
 	}
-	if id.Code+id.Text == "" {
+	if id.Code == "" && id.Text == "" {
 		o.warn("OBX-3 is empty")
 	}
 }

@@ -11,7 +11,7 @@ import (
 // parseRange reads OBX-7 (HL7 7.4.2.7): "3.5-5.0", "[ 49 - 92 ]", "80 to 95", "<40", ">=5", a text that is the normal
 // result, several ranges by sex and age; or three components of which the second and third are the limits,
 // as some senders write. What cannot be read has its text alone.
-func parseRange(f hl7v2.Value) *Range {
+func (x *reader) parseRange(f hl7v2.Value) *Range {
 	if f.Empty() || f.Null() {
 		return nil
 	}
@@ -20,10 +20,11 @@ func parseRange(f hl7v2.Value) *Range {
 	if text == "" {
 		return nil
 	}
-	r := &Range{Text: text}
-	first := strings.TrimSpace(v.Component(1).Text())
-	if v.Count() == 1 {
-		first = text // repetitions may be several ranges
+	r := &x.shelves.ranges.place()[0]
+	r.Text = text
+	first := text // repetitions may be several ranges
+	if v.Count() != 1 {
+		first = strings.TrimSpace(v.Component(1).Text())
 	}
 	if l, ok := limits(first); ok {
 		r.Limits = l

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 
@@ -19,7 +20,7 @@ type Group struct {
 // the OBR before it; where specimens come first (OUL^R22, R23), those between SPM and OBR to the specimen. Several OBR with the
 // same order numbers, service and time are one report. A document (TXA) with all its OBX is one report.
 func Read(m *hl7v2.Message) []Group {
-	r := reader{m: m, sent: sentTime(m.At("MSH-7")), sender: text(m.At("MSH-3.1"))}
+	r := reader{m: m, sent: sentTime(m.Segment(0).Field(7)), sender: text(m.Segment(0).Field(3).Component(1)), shelves: newShelves(m)}
 	r.form, r.event = formOf(m)
 	for s := range m.Segments() {
 		r.take(s)
@@ -72,10 +73,12 @@ type reader struct {
 	report   *Report       // the OBR that OBX belong to
 	waiting  *Specimen     // of SPM or SAC, for the OBR after it
 	loose    []Observation // OBX without an OBR so far
-	notes    func() *[]string
+	notes    *[]string     // of the OBR or OBX before, for the NTE after it
 
-	fields            hl7v2.Fields // of the segment at hand
-	lastRaw, lastTime string       // the time read last
+	row      hl7v2.Row   // of the segment at hand
+	timed    hl7v2.Value // the time read last
+	lastTime string
+	shelves  shelves
 }
 
 func (r *reader) take(s hl7v2.Segment) {
@@ -135,21 +138,26 @@ func (r *reader) obr(s hl7v2.Segment) {
 	r.giveSpecimen(rep)
 	rep.Observations = append(rep.Observations, r.loose...)
 	r.loose, r.report, r.orc = nil, rep, hl7v2.Segment{}
-	r.notes = func() *[]string { return &rep.Notes }
+	r.notes = &rep.Notes
 }
+
+// lastOBR is the last field of OBR that is read.
+const lastOBR = 32
 
 // newReport reads OBR, with order numbers from ORC where OBR lacks them.
 func (r *reader) newReport(s hl7v2.Segment) *Report {
+	f := &r.row
+	f.Read(s, lastOBR)
 	rep := &Report{
-		Service: coded(s.Field(4)), HL7Status: text(s.Field(25)), Accession: text(s.Field(18).Component(1)),
-		Observed: r.when(s.Field(7)), Reported: r.when(s.Field(22)), Section: text(s.Field(24)),
-		ParentResult: text(s.Field(26)), ParentOrder: text(s.Field(29)), Orderer: xcn(s.Field(16).Repetition(1)), Interpreter: ndl(s.Field(32).Repetition(1)),
+		Service: coded(f.Field(4)), HL7Status: text(f.Field(25)), Accession: text(f.Field(18).Component(1)),
+		Observed: r.when(f.Field(7)), Reported: r.when(f.Field(22)), Section: text(f.Field(24)),
+		ParentResult: text(f.Field(26)), ParentOrder: text(f.Field(29)), Orderer: xcn(f.Field(16).Repetition(1)), Interpreter: ndl(f.Field(32).Repetition(1)),
 		Visit: r.visit, Sent: r.sent, Sender: r.sender,
 	}
-	rep.Placer = order(s.Field(2), r.orc.Field(2))
-	rep.Filler = order(s.Field(3), r.orc.Field(3))
-	rep.Parent = parentOf(s.Field(26), s.Field(29))
-	if t := coded(s.Field(15)); t != (Coded{}) {
+	rep.Placer = order(f.Field(2), r.orc.Field(2))
+	rep.Filler = order(f.Field(3), r.orc.Field(3))
+	rep.Parent = parentOf(f.Field(26), f.Field(29))
+	if t := coded(f.Field(15)); t != (Coded{}) {
 		rep.Specimen = &Specimen{Type: t}
 	}
 	return rep
@@ -188,9 +196,9 @@ func (r *reader) obx(s hl7v2.Segment) {
 		*list = make([]Observation, 0, r.run(s.Index))
 	}
 	*list = append(*list, Observation{})
-	at := len(*list) - 1
-	r.observation(&(*list)[at], s)
-	r.notes = func() *[]string { return &(*list)[at].Notes }
+	o := &(*list)[len(*list)-1]
+	r.observation(o, s)
+	r.notes = &o.Notes
 }
 
 // run counts the OBX from segment i up to the next OBR, SPM or PID.
@@ -216,8 +224,7 @@ func (r *reader) note(s hl7v2.Segment) {
 		if t == "" {
 			continue
 		}
-		list := r.notes()
-		*list = append(*list, t)
+		*r.notes = append(*r.notes, t)
 		if cut && r.report != nil {
 			r.report.warn(fmt.Sprintf("note of %d bytes"+cutText, len(v.Raw())))
 		}
@@ -275,30 +282,22 @@ func (r *reader) when(v hl7v2.Value) string {
 	if v.Empty() {
 		return ""
 	}
-	if string(v.Raw()) == r.lastRaw {
+	if bytes.Equal(v.Raw(), r.timed.Raw()) {
 		return r.lastTime
 	}
 	s := text(v.Component(1))
 	if t, ok := hl7v2.ParseTime(s); ok {
 		s = t.ISO()
 	}
-	r.lastRaw, r.lastTime = string(v.Raw()), s
+	r.timed, r.lastTime = v, s
 	return s
 }
 
-// sentTime gives MSH-7 so that texts compare as times: in UTC if an offset was given.
+// sentTime gives MSH-7 so that texts compare as times.
 func sentTime(v hl7v2.Value) string {
 	t, ok := hl7v2.ParseTime(text(v.Component(1)))
 	if !ok {
 		return ""
 	}
-	return t.Time.UTC().Format("2006-01-02T15:04:05.000000") + zoneMark(t)
-}
-
-// zoneMark keeps times with and without offset apart.
-func zoneMark(t hl7v2.Time) string {
-	if t.Zone {
-		return "Z"
-	}
-	return ""
+	return t.Sortable()
 }

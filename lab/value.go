@@ -27,15 +27,21 @@ func (r *reader) values(o *Observation, f hl7v2.Value) {
 		o.Values = []Value{r.encapsulated(o, f)}
 		return
 	}
-	for _, rep := range f.Repetitions() {
-		if o.Type == "ED" {
+	if o.Type == "ED" {
+		for _, rep := range f.Repetitions() {
 			if !rep.Empty() {
 				o.Values = append(o.Values, r.encapsulated(o, rep))
 			}
-			continue
 		}
-		o.Values = append(o.Values, Value{})
-		r.value(o, &o.Values[len(o.Values)-1], rep)
+		return
+	}
+	if n := f.Count(); n == 1 {
+		o.Values = r.shelves.values.place()
+	} else {
+		o.Values = make([]Value, n)
+	}
+	for i, rep := range f.Repetitions() {
+		r.value(o, &o.Values[i-1], rep)
 	}
 }
 
@@ -51,7 +57,7 @@ func (r *reader) value(o *Observation, val *Value, v hl7v2.Value) {
 		v = v.Head(maxText)
 	}
 	val.Text = text
-	if read, ok := dataTypes[o.Type]; ok {
+	if read := dataType(o.Type); read != nil {
 		read(o, val, v)
 	}
 }
@@ -65,14 +71,45 @@ func bounded(v hl7v2.Value) (text string, cut bool) {
 	return text, cut
 }
 
-// dataTypes says how values are read, by data type (HL7 2.A). Other types are kept as text alone.
-var dataTypes = map[string]func(*Observation, *Value, hl7v2.Value){
-	"NM": numeric, "SI": numeric, "SN": structured, "NR": numericRange, "MO": amount, "CQ": amount, "CP": price,
-	"CE": codedValue, "CWE": codedValue, "CNE": codedValue, "CF": codedValue, "IS": codeAlone, "ID": codeAlone,
-	"DT": moment, "TS": moment, "DTM": moment, "DTS": moment, "TM": timeOfDay,
-	"RP": pointer, "CX": identifier, "EI": identifier, "CK": identifier, "HD": identifier,
-	"XPN": person, "PN": person, "XCN": staff, "CN": staff, "XAD": address, "AD": address, "XON": organization, "XTN": contact,
-	"ST": textual, "": textual,
+// dataType says how values of a data type are read (HL7 2.A); nil: as text alone.
+func dataType(name string) func(*Observation, *Value, hl7v2.Value) {
+	switch name {
+	case "NM", "SI":
+		return numeric
+	case "ST", "":
+		return textual
+	case "SN":
+		return structured
+	case "NR":
+		return numericRange
+	case "MO", "CQ":
+		return amount
+	case "CP":
+		return price
+	case "CE", "CWE", "CNE", "CF":
+		return codedValue
+	case "IS", "ID":
+		return codeAlone
+	case "DT", "TS", "DTM", "DTS":
+		return moment
+	case "TM":
+		return timeOfDay
+	case "RP":
+		return pointer
+	case "CX", "EI", "CK", "HD":
+		return identifier
+	case "XPN", "PN":
+		return person
+	case "XCN", "CN":
+		return staff
+	case "XAD", "AD":
+		return address
+	case "XON":
+		return organization
+	case "XTN":
+		return contact
+	}
+	return nil
 }
 
 // numeric reads an NM value. "<0.01" is no NM, but what analyzers send: it

@@ -88,6 +88,7 @@ func TestRanges(t *testing.T) {
 	for in, want := range map[string]*Range{
 		"": nil, `""`: nil,
 		"49 - 92":          {Limits: both("49", "92")},
+		"~33 - 146":        {}, // the first repetition counts, which is empty
 		"3.9-6.4":          {Limits: both("3.9", "6.4")},
 		"3,9–6,4":          {Limits: both("3.9", "6.4")},
 		"-5 - -1":          {Limits: both("-5", "-1")},

@@ -90,11 +90,7 @@ func SentAt(v hl7v2.Value) string {
 	if !ok {
 		return ""
 	}
-	mark := ""
-	if t.Zone {
-		mark = "Z"
-	}
-	return t.Time.UTC().Format("2006-01-02T15:04:05.000000") + mark
+	return t.Sortable()
 }
 
 // name reads the legal name of PID-5, else the first one.

@@ -1,9 +1,17 @@
 package patient
 
 import (
+	"errors"
+
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/internal/fold"
 )
+
+// MaxBearers is how many patients are looked at that bear one identifier. More bear only what stands for a number that is not known, as 0.
+const MaxBearers = 1000
+
+// ErrBearers says that there are more.
+var ErrBearers = errors.New("more than 1000 patients bear this identifier")
 
 // Query asks for patients. Empty fields match all; of texts given all must match.
 type Query struct {
