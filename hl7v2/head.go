@@ -1,24 +1,41 @@
 package hl7v2
 
-import "bytes"
+import (
+	"bytes"
+
+	"golang.org/x/text/unicode/norm"
+)
 
 // maxSequence bounds the escape sequence, in bytes, that a value is not cut within.
 const maxSequence = 1 << 10
 
-// Head gives the beginning of a value, at most n bytes of it as they stand in the message, without a part of a character or of an
-// escape sequence at its end: for values that are too long to be decoded whole. A value that is not longer is given as it is.
+// maxCharacter bounds a letter with its marks in the same way: the 30 that a text may have in a row (Unicode TR15-D3), of two bytes each, and more.
+const maxCharacter = 64
+
+// Head gives the beginning of a value, at most n bytes of it as they stand in the message, without a part of a character, a letter
+// without its marks or a part of an escape sequence at its end: for values that are too long to be decoded whole. A value that is not longer is given as it is.
 func (v Value) Head(n int) Value {
 	if v.end-v.start <= n {
 		return v
 	}
 	v.end = v.start + max(n, 0)
-	if v.m.recoded || v.m.charset == Lenient {
-		for back := 0; back < 3 && v.end > v.start && v.m.text[v.end]&0xC0 == 0x80; back++ {
-			v.end--
-		}
+	for back := 0; back < maxCharacter && v.end > v.start && v.m.continues(v.end); back++ {
+		v.end--
 	}
 	v.end -= v.m.open(v.m.text[v.start:v.end])
 	return v
+}
+
+// continues tells whether the byte at i, which is not the first, goes on with the character before it, or is a mark on that.
+func (m *Message) continues(i int) bool {
+	if m.recoded || m.charset == Lenient {
+		return m.text[i]&0xC0 == 0x80 || !norm.NFC.Properties(m.text[i:]).BoundaryBefore()
+	}
+	if set, ok := m.charset.own.(*vni); ok {
+		_, pair := set.pairs[[2]byte(m.text[i-1:])]
+		return pair
+	}
+	return !norm.NFC.Properties(m.charset.decode(nil, m.text[i:i+1])).BoundaryBefore()
 }
 
 // open gives how many bytes at the end of b are an escape sequence without its end; 0 if there is none.
