@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -121,6 +122,9 @@ type records struct{ index patients }
 // Patient implements coerce.Lookup. A number that several patients of the facility bear tells nothing.
 func (r records) Patient(ctx context.Context, facility, id, issuer string) (*dataset.Set, error) {
 	all, err := r.index.PatientsByIdentifier(ctx, halong.Scope{Own: halong.Facility(facility)}, id)
+	if errors.Is(err, patient.ErrBearers) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, halong.E("app.coerce", halong.Transient, "", err)
 	}

@@ -67,6 +67,10 @@ func TestPatientLookup(t *testing.T) {
 	if d := cmp.Diff([]string{"1", "19700131", "O"}, got); d != "" {
 		t.Error(d)
 	}
+	index.err = halong.E("sqlite", halong.Conflict, "", patient.ErrBearers) // of a number that is everybody's no one is known
+	if s, err := (records{index}).Patient(t.Context(), "BV1", "1", ""); s != nil || err != nil {
+		t.Errorf("%v, %v", s, err)
+	}
 	index.err = errors.New("lost")
 	if _, err := (records{index}).Patient(t.Context(), "BV1", "1", ""); halong.KindOf(err) != halong.Transient {
 		t.Errorf("a lookup that fails: %v", err)

@@ -184,7 +184,7 @@ func (a *App) namedPatient(c echo.Context, f halong.Facility, authority *string)
 			return nil, halong.E(op, halong.Invalid, "", err)
 		}
 	}
-	all, err := a.data.Index.PatientsByIdentifier(c.Request().Context(), principal(c).Scope, id)
+	all, err := a.data.Index.PatientsByID(c.Request().Context(), principal(c).Scope, id)
 	if err != nil {
 		return nil, err
 	}

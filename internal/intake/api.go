@@ -20,7 +20,7 @@ import (
 // Results is what the API reads results and messages from.
 type Results interface {
 	lab.Reader
-	// PatientsByIdentifier gives the visible patients that bear an identifier, in a stable order.
+	// PatientsByIdentifier gives the visible patients that bear an identifier, in a stable order. The error is patient.ErrBearers if they are too many.
 	PatientsByIdentifier(ctx context.Context, scope halong.Scope, id string) ([]*patient.Patient, error)
 	// Person gives the patient that a patient's results are given out with: the survivor of what was merged.
 	Person(ctx context.Context, key int64) (*patient.Patient, error)
@@ -219,6 +219,9 @@ func bears(p *patient.Patient, id, authority string) bool {
 func (a *api) persons(c echo.Context, scope halong.Scope, id string) ([]*patient.Patient, error) {
 	ctx := c.Request().Context()
 	patients, err := a.Results.PatientsByIdentifier(ctx, scope, id)
+	if errors.Is(err, patient.ErrBearers) {
+		return nil, echo.NewHTTPError(http.StatusConflict, patient.ErrBearers.Error()).SetInternal(err)
+	}
 	if err != nil {
 		return nil, err
 	}

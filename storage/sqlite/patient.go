@@ -133,26 +133,35 @@ func (db *DB) UpdatePatient(t halong.Tx, p *patient.Patient) error {
 }
 
 // PatientsByIdentifier gives the patients that the scope sees and that bear an identifier, in order of their
-// facility, authority and arrival: those whose identity it is first.
+// facility, authority and arrival: those whose identity it is first. The error is of kind Conflict, with patient.ErrBearers, if those are more than patient.MaxBearers.
 func (db *DB) PatientsByIdentifier(ctx context.Context, scope halong.Scope, id string) ([]*patient.Patient, error) {
+	return db.bearersOf(ctx, scope, id, `SELECT id FROM patient INDEXED BY patient_identity WHERE identifier = ?1 AND facility IN (SELECT value FROM json_each(?2))
+		UNION SELECT o.patient FROM patient_other o CROSS JOIN patient q ON q.id = o.patient WHERE o.identifier = ?1 AND q.facility IN (SELECT value FROM json_each(?2))`)
+}
+
+// PatientsByID gives those whose identity it is, and fails likewise.
+func (db *DB) PatientsByID(ctx context.Context, scope halong.Scope, id string) ([]*patient.Patient, error) {
+	return db.bearersOf(ctx, scope, id, `SELECT id FROM patient INDEXED BY patient_identity WHERE identifier = ?1 AND facility IN (SELECT value FROM json_each(?2))`)
+}
+
+// bearersOf bounds a list of patients before it is read.
+func (db *DB) bearersOf(ctx context.Context, scope halong.Scope, id, keys string) ([]*patient.Patient, error) {
 	const op = "sqlite.PatientsByIdentifier"
-	rows, err := db.reader.Query(ctx, selectPatients+` WHERE p.identifier = ?1 OR p.id IN (SELECT patient FROM patient_other WHERE identifier = ?1)
-		ORDER BY p.identifier <> ?1, f.name, p.authority, p.id`, id)
+	seen := db.facilities.visible(scope)
+	facilities := make([]int64, len(seen))
+	for i, f := range seen {
+		facilities[i] = f.id
+	}
+	all, err := patientsBy(readerAsker{ctx, db.reader}, `SELECT `+patientColumns+`, f.name FROM (`+keys+` LIMIT ?3+0) w
+		CROSS JOIN patient p ON p.id = w.id CROSS JOIN facility f ON f.id = p.facility ORDER BY p.identifier <> ?1, f.name, p.authority, p.id`,
+		id, list(facilities), patient.MaxBearers+1)
 	if err != nil {
 		return nil, fail(op, "", err)
 	}
-	defer rows.Close()
-	var all []*patient.Patient
-	for rows.Next() {
-		p := &patient.Patient{}
-		if err := scanPatient(rows, p, &p.Facility); err != nil {
-			return nil, fail(op, "", err)
-		}
-		if scope.Sees(p.Facility) {
-			all = append(all, p)
-		}
+	if len(all) > patient.MaxBearers {
+		return nil, halong.E(op, halong.Conflict, "", patient.ErrBearers)
 	}
-	return all, fail(op, "", rows.Err())
+	return all, nil
 }
 
 func scanPatient(row scanner, p *patient.Patient, more ...any) error {

@@ -21,6 +21,8 @@ type PatientIndex interface {
 	FindPatients(ctx context.Context, scope halong.Scope, q patient.Query) (patient.Found, error)
 	PatientGroup(ctx context.Context, key int64) (*patient.Group, error)
 	PatientChanges(ctx context.Context, key, after int64, limit int) ([]patient.Change, error)
+	PatientsByIdentifier(ctx context.Context, scope halong.Scope, id string) ([]*patient.Patient, error)
+	PatientsByID(ctx context.Context, scope halong.Scope, id string) ([]*patient.Patient, error)
 	CurrentPatient(ctx context.Context, key int64) (*patient.Patient, error)
 }
 
@@ -35,6 +37,7 @@ func Patients(t *testing.T, open func(t testing.TB) PatientIndex) {
 		{"links", patientLinks},
 		{"find", patientFind},
 		{"pages", patientPages},
+		{"bearers", patientBearers},
 		{"served", patientServed},
 		{"served later", patientServedLater},
 		{"served in part", patientServedInPart},
