@@ -61,8 +61,8 @@ type Config struct {
 type Intake struct {
 	cfg    Config
 	table  map[string]handler // by MSH-9
-	room   room               // for large messages
-	bodies room               // for large bodies in JSON
+	room   *room              // for large messages
+	bodies *room              // for large bodies in JSON
 
 	version int // of processing
 }
@@ -86,7 +86,7 @@ func New(c Config) *Intake {
 	if c.Observe == nil {
 		c.Observe = func(Outcome, time.Duration) {}
 	}
-	in := &Intake{cfg: c, version: processing}
+	in := &Intake{cfg: c, version: processing, room: newRoom(), bodies: newRoom()}
 	in.table = in.handlers()
 	return in
 }

@@ -126,6 +126,7 @@ var dependencies = map[string][]string{
 	"github.com/klauspost/compress":       {"storage", "dicomweb", "dicom/dataset", "internal/app"},
 	"github.com/cespare/xxhash":           {"storage", "dicomweb"},
 	"golang.org/x/text":                   {"dicom", "hl7v2", "internal/fold", "patient", "lab", "storage"},
+	"golang.org/x/sync":                   {"internal/intake"},
 	"golang.org/x/sys":                    {"storage/disk", "internal/app"},
 	"github.com/coder/websocket":          {"dicomweb", "dicomweb/client"},
 	"modernc.org/sqlite":                  {"storage/sqlite"},
