@@ -97,6 +97,8 @@ func (m *memory) AddChange(_ halong.Tx, c *Change) error {
 
 func (*memory) Deferred(halong.Tx) bool { return false }
 
+func (*memory) Settled(halong.Tx) error { return nil }
+
 func (*memory) Pending() bool { return false }
 
 func (*memory) ReidentifyMore(halong.Tx) error { return nil }

@@ -29,6 +29,8 @@ type Store interface {
 	Reidentify(tx halong.Tx, f halong.Facility, id string) error
 	// Deferred tells whether Reidentify left something to do in this transaction.
 	Deferred(tx halong.Tx) bool
+	// Settled begins anew to count what the transaction may do before it has to leave something.
+	Settled(tx halong.Tx) error
 	// Pending tells whether something may be left to do, of any transaction and of the time before a restart.
 	Pending() bool
 	// ReidentifyMore does a bounded part of it. After the last one Pending is false.
@@ -87,14 +89,15 @@ func (s *Service) finishSome(tx halong.Tx) error {
 	return err
 }
 
-// FinishIn does it all within one transaction: in a replay, where nobody waits, it comes before what was said next.
+// FinishIn does it all within one transaction: in a replay, where nobody waits, it comes before what was said next, which may do as much as if it had a transaction
+// for itself.
 func (s *Service) FinishIn(tx halong.Tx) error {
 	for s.store.Deferred(tx) && s.store.Pending() {
 		if err := s.finishSome(tx); err != nil {
 			return err
 		}
 	}
-	return nil
+	return s.store.Settled(tx)
 }
 
 // Deferred tells whether a transaction needs Finish before it may be called done.

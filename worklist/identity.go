@@ -69,13 +69,18 @@ func (o *Order) identify(serve Serve) {
 const ordersAtOnce = 50
 
 // PatientChanged makes the worklist tell the identity of a patient as it is now, after an update, a merge or its undoing: in all
-// orders of the facility that were placed for the patient with the key and are not final. Those beyond ordersAtOnce are left to PatientsChangedMore.
+// orders of the facility that were placed for the patient with the key and are not final. Those beyond ordersAtOnce, with those of all other patients that changed in the
+// transaction, are left to PatientsChangedMore.
 func (s *Service) PatientChanged(tx halong.Tx, f halong.Facility, key int64, serve Serve, at time.Time) error {
 	ids, err := s.cfg.Orders.OrdersOf(tx, f, key)
 	if err != nil {
 		return err
 	}
-	if n := len(ids) - ordersAtOnce; n > 0 {
+	now, err := s.cfg.Orders.AllowOrders(tx, len(ids), ordersAtOnce)
+	if err != nil {
+		return err
+	}
+	if n := len(ids) - now; n > 0 {
 		if err := s.cfg.Orders.DeferOrders(tx, ids[:n], at); err != nil {
 			return err
 		}

@@ -19,6 +19,8 @@ type Orders interface {
 	OrdersBy(tx halong.Tx, f halong.Facility, by NumberKind, number string) ([]int64, error)
 	// OrdersOf gives the IDs of the orders of a patient that are not final, oldest first.
 	OrdersOf(tx halong.Tx, f halong.Facility, patient int64) ([]int64, error)
+	// AllowOrders tells how many of n orders the transaction may bring in step with their patients, of at most so many in all, and counts them.
+	AllowOrders(tx halong.Tx, n, most int) (int, error)
 	// DeferOrders notes durably that the patient of orders changed, at a time, and that they are not in step with that yet.
 	DeferOrders(tx halong.Tx, ids []int64, at time.Time) error
 	// TakeDeferred takes some of them from the list, the newest first, at most limit.

@@ -12,6 +12,13 @@ import (
 // 0.4 ms for each. Studies beyond that are noted in study_pending, and are looked at in further transactions.
 const identifiedAtOnce = 100
 
+// reidentified is what a transaction did to bring studies and orders in step with their patients.
+type reidentified struct {
+	studies int  // whose identity it found out anew
+	orders  int  // that it changed
+	left    bool // it left some of either
+}
+
 // receivedWith are the studies that were received with a Patient ID ?1 in a facility ?2, or hold objects that were; of
 // those that hold objects of several issuers each more than once.
 const receivedWith = `SELECT id FROM study INDEXED BY study_patient WHERE patient = ?1 AND facility = ?2 AND former IS NULL
@@ -48,13 +55,13 @@ func (tx *Tx) reidentify(facility int64, f halong.Facility, id string) error {
 			tx.db.identities.add(facility)
 		}
 	}
-	room := max(0, identifiedAtOnce-tx.identified)
+	room := max(0, identifiedAtOnce-tx.identities.studies)
 	studies, err := tx.ids(receivedWith+` LIMIT ?3+0`, id, facility, room+1)
 	if err != nil {
 		return err
 	}
 	if len(studies) > room {
-		tx.deferred = true
+		tx.identities.left = true
 		tx.db.pending.Store(true)
 		_, err := tx.Exec(`INSERT OR IGNORE INTO study_pending (study) `+receivedWith, id, facility)
 		return err
@@ -65,7 +72,7 @@ func (tx *Tx) reidentify(facility int64, f halong.Facility, id string) error {
 		if err := tx.QueryRow(`SELECT coalesce(received, attributes), identity FROM study WHERE id = ?`, study).Scan(&st.received, &st.identity); err != nil {
 			return err
 		}
-		tx.identified++
+		tx.identities.studies++
 		if err := x.study(&st); err != nil {
 			return err
 		}
@@ -73,10 +80,19 @@ func (tx *Tx) reidentify(facility int64, f halong.Facility, id string) error {
 	return nil
 }
 
-// Deferred tells whether the transaction left studies for ReidentifyMore.
+// Deferred tells whether the transaction left something for ReidentifyMore.
 func (db *DB) Deferred(t halong.Tx) bool {
 	tx, err := db.tx("sqlite.Deferred", t)
-	return err == nil && tx.deferred
+	return err == nil && tx.identities.left
+}
+
+// Settled lets the transaction do as much as another one: what it left is done.
+func (db *DB) Settled(t halong.Tx) error {
+	tx, err := db.tx("sqlite.Settled", t)
+	if err == nil {
+		tx.identities = reidentified{}
+	}
+	return err
 }
 
 // Pending tells whether there may be something to do for ReidentifyMore.

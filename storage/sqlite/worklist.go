@@ -229,6 +229,17 @@ func (db *DB) OrdersOf(t halong.Tx, f halong.Facility, patient int64) ([]int64, 
 	return ids, fail(op, "", err)
 }
 
+// AllowOrders tells how many of n orders the transaction may change, of at most so many in all, and counts them.
+func (db *DB) AllowOrders(t halong.Tx, n, most int) (int, error) {
+	tx, err := db.tx("sqlite.AllowOrders", t)
+	if err != nil {
+		return 0, err
+	}
+	n = max(0, min(n, most-tx.identities.orders))
+	tx.identities.orders += n
+	return n, nil
+}
+
 // DeferOrders notes orders whose patient changed.
 func (db *DB) DeferOrders(t halong.Tx, ids []int64, at time.Time) error {
 	const op = "sqlite.DeferOrders"
@@ -236,7 +247,7 @@ func (db *DB) DeferOrders(t halong.Tx, ids []int64, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	tx.deferred = true
+	tx.identities.left = true
 	db.pending.Store(true)
 	_, err = tx.Exec(`INSERT OR REPLACE INTO worklist_pending (ord, at) SELECT value, ? FROM json_each(?)`, micro(at), list(ids))
 	return fail(op, "", err)
