@@ -59,8 +59,9 @@ type Updater interface {
 }
 
 // JournalUpdater is an Updater that takes transactions cheaper which write nothing but what their own journal records say: rows
-// that a replay of the records makes the same. Once UpdateJournaled returns, the records are durable, and the rows visible to readers; a power cut
-// may take the rows, and the next start makes them again.
+// that a replay of the records makes the same. Once UpdateJournaled returns, the records are durable, and the rows visible to readers; a crash
+// may take the rows, and the next start makes them again. fn reads through the stores' functions that take its Tx, and through no others:
+// a reader would wait for fn.
 type JournalUpdater interface {
 	Updater
 	UpdateJournaled(ctx context.Context, fn func(Tx) error) error

@@ -107,7 +107,7 @@ func (a *App) listen(s server, address string) (string, error) {
 	return l.Addr().String(), nil
 }
 
-// Serve serves until ctx ends or a listener fails, drains for at most the
+// Serve serves until ctx ends, a listener fails, or the index has to be opened anew; it drains for at most the
 // configured time, and closes everything. It gives nil after an orderly stop.
 func (a *App) Serve(ctx context.Context) error {
 	background, stop := context.WithCancel(context.Background())
@@ -149,6 +149,8 @@ func (a *App) Serve(ctx context.Context) error {
 	case <-ctx.Done():
 	case failure = <-failures:
 		a.log.Error("a listener failed", "error", failure)
+	case failure = <-a.data.broken:
+		a.log.Error("the index lacks what was acknowledged; the next start makes up for it from the journal", "error", failure)
 	}
 	a.ready.Store(false)
 	drained := a.drain()

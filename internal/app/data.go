@@ -38,11 +38,15 @@ type Data struct {
 	worklist *worklist.Service
 	people   *patient.Service
 	parts    Parts
-	applied  int     // journal records applied when it was opened
-	lost     []error // journal records that could not be
-	damaged  int     // ranges of the journal, beyond what the index knew, without a valid record
+	applied  int        // journal records applied when it was opened
+	lost     []error    // journal records that could not be
+	damaged  int        // ranges of the journal, beyond what the index knew, without a valid record
+	broken   chan error // says that the index must be opened anew
 	log      *slog.Logger
 }
+
+// roomToWait is how many bytes must be free for commits to wait, so that none of them meets a full disk.
+const roomToWait = 256 << 20
 
 // Parts are what may be put in the place of a Data's real parts, by tests. Zero
 // fields change nothing.
@@ -115,12 +119,15 @@ func (d *Data) openIndex(ctx context.Context, c *config.Config, path string) err
 
 // openFile opens an index file and makes the services over it.
 func (d *Data) openFile(ctx context.Context, c *config.Config, path string) (err error) {
+	d.broken = make(chan error, 1) // it is said once
 	var journal storage.Log = d.Store
 	if d.parts.Log != nil {
 		journal = d.parts.Log(journal)
 	}
 	d.Index, err = sqlite.Open(ctx, path, journal, sqlite.Options{
 		Failed: func(err error) { d.log.Error("index: background work failed", "error", err) },
+		Lost:   func(err error) { d.broken <- err },
+		Roomy:  func() bool { return disk.Free(c.Data) >= roomToWait },
 		Policy: c.PatientPolicy(),
 	})
 	if err != nil {

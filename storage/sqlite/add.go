@@ -13,7 +13,7 @@ import (
 
 // exec runs a statement of the committer's own.
 func (db *DB) exec(query string, args ...any) error {
-	_, err := db.writer.exec(context.Background(), query, args...)
+	_, err := db.writer.exec(query, args...)
 	return err
 }
 

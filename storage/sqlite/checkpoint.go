@@ -56,6 +56,10 @@ func (c *checkpointer) loop() {
 			if !open {
 				return
 			}
+			idle.Reset(quiet)
+			if c.db.held.open.Load() { // the log has not grown
+				continue
+			}
 			size := c.size()
 			if moved = min(moved, size); size-moved >= limit {
 				c.run("PASSIVE") // nearly all of the work, while commits go on
@@ -63,7 +67,6 @@ func (c *checkpointer) loop() {
 					c.restart()
 				}
 			}
-			idle.Reset(quiet)
 		case <-idle.C:
 			if !c.rest() {
 				idle.Reset(quiet)
@@ -72,8 +75,11 @@ func (c *checkpointer) loop() {
 	}
 }
 
-// rest empties the log while nothing is committed. It tells whether that is done, or has failed; if not, a reader was in the way.
+// rest commits what is held, and empties the log while nothing is committed. It tells whether that is done, or has failed; if not, a reader was in the way.
 func (c *checkpointer) rest() bool {
+	if c.db.settle() != nil { // somebody was told
+		return true
+	}
 	if c.size() == 0 {
 		return true
 	}
@@ -89,6 +95,9 @@ func (c *checkpointer) rest() bool {
 func (c *checkpointer) restart() (all, ok bool) {
 	c.db.writing.Lock()
 	defer c.db.writing.Unlock()
+	if c.db.commitHeld() != nil { // somebody was told
+		return false, false
+	}
 	return c.run("TRUNCATE")
 }
 

@@ -21,12 +21,13 @@ type DB struct {
 
 	writers *sql.DB // one connection
 	conn    *sql.Conn
-	writer  statements // on conn; used by the committer alone
-	full    bool       // a commit is synced; see group.begin
+	writer  *writer // on conn; used by whoever holds writing
+	full    bool    // a commit is synced; see group.begin
 	reader  *Reader
 
 	checkpoints *sql.DB // one connection
 	checkpoint  checkpointer
+	held        held
 	writing     sync.Mutex // held by the committer during a group, and by a checkpoint that needs the log to itself
 
 	closing sync.RWMutex // read-locked while something is put into queue
@@ -117,12 +118,16 @@ func (db *DB) Close() error {
 	close(db.queue)
 	db.closing.Unlock()
 	<-db.stopped
+	err := db.settle()
 	db.checkpoint.stop()
-	return fail("sqlite.Close", "", db.disconnect())
+	return fail("sqlite.Close", "", errors.Join(err, db.disconnect()))
 }
 
 func (db *DB) disconnect() error {
 	var errs []error
+	if db.writer != nil {
+		errs = append(errs, db.writer.close())
+	}
 	if db.conn != nil {
 		errs = append(errs, db.conn.Close())
 	}

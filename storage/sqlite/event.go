@@ -101,7 +101,7 @@ func (db *DB) writeEvents(events []halong.Event) (head, error) {
 			e.Seq, e.Chain, e.Time = at.seq, at.chain, e.Time.UTC().Truncate(time.Microsecond)
 			args = append(args, int64(at.seq), e.Time.UnixMicro(), string(e.Type), string(e.Facility), e.Payload, salt, digest[:], e.Chain[:])
 		}
-		if _, err := db.writer.exec(context.Background(), insertEventTexts[len(group)-1], args...); err != nil {
+		if _, err := db.writer.exec(insertEventTexts[len(group)-1], args...); err != nil {
 			return head{}, err
 		}
 	}

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"strings"
 
 	"github.com/halong-gateway/halong"
@@ -11,24 +10,21 @@ import (
 
 // Break makes the committer's statement with the text fail, until mend is called.
 func (db *DB) Break(text string) (mend func(), err error) {
-	st, err := db.conn.PrepareContext(context.Background(), "SELECT abs(-9223372036854775808)") // overflows
+	db.writing.Lock()
+	defer db.writing.Unlock()
+	bad, _, err := db.writer.statement("SELECT abs(-9223372036854775808)") // overflows
 	if err != nil {
 		return nil, err
 	}
-	db.writer.mu.Lock()
-	defer db.writer.mu.Unlock()
-	if db.writer.by == nil {
-		db.writer.by = make(map[string]*sql.Stmt)
+	good, _, err := db.writer.statement(text)
+	if err != nil {
+		return nil, err
 	}
-	good := db.writer.by[text]
-	db.writer.by[text] = st
+	db.writer.prepared[text] = bad
 	return func() {
-		db.writer.mu.Lock()
-		defer db.writer.mu.Unlock()
-		delete(db.writer.by, text)
-		if good != nil {
-			db.writer.by[text] = good
-		}
+		db.writing.Lock()
+		defer db.writing.Unlock()
+		db.writer.prepared[text] = good
 	}, nil
 }
 
@@ -122,4 +118,14 @@ func (db *DB) Touch(t halong.Tx, id storage.Identity) error {
 		tx.touchStudy(st.id)
 	}
 	return nil
+}
+
+// HeldCallers is how many may be held.
+const HeldCallers = heldCallers
+
+// Held tells how many callers were answered whose rows are not committed.
+func (db *DB) Held() int {
+	db.writing.Lock()
+	defer db.writing.Unlock()
+	return db.held.callers
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/storage"
 )
 
 // group is one transaction of the file, shared by several callers.
@@ -16,6 +17,9 @@ type group struct {
 	start   int // mark of the log before the first caller
 	alone   bool
 	careful bool       // with a savepoint for each caller
+	keep    bool       // the transaction is held open afterwards
+	within  bool       // it was held open before
+	bytes   int        // that were written before
 	callers []*request // whose part succeeded so far
 	events  []halong.Event
 	counts  []change
@@ -29,7 +33,7 @@ func (db *DB) attempt(requests []*request, careful bool) (again []*request) {
 	if len(requests) == 0 {
 		return nil
 	}
-	g := &group{db: db, alone: len(requests) == 1, careful: careful}
+	g := &group{db: db, alone: len(requests) == 1, careful: careful, bytes: db.writer.bytes}
 	if err := g.begin(requests); err != nil {
 		answer(requests, fail("sqlite.Update", "", err))
 		return nil
@@ -55,6 +59,19 @@ func (db *DB) attempt(requests []*request, careful bool) (again []*request) {
 // commit syncs all before it too.
 func (g *group) begin(requests []*request) error {
 	full := slices.ContainsFunc(requests, func(r *request) bool { return !r.journaled })
+	if full {
+		if err := g.db.commitHeld(); err != nil {
+			return err
+		}
+	}
+	if err := g.db.whole(); err != nil {
+		return err
+	}
+	if g.within = g.db.held.callers > 0; g.within {
+		g.keep = true
+		return g.statement("SAVEPOINT held")
+	}
+	g.keep = !full && g.db.options.Roomy()
 	if full != g.db.full {
 		level := "NORMAL"
 		if full {
@@ -86,7 +103,7 @@ func answer(requests []*request, err error) {
 }
 
 func (g *group) statement(text string) error {
-	_, err := g.db.writer.exec(context.Background(), text)
+	_, err := g.db.writer.exec(text)
 	return err
 }
 
@@ -203,6 +220,7 @@ func (g *group) end() {
 		g.db.tail.add(g.events)
 		g.db.notified(len(g.events))
 		answer(g.callers, nil)
+		g.held()
 		return
 	}
 	g.db.forget()
@@ -224,14 +242,35 @@ func (g *group) finish() (head, error) {
 	if err != nil {
 		return head{}, g.abort(err)
 	}
-	if err := g.db.saveSegments(states); err != nil {
-		return head{}, g.abort(fail(op, "", err))
-	}
-	if err := g.statement("COMMIT"); err != nil {
+	if err := g.commit(states); err != nil {
 		return head{}, g.abort(fail(op, "", err))
 	}
 	g.db.log.Committed()
 	return next, nil
+}
+
+// commit ends the group's part of the transaction.
+func (g *group) commit(states []storage.SegmentState) error {
+	if !g.keep {
+		if err := g.db.saveSegments(states); err != nil {
+			return err
+		}
+		return g.statement("COMMIT")
+	}
+	if g.within {
+		if err := g.statement("RELEASE held"); err != nil {
+			return err
+		}
+	}
+	g.db.held.add(len(g.callers), g.db.writer.bytes-g.bytes, states)
+	return nil
+}
+
+// held commits what is held if it has become too much. The callers are answered: nobody waits for it.
+func (g *group) held() {
+	if g.db.held.full() {
+		g.db.commitHeld()
+	}
 }
 
 // giveUp ends the group before anything of it was synced.
@@ -252,6 +291,16 @@ func (g *group) abort(err error) error {
 // that is still in the transaction afterwards shows at the next BEGIN.
 func (g *group) rollback() {
 	g.db.forget()
+	if g.within {
+		err := g.statement("ROLLBACK TO held")
+		if err == nil {
+			err = g.statement("RELEASE held")
+		}
+		if err != nil {
+			g.db.lose(err)
+		}
+		return
+	}
 	if err := g.statement("ROLLBACK"); err != nil && !errors.Is(err, context.Canceled) {
 		g.db.options.Failed(fail("sqlite.rollback", "", err))
 	}

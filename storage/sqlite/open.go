@@ -23,6 +23,8 @@ type Options struct {
 	Now     func() time.Time // stamps unreferenced blobs; default time.Now
 	Random  func([]byte)     // salts of events, generation of the index; default crypto/rand
 	Failed  func(error)      // told of failures of background work (checkpoints); default: ignored
+	Lost    func(error)      // told once that the index is to be opened anew: it lacks rows that were acknowledged; default: ignored
+	Roomy   func() bool      // tells whether the disk is far from full: only then commits of journaled transactions wait; default: always
 	Policy  patient.Policy   // whose studies are served under which identity
 	WAL     int64            // bytes of write-ahead log at which a checkpoint starts; default 16 MiB
 }
@@ -51,7 +53,7 @@ func Open(ctx context.Context, path string, log storage.Log, o Options) (*DB, er
 	if log == nil {
 		log = noLog{}
 	}
-	db := &DB{log: log, options: o, queue: make(chan *request, o.Queue), stopped: make(chan struct{})}
+	db := &DB{log: log, options: o, queue: make(chan *request, o.Queue), stopped: make(chan struct{}), held: held{states: map[uint32]storage.SegmentState{}}}
 	if err := db.connect(ctx, path); err != nil {
 		db.disconnect()
 		return nil, fail(op, "", err)
@@ -75,6 +77,12 @@ func (o *Options) fill() {
 	}
 	if o.Failed == nil {
 		o.Failed = func(error) {}
+	}
+	if o.Roomy == nil {
+		o.Roomy = func() bool { return true }
+	}
+	if o.Lost == nil {
+		o.Lost = func(error) {}
 	}
 	if o.WAL <= 0 {
 		o.WAL = 16 << 20
@@ -120,7 +128,10 @@ func (db *DB) connect(ctx context.Context, path string) (err error) {
 	if err != nil {
 		return err
 	}
-	db.conn, db.writer, db.full = conn, statements{on: conn}, true
+	db.conn, db.full = conn, true
+	if db.writer, err = newWriter(conn); err != nil {
+		return err
+	}
 	if err := migrate(ctx, conn, migrationFiles); err != nil {
 		return err
 	}
@@ -133,7 +144,7 @@ func (db *DB) connect(ctx context.Context, path string) (err error) {
 	if err != nil {
 		return err
 	}
-	db.reader = &Reader{pool: readers, statements: statements{on: readers}}
+	db.reader = &Reader{pool: readers, statements: statements{on: readers, before: db.settle}}
 	if db.checkpoints, err = pool(path, 1, "busy_timeout(100)", "synchronous(FULL)", "wal_autocheckpoint(0)"); err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 // segments are durable.
 func (db *DB) saveSegments(states []storage.SegmentState) error {
 	for _, s := range states {
-		_, err := db.writer.exec(context.Background(), `INSERT INTO segment (id, bulk, synced, sealed, next) VALUES (?, ?, ?, ?, ?)
+		_, err := db.writer.exec(`INSERT INTO segment (id, bulk, synced, sealed, next) VALUES (?, ?, ?, ?, ?)
 			ON CONFLICT (id) DO UPDATE SET bulk = excluded.bulk, synced = excluded.synced, sealed = excluded.sealed, next = excluded.next`,
 			int64(s.ID), s.Bulk, s.Synced, s.Sealed, int64(s.Next))
 		if err != nil {

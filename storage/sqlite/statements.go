@@ -3,14 +3,12 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"strings"
 	"sync"
 )
 
 // runner is what *sql.DB and *sql.Conn have in common.
 type runner interface {
 	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
-	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
@@ -26,9 +24,8 @@ type statements struct {
 	mu sync.RWMutex
 	by map[string]*sql.Stmt
 
-	writes int // statements that may have changed rows; the committer's
-
-	trace func(query string, args []any) // set by tests; told of what is read
+	before func() error                   // run before anything is read; may be nil
+	trace  func(query string, args []any) // set by tests; told of what is read
 }
 
 // get gives the prepared statement of a text; nil when it is to be run unprepared.
@@ -55,31 +52,20 @@ func (s *statements) get(query string) *sql.Stmt {
 	return st
 }
 
-func (s *statements) exec(ctx context.Context, query string, args ...any) (r sql.Result, err error) {
-	if st := s.get(query); st != nil {
-		r, err = st.ExecContext(ctx, args...)
-	} else {
-		r, err = s.on.ExecContext(ctx, query, args...)
+// begin comes before a statement that reads.
+func (s *statements) begin(query string, args []any) error {
+	if s.trace != nil {
+		s.trace(query, args)
 	}
-	if err != nil {
-		return nil, err
+	if s.before != nil {
+		return s.before()
 	}
-	if n, err := r.RowsAffected(); n != 0 || err != nil {
-		s.writes++
-	}
-	return r, nil
-}
-
-// reads counts a statement that gives rows as one that writes, unless it is plain that it does not.
-func (s *statements) reads(query string) {
-	if !strings.HasPrefix(query, "SELECT") {
-		s.writes++
-	}
+	return nil
 }
 
 func (s *statements) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	if s.trace != nil {
-		s.trace(query, args)
+	if err := s.begin(query, args); err != nil {
+		return nil, err
 	}
 	if st := s.get(query); st != nil {
 		return st.QueryContext(ctx, args...)
@@ -88,8 +74,10 @@ func (s *statements) query(ctx context.Context, query string, args ...any) (*sql
 }
 
 func (s *statements) queryRow(ctx context.Context, query string, args ...any) *sql.Row {
-	if s.trace != nil {
-		s.trace(query, args)
+	if err := s.begin(query, args); err != nil {
+		over, cancel := context.WithCancel(ctx)
+		cancel()
+		ctx = over // Scan gives the error
 	}
 	if st := s.get(query); st != nil {
 		return st.QueryRowContext(ctx, args...)

@@ -20,7 +20,8 @@ type Tx struct {
 	blobs   []blobRow // that were looked up, or made known by AddBlob
 
 	facilities map[halong.Facility]int64 // that it added
-	identities reidentified
+	identified int                       // studies whose identity it found out anew
+	deferred   bool                      // it left studies whose identity is to be found out anew
 }
 
 // HalongTx marks Tx as a halong.Tx.
@@ -55,7 +56,7 @@ func (tx *Tx) Exec(query string, args ...any) (sql.Result, error) {
 	if tx.again {
 		return nil, errAgain
 	}
-	return tx.db.writer.exec(context.Background(), query, args...)
+	return tx.db.writer.exec(query, args...)
 }
 
 // Query runs a statement that gives rows. They must be closed before the

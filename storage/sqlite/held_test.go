@@ -1,0 +1,179 @@
+package sqlite_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/storage/sqlite"
+)
+
+func addPerson(db *sqlite.DB, id string) func(halong.Tx) error {
+	return func(tx halong.Tx) error { _, err := db.AddPatient(tx, person(id)); return err }
+}
+
+// journaled runs a transaction of its own.
+func journaled(t *testing.T, db *sqlite.DB, fn func(halong.Tx) error) {
+	t.Helper()
+	if err := db.UpdateJournaled(t.Context(), fn); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestHeld: journaled transactions are acknowledged without a commit, until somebody reads, somebody else writes, or too many are held.
+func TestHeld(t *testing.T) {
+	l := &log{}
+	db := open(t, l, sqlite.Options{})
+	fill := func(prefix string, n int) {
+		for i := range n {
+			journaled(t, db, addPerson(db, fmt.Sprint(prefix, i)))
+		}
+	}
+	fill("a", 3)
+	if n := db.Held(); n != 3 || len(l.calls) != 6 {
+		t.Fatalf("%d held after 3; the log was asked %q", n, l.calls)
+	}
+	if !added(t, db, "a2") || db.Held() != 0 {
+		t.Fatal("a reader does not see what was acknowledged")
+	}
+	fill("b", 3)
+	states, err := db.Segments(t.Context())
+	if err != nil || len(states) != 1 || db.Held() != 0 {
+		t.Fatalf("%v, %v", states, err)
+	}
+	fill("c", 3)
+	if err := db.Update(t.Context(), func(halong.Tx) error {
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if db.Held() != 0 {
+		t.Error("rows are held beside a transaction that has to be synced")
+	}
+	fill("d", sqlite.HeldCallers+1)
+	if n := db.Held(); n > 1 { // the checkpointer may have come
+		t.Errorf("%d are held", n)
+	}
+	if !added(t, db, "d0") || !added(t, db, fmt.Sprint("d", sqlite.HeldCallers)) {
+		t.Error("not all are there")
+	}
+}
+
+// TestHeldRest: what is held is committed when nothing comes.
+func TestHeldRest(t *testing.T) {
+	db := open(t, nil, sqlite.Options{})
+	journaled(t, db, addPerson(db, "1"))
+	for end := time.Now().Add(time.Minute); db.Held() > 0; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("still held")
+		}
+	}
+}
+
+// TestHeldClose: so it is when the index is closed.
+func TestHeldClose(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "halong.db")
+	db := openAt(t, path, nil, sqlite.Options{})
+	journaled(t, db, addPerson(db, "1"))
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !added(t, openAt(t, path, nil, sqlite.Options{}), "1") {
+		t.Error("it is gone")
+	}
+}
+
+// TestHeldFailures: neither a caller that fails after it wrote, nor a failed sync, costs what was acknowledged before.
+func TestHeldFailures(t *testing.T) {
+	l := &log{}
+	db := open(t, l, sqlite.Options{})
+	for i := range 20 {
+		id := fmt.Sprint(i)
+		journaled(t, db, addPerson(db, "good"+id))
+		bad := addPerson(db, "bad"+id)
+		if i%2 == 0 {
+			l.fail.Store(true)
+		}
+		err := db.UpdateJournaled(t.Context(), func(tx halong.Tx) error {
+			if err := bad(tx); err != nil || i%2 == 0 {
+				return err
+			}
+			return errOwn
+		})
+		l.fail.Store(false)
+		if err == nil || errors.Is(err, errOwn) != (i%2 == 1) {
+			t.Fatalf("%d: %v", i, err)
+		}
+	}
+	for i := range 20 {
+		if id := fmt.Sprint(i); !added(t, db, "good"+id) || added(t, db, "bad"+id) {
+			t.Error(i)
+		}
+	}
+	if err := db.VerifyEvents(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestHeldLost: an index that lost what it had acknowledged says so once, and refuses everything; opened anew, it has what was committed.
+func TestHeldLost(t *testing.T) {
+	breaks := map[string]func(t *testing.T, db *sqlite.DB){
+		"commit": func(t *testing.T, db *sqlite.DB) {
+			if _, err := db.Break("COMMIT"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := db.PatientsByIdentifier(t.Context(), halong.Everything(), "2"); err == nil {
+				t.Error("a reader is not told")
+			}
+		},
+		"rollback": func(t *testing.T, db *sqlite.DB) {
+			if err := db.UpdateJournaled(t.Context(), func(tx halong.Tx) error {
+				_, err := tx.(*sqlite.Tx).Exec("INSERT OR ROLLBACK INTO generation (id, value) VALUES (1, x'')")
+				return err
+			}); err == nil {
+				t.Error("the caller is not told")
+			}
+		},
+	}
+	for name, lose := range breaks {
+		t.Run(name, func(t *testing.T) {
+			var said []error
+			path := filepath.Join(t.TempDir(), "halong.db")
+			db, err := sqlite.Open(context.Background(), path, nil, sqlite.Options{Lost: func(err error) { said = append(said, err) }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			journaled(t, db, addPerson(db, "1"))
+			if !added(t, db, "1") {
+				t.Fatal("not there")
+			}
+			journaled(t, db, addPerson(db, "2"))
+			lose(t, db)
+			for what, err := range map[string]error{
+				"journaled": db.UpdateJournaled(t.Context(), addPerson(db, "3")),
+				"other":     db.Update(t.Context(), addPerson(db, "4")),
+				"reading":   func() error { _, err := db.PatientsByIdentifier(t.Context(), halong.Everything(), "1"); return err }(),
+			} {
+				if err == nil {
+					t.Error(what, "is not refused")
+				}
+			}
+			if len(said) != 1 || halong.KindOf(said[0]) != halong.Internal {
+				t.Errorf("said %v", said)
+			}
+			if err := db.Close(); err == nil {
+				t.Error("closing says nothing")
+			}
+			again := openAt(t, path, nil, sqlite.Options{})
+			for id, want := range map[string]bool{"1": true, "2": false, "3": false, "4": false} {
+				if added(t, again, id) != want {
+					t.Error(id)
+				}
+			}
+		})
+	}
+}
