@@ -20,8 +20,7 @@ type Tx struct {
 	blobs   []blobRow // that were looked up, or made known by AddBlob
 
 	facilities map[halong.Facility]int64 // that it added
-	identified int                       // studies whose identity it found out anew
-	deferred   bool                      // it left studies whose identity is to be found out anew
+	identities reidentified
 }
 
 // HalongTx marks Tx as a halong.Tx.
