@@ -117,6 +117,7 @@ func (w *writer) observation(o *Observation) {
 	w.element('{')
 	w.coded("code", &o.Code)
 	w.coded("alternate", o.Alternate)
+	w.texts("further", o.Further)
 	w.text("subId", o.Sub)
 	w.text("type", o.Type)
 	if len(o.Values) > 0 {
@@ -181,6 +182,8 @@ func (w *writer) value(v *Value) {
 	w.text("separator", v.Separator)
 	w.number("number2", v.Number2)
 	w.coded("coded", v.Coded)
+	w.coded("alternate", v.Alternate)
+	w.texts("further", v.Further)
 	w.text("time", v.Time)
 	w.text("display", v.Display)
 	if v.Attachment != nil {

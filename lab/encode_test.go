@@ -51,8 +51,8 @@ func TestEncodeAll(t *testing.T) {
 		Orderer: &Person{"i", "n"}, Interpreter: &Person{ID: "i"}, Specimens: []Specimen{{ID: "2"}, {}},
 		Specimen: &Specimen{"id", "b", "a", c, "P", "t1", "t2", []Observation{{Code: c}}}, Document: &Document{"T02", "i", "p", "t", "n", "f", "AU", "AV", "r"}, ParentResult: "p", ParentOrder: "q", Parent: &Parent{c, "1", "t", o, o}, Notes: []string{"n", ""}, Sent: "t", Sender: "s", Warnings: []string{"w"},
 		Observations: []Observation{{
-			Code: c, Alternate: &c, Sub: "1", Type: "NM", Units: &c, Range: &Range{"1-2", Limits{"1", "2", true, true, "neg"}, []RangeForm{{"M", "adult", Limits{Low: "1"}}, {}}}, Flags: []string{"H"},
-			Values: []Value{{"t", "<", "1.50", "-", "2", &c, "12:00", "d", &Attachment{"s", "p", "t", "u", "e", 7, 1, "m", "sha256:", 9}}, {}},
+			Code: c, Alternate: &c, Further: []string{"", "2", "a<b"}, Sub: "1", Type: "NM", Units: &c, Range: &Range{"1-2", Limits{"1", "2", true, true, "neg"}, []RangeForm{{"M", "adult", Limits{Low: "1"}}, {}}}, Flags: []string{"H"},
+			Values: []Value{{"t", "<", "1.50", "-", "2", &c, &c, []string{"x", "", "y"}, "12:00", "d", &Attachment{"s", "p", "t", "u", "e", 7, 1, "m", "sha256:", 9}}, {}},
 			Absent: "unknown", Observer: &Person{"i", "n"}, Duplicate: true,
 			Status: Corrected, HL7Status: "C", Observed: "o", Analysed: "a", Producer: "p", Method: "m", Equipment: "e", Notes: []string{"n"}, Warnings: []string{"w", "x"},
 		}, {}},

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"encoding/base64"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -138,14 +139,50 @@ func addObservation(b *hl7v2.Builder, n int, o *Observation, data func(*Attachme
 	return nil
 }
 
-// setMapped puts what maps say, or else the sender's own alternate, beside a code and its unit.
+// first gives CWE.1 to 3 as they were sent, which can be empty where there is a code all the same.
+func (v *Value) first() Coded {
+	if !strings.HasPrefix(v.Text, "^^") {
+		return *v.Coded
+	}
+	const original = originalText - firstFurther
+	switch {
+	case v.Alternate != nil && *v.Alternate == *v.Coded:
+		return Coded{}
+	case len(v.Further) > original && v.Further[original] == v.Coded.Text:
+		return Coded{System: v.Coded.System}
+	}
+	return *v.Coded
+}
+
+// setFurther puts CWE.7 and what follows it.
+func setFurther(b *hl7v2.Builder, path string, list []string) {
+	for i, s := range list {
+		if s != "" {
+			b.Set(path+"."+strconv.Itoa(firstFurther+i), s)
+		}
+	}
+}
+
+// setMapped puts what maps say beside a code and its unit, and the sender's own alternates: in CWE.10 to 12 one whose place
+// is taken. Where those are taken too, the sender's go before ours.
 func setMapped(b *hl7v2.Builder, seg string, o *Observation) {
-	r := o.Reading
-	if r != nil && r.Code != nil && r.Code.By != "sender" {
+	const version, second = 8, 10 // of the alternate, and the second alternate (CWE.8, CWE.10)
+	r, further := o.Reading, o.Further
+	switch {
+	case r != nil && r.Code != nil && r.Code.By != "sender" && (o.Alternate == nil || len(further) <= second-firstFurther):
 		setCoded(b, seg+"-3", 4, Coded{r.Code.Code, r.Code.Text, "LN"})
-	} else if o.Alternate != nil {
+		if o.Alternate != nil {
+			setCoded(b, seg+"-3", second, *o.Alternate)
+		}
+		if i := version - firstFurther; len(further) > i { // the alternate's, with it
+			further = slices.Clone(further)
+			b.Set(seg+"-3."+strconv.Itoa(second+3), further[i])
+			further[i] = ""
+		}
+	case o.Alternate != nil:
 		setCoded(b, seg+"-3", 4, *o.Alternate)
 	}
+	setFurther(b, seg+"-3", further)
 	if r != nil && r.Unit != nil && o.Units != nil && r.Unit.Code != o.Units.Code {
 		setCoded(b, seg+"-6", 4, Coded{r.Unit.Code, r.Unit.Text, "UCUM"})
 	}
@@ -179,7 +216,11 @@ func setValue(b *hl7v2.Builder, path string, o *Observation, v *Value, data func
 	case v.Attachment != nil:
 		return setAttachment(b, path, v.Attachment, data)
 	case v.Coded != nil:
-		setCoded(b, path, 1, *v.Coded)
+		setCoded(b, path, 1, v.first())
+		if v.Alternate != nil {
+			setCoded(b, path, 4, *v.Alternate)
+		}
+		setFurther(b, path, v.Further)
 	case primitive[o.Type]:
 		b.Set(path+".1", v.Text)
 	default:

@@ -42,6 +42,53 @@ func TestAddResultValues(t *testing.T) {
 	}
 }
 
+// Coded elements go on with all their components: alternates, versions and the original text.
+func TestAddResultCoded(t *testing.T) {
+	for _, cwe := range []string{
+		"1^Một^L", "1^Một^L^2^Two^LN", "1^Một^L^2^Two^LN^2026^2.79^nguyên văn", "1^^^2^^^^^a \\S\\ b \\T\\ c", "1^Một^L^2^Two^LN^1^2^gốc^3^Ba^I10^4^^^^^^^^^22",
+		"1^Một^L^^^^^^gốc", "^^^2^Two^LN", "^^^^^^^^gốc", "^^L^^^^^^gốc", "^^^2^Two^LN^^^gốc", "^Một", "1",
+	} {
+		before, after, m := resent(t, "OBX|1|CWE|"+cwe+"||"+cwe+"~"+cwe+"||||||F")
+		if d := cmp.Diff(before.Observations[0], after.Observations[0]); d != "" {
+			t.Errorf("%s: %s", cwe, d)
+		}
+		obx := m.First("OBX")
+		for _, f := range []hl7v2.Value{obx.Field(3), obx.Field(5).Repetition(1), obx.Field(5).Repetition(2)} {
+			if string(f.Raw()) != cwe {
+				t.Errorf("%s went on as %s", cwe, f.Raw())
+			}
+		}
+	}
+}
+
+// A code of the maps takes CWE.4; what the sender has there moves on, and stays where it cannot.
+func TestAddResultMapped(t *testing.T) {
+	for sent, want := range map[string]string{
+		"1^Một^L":                                      "1^Một^L^2345-7^Glucose^LN",
+		"1^Một^L^2^Hai^X^v1^v2^gốc":                    "1^Một^L^2345-7^Glucose^LN^v1^^gốc^2^Hai^X^v2",
+		"1^Một^L^^^^v1^^gốc":                           "1^Một^L^2345-7^Glucose^LN^v1^^gốc",
+		"1^Một^L^2^Hai^X^v1^v2^gốc^3^Ba^Y^v3^^^^^^^^1": "1^Một^L^2^Hai^X^v1^v2^gốc^3^Ba^Y^v3^^^^^^^^1",
+	} {
+		in, err := hl7v2.Parse([]byte("MSH|^~\\&|LIS|LAB|||20261121||ORU^R01|7|P|2.7\rPID|1||X\rOBR|1|P1\rOBX|1|NM|" + sent + "||5||||||F\r"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := Read(in)[0].Reports[0]
+		r.Observations[0].Reading = &Reading{Code: &Mapped{Code: "2345-7", Text: "Glucose", By: "map"}}
+		b := hl7v2.NewBuilder(hl7v2.Header{Type: [3]string{"ORU", "R01", "ORU_R01"}, ControlID: "1"})
+		if err := AddResult(b, &Shown{Report: *r}, nil); err != nil {
+			t.Fatal(err)
+		}
+		m, err := b.Message(hl7v2.Standard, hl7v2.Lenient)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(m.First("OBX").Field(3).Raw()); got != want {
+			t.Errorf("%s went on as %s, want %s", sent, got, want)
+		}
+	}
+}
+
 // A text that is too long to be kept whole is not sent on as if it were whole.
 func TestAddResultCut(t *testing.T) {
 	_, after, _ := resent(t, "OBX|1|TX|N^N^L||"+strings.Repeat("x", maxText+1)+"||||||F\rNTE|1||"+strings.Repeat("y", maxText+2))

@@ -10,10 +10,7 @@ func (r *reader) observation(o *Observation, s hl7v2.Segment) {
 	f := &r.row
 	f.Read(s, lastOBX)
 	id := f.Field(3).CWE()
-	o.Code = Coded{Code: id.Code, Text: id.Text, System: id.System}
-	if id.AltCode != "" || id.AltText != "" {
-		o.Alternate = &Coded{Code: id.AltCode, Text: id.AltText, System: id.AltSystem}
-	}
+	o.Code, o.Alternate, o.Further = Coded{Code: id.Code, Text: id.Text, System: id.System}, alternate(&id), further(f.Field(3))
 	o.Sub, o.Type, o.HL7Status = text(f.Field(4)), text(f.Field(2)), text(f.Field(11))
 	if u := coded(f.Field(6)); u != (Coded{}) {
 		o.Units = &r.shelves.units.place()[0]

@@ -88,6 +88,7 @@ type Document struct {
 type Observation struct {
 	Code      Coded    `json:"code"`                // OBX-3
 	Alternate *Coded   `json:"alternate,omitempty"` // OBX-3.4 to 3.6
+	Further   []string `json:"further,omitempty"`   // OBX-3.7 and what follows it: versions, original text, another alternate
 	Sub       string   `json:"subId,omitempty"`     // OBX-4
 	Type      string   `json:"type,omitempty"`      // OBX-2
 	Values    []Value  `json:"values,omitempty"`    // OBX-5, one for each repetition
@@ -117,7 +118,9 @@ type Value struct {
 	Number     json.Number `json:"number,omitempty"`     // with the digits as sent
 	Separator  string      `json:"separator,omitempty"`  // SN.3: - (range), / or : (ratio), + (and more)
 	Number2    json.Number `json:"number2,omitempty"`    // SN.4
-	Coded      *Coded      `json:"coded,omitempty"`      // CE, CWE, CNE, IS, ID
+	Coded      *Coded      `json:"coded,omitempty"`      // CE, CWE, CNE, IS, ID; the alternate or CWE.9 where CWE.1 and 2 are empty
+	Alternate  *Coded      `json:"alternate,omitempty"`  // CWE.4 to 6
+	Further    []string    `json:"further,omitempty"`    // CWE.7 and what follows it, as in an observation
 	Time       string      `json:"time,omitempty"`       // DT, TM, TS, DTM in ISO 8601
 	Display    string      `json:"display,omitempty"`    // names, addresses, identifiers and the like, to be read by people
 	Attachment *Attachment `json:"attachment,omitempty"` // ED, RP

@@ -206,13 +206,48 @@ func price(o *Observation, val *Value, v hl7v2.Value) {
 
 func codedValue(_ *Observation, val *Value, v hl7v2.Value) {
 	c := v.CWE()
-	val.Coded = &Coded{Code: c.Code, Text: c.Text, System: c.System}
+	val.Coded, val.Alternate, val.Further = &Coded{Code: c.Code, Text: c.Text, System: c.System}, alternate(&c), further(v)
 	if c.Code+c.Text == "" {
 		val.Coded.Text = c.Original
-		if c.AltCode+c.AltText != "" {
-			val.Coded = &Coded{Code: c.AltCode, Text: c.AltText, System: c.AltSystem}
+		if val.Alternate != nil {
+			*val.Coded = *val.Alternate
 		}
 	}
+}
+
+// alternate gives CWE.4 to 6; nil if they name nothing.
+func alternate(c *hl7v2.CWE) *Coded {
+	if c.AltCode == "" && c.AltText == "" {
+		return nil
+	}
+	return &Coded{Code: c.AltCode, Text: c.AltText, System: c.AltSystem}
+}
+
+// Components of a coded element (HL7 2A.3.9).
+const (
+	firstFurther = 7  // of those that are kept as they are
+	originalText = 9  // CWE.9
+	lastFurther  = 22 // of all
+)
+
+// further gives what a coded element says from CWE.7 on; nil if that is nothing.
+func further(v hl7v2.Value) (all []string) {
+	v = v.Repetition(1)
+	if v.Count() < firstFurther {
+		return nil
+	}
+	some := 0
+	for i, p := range v.Parts() {
+		switch {
+		case i > lastFurther:
+			return all[:some]
+		case i >= firstFurther:
+			if all = append(all, text(p)); !p.Empty() {
+				some = len(all)
+			}
+		}
+	}
+	return all[:some:some]
 }
 
 // codeAlone reads IS and ID: a code of a table that OBX does not name.

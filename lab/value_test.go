@@ -49,7 +49,7 @@ func TestValues(t *testing.T) {
 		{"ST", "a & b", []Value{{Text: "a & b"}}, 0}, // nHapi#570
 		{"TX", "line\\.br\\two", []Value{{Text: "line\ntwo"}}, 0},
 		{"CWE", "27268008^Salmonella^SCT", []Value{{Text: "27268008^Salmonella^SCT", Coded: &Coded{"27268008", "Salmonella", "SCT"}}}, 0},
-		{"CE", "^^^^^^^^as said", []Value{{Text: "^^^^^^^^as said", Coded: &Coded{Text: "as said"}}}, 0},
+		{"CE", "^^^^^^^^as said", []Value{{Text: "^^^^^^^^as said", Coded: &Coded{Text: "as said"}, Further: []string{"", "", "as said"}}}, 0},
 		{"DT", "20261121", []Value{{Text: "20261121", Time: "2026-11-21"}}, 0},
 		{"TS", "20261121081530+0700", []Value{{Text: "20261121081530+0700", Time: "2026-11-21T08:15:30+07:00"}}, 0},
 		{"TM", "0815", []Value{{Text: "0815", Time: "08:15"}}, 0},
