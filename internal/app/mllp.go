@@ -63,7 +63,7 @@ func (a *App) mllpServer() (*mllp.Server, error) {
 		if r.Facility == "" {
 			r.Facility = a.config.Facility
 		}
-		return intake.Rule{Facility: r.Facility, Charset: r.Charset, PlainAck: r.PlainAck}
+		return intake.Rule{Facility: r.Facility, Charset: r.Charset, PlainAck: r.PlainAck, NoWarnings: r.NoWarnings}
 	}
 	in.Observe = func(o intake.Outcome, took time.Duration) {
 		a.metrics.messages.WithLabelValues(string(o)).Inc()

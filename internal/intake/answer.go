@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/binary"
@@ -89,6 +90,32 @@ func unanswered(k *hl7v2.Ack) {
 	k.Code = hl7v2.AR
 	k.Errors = append(k.Errors, hl7v2.AckError{Code: hl7v2.UnsupportedMessageType, Segment: "MSH", Number: 1, Field: 9, Text: "queries of this kind are not answered; the message is kept"})
 	k.Plain = true
+}
+
+// withoutWarnings gives answers whose acceptances have neither ERR nor MSA-3: in an AA or CA these are warnings, which some programs take for failures.
+func withoutWarnings(answers [][]byte) [][]byte {
+	out := make([][]byte, len(answers))
+	for i, a := range answers {
+		out[i] = withoutWarning(a)
+	}
+	return out
+}
+
+func withoutWarning(answer []byte) []byte {
+	out := make([]byte, 0, len(answer))
+	for segment := range bytes.SplitAfterSeq(answer, []byte{'\r'}) {
+		f := bytes.SplitN(bytes.TrimSuffix(segment, []byte{'\r'}), answer[len("MSH"):len("MSH|")], 4)
+		switch {
+		case string(f[0]) == "ERR":
+			continue
+		case string(f[0]) == "MSA" && string(f[1]) != string(hl7v2.AA) && string(f[1]) != string(hl7v2.CA):
+			return answer
+		case string(f[0]) == "MSA":
+			segment = append(bytes.Join(f[:3], answer[len("MSH"):len("MSH|")]), '\r')
+		}
+		out = append(out, segment...)
+	}
+	return out
 }
 
 // negative makes the answer to what is not taken or not stored, by the kind of error: one of the

@@ -61,7 +61,11 @@ func (a *arrival) take(raw []byte) ([][]byte, error) {
 		return nil, err
 	}
 	defer release()
-	return a.store()
+	answers, err := a.store()
+	if a.rule.NoWarnings {
+		answers = withoutWarnings(answers)
+	}
+	return answers, err
 }
 
 // prepare finds the message's handler and lets it do what comes before the transaction. With a

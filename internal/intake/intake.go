@@ -20,6 +20,8 @@ type Rule struct {
 	Facility halong.Facility
 	Charset  string // used instead of MSH-18 if not empty
 	PlainAck bool   // answer with ACK also where the paired type has a name of its own (ORR^O02, RSP^K22 …)
+	// NoWarnings leaves out of acceptances what is remarked: of what is stored, too, when a duplicate gets it.
+	NoWarnings bool
 }
 
 // Outcome says what became of a block, for metrics.

@@ -124,7 +124,7 @@ itself, and the acknowledgements come back in one batch.
 ## Acknowledgements
 
 Original and enhanced mode (HL7 2.9), as MSH-15 and MSH-16 ask for; accept acknowledgements are always ACK. A peer may be given ACK in
-the place of the paired type (` + "`hl7.peers[].ack: plain`" + `).
+the place of the paired type (` + "`hl7.peers[].ack: plain`" + `), and acceptances without warnings (` + "`warnings: false`" + `).
 
 `
 

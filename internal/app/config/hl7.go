@@ -40,7 +40,8 @@ type HL7Peer struct {
 	Certificate string          `yaml:"certificate"` // a name in it, or sha256: and its fingerprint; over TLS alone
 	Charset     string          `yaml:"charset"`     // overrides MSH-18
 	Facility    halong.Facility `yaml:"facility"`
-	Ack         string          `yaml:"ack"` // paired | plain: ACK also where the standard has a type of its own
+	Ack         string          `yaml:"ack"`      // paired | plain: ACK also where the standard has a type of its own
+	Warnings    *bool           `yaml:"warnings"` // false: acceptances hold no ERR; nil: true
 }
 
 // Values of hl7.peers[].ack.
@@ -52,7 +53,8 @@ const (
 // HL7Rule is a line of hl7.peers, ready for matching.
 type HL7Rule struct {
 	access.Peer
-	PlainAck bool
+	PlainAck   bool
+	NoWarnings bool
 }
 
 // HL7Peers gives hl7.peers as an allow-list.
@@ -91,7 +93,7 @@ func (c *Config) HL7Rules() (out []HL7Rule, err error) {
 			return nil, wrong(key+".ack", "%q is neither paired nor plain", p.Ack)
 		}
 		peer.Charset = p.Charset
-		out = append(out, HL7Rule{peer, p.Ack == AckPlain})
+		out = append(out, HL7Rule{peer, p.Ack == AckPlain, p.Warnings != nil && !*p.Warnings})
 	}
 	return out, nil
 }
