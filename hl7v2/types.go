@@ -50,7 +50,7 @@ func (v Value) CWE() (c CWE) {
 	if v.level == levelField {
 		v = v.Repetition(1)
 	}
-	if v.level != levelRepetition {
+	if v.level != levelRepetition || v.single {
 		c.Code = trimmed(v)
 		return c
 	}

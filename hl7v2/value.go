@@ -68,7 +68,7 @@ func (s Segment) find(n int) Value {
 	at := s.start + 4
 	if s.isHeader() {
 		if n == 1 {
-			return Value{m: s.m, start: s.start + 3, end: at, level: levelLiteral}
+			return Value{m: s.m, span: span{s.start + 3, at}, level: levelLiteral}
 		}
 		if n == 2 {
 			v.level = levelLiteral
@@ -111,36 +111,33 @@ func (f Fields) At(n int) Value {
 // split appends the parts of text[start:end] divided by sep.
 func split(dst []Value, m *Message, start, end int, sep byte, l level) []Value {
 	for {
-		i := -1
-		if sep != 0 {
-			i = bytes.IndexByte(m.text[start:end], sep)
+		at := next(m.text, start, end, sep)
+		dst = append(dst, Value{m: m, span: span{start, at}, level: l})
+		if at == end {
+			return dst
 		}
-		if i < 0 {
-			return append(dst, Value{m: m, start: start, end: end, level: l})
-		}
-		dst = append(dst, Value{m: m, start: start, end: start + i, level: l})
-		start += i + 1
+		start = at + 1
 	}
 }
 
 // cut gives the n-th part of text[start:end] divided by sep; start=end if there is none.
 func cut(text []byte, start, end int, sep byte, n int) (int, int) {
-	for {
-		i := -1
-		if sep != 0 {
-			i = bytes.IndexByte(text[start:end], sep)
-		}
-		switch {
-		case n == 1 && i < 0:
-			return start, end
-		case n == 1:
-			return start, start + i
-		case i < 0:
+	for ; n > 1; n-- {
+		if start = next(text, start, end, sep) + 1; start > end {
 			return end, end
 		}
-		start += i + 1
-		n--
 	}
+	return start, next(text, start, end, sep)
+}
+
+// next gives the place of the first sep in text[start:end]; end if there is none.
+func next(text []byte, start, end int, sep byte) int {
+	if sep != 0 && start < end {
+		if i := bytes.IndexByte(text[start:end], sep); i >= 0 {
+			return start + i
+		}
+	}
+	return end
 }
 
 type level uint8
@@ -155,17 +152,23 @@ const (
 
 // Value is a field, repetition, component or subcomponent. The zero Value is absent.
 type Value struct {
-	m          *Message
-	start, end int
-	level      level
+	m *Message
+	span
+	level  level
+	single bool // known to have no delimiter in it, and no escape sequence: it is its own only part
 }
 
 func (v Value) part(l level, sep byte, n int) Value {
 	if v.m == nil || n < 1 || v.level == levelLiteral {
 		return Value{m: v.m, level: l}
 	}
-	p := Value{m: v.m, level: l}
-	p.start, p.end = cut(v.m.text, v.start, v.end, sep, n)
+	p := Value{m: v.m, span: v.span, level: l, single: v.single}
+	switch {
+	case !v.single && v.start < v.end:
+		p.start, p.end = cut(v.m.text, v.start, v.end, sep, n)
+	case n > 1:
+		p.start = p.end
+	}
 	return p
 }
 
@@ -218,8 +221,10 @@ func (v Value) Repetitions() iter.Seq2[int, Value] {
 			return
 		}
 		for i, at := 1, v.start; at <= v.end; i++ {
-			r := Value{m: v.m, level: levelRepetition, end: v.end}
-			r.start, r.end = cut(v.m.text, at, v.end, v.m.delims.Repetition, 1)
+			r := Value{m: v.m, level: levelRepetition, span: span{at, v.end}, single: v.single}
+			if !v.single {
+				r.end = next(v.m.text, at, v.end, v.m.delims.Repetition)
+			}
 			if !yield(i, r) {
 				return
 			}
@@ -243,7 +248,7 @@ func (v Value) Count() int {
 	case levelComponent:
 		sep = v.m.delims.Subcomponent
 	}
-	if sep == 0 {
+	if sep == 0 || v.single {
 		return 1
 	}
 	return 1 + bytes.Count(v.m.text[v.start:v.end], []byte{sep})
@@ -259,8 +264,10 @@ func (v Value) Parts() iter.Seq2[int, Value] {
 		d := &v.m.delims
 		sep := [...]byte{levelField: d.Repetition, levelRepetition: d.Component, levelComponent: d.Subcomponent}[v.level]
 		for i, at := 1, v.start; at <= v.end; i++ {
-			p := Value{m: v.m, level: v.level + 1, end: v.end}
-			p.start, p.end = cut(v.m.text, at, v.end, sep, 1)
+			p := Value{m: v.m, level: v.level + 1, span: span{at, v.end}, single: v.single}
+			if !v.single {
+				p.end = next(v.m.text, at, v.end, sep)
+			}
 			if !yield(i, p) {
 				return
 			}
@@ -307,7 +314,7 @@ func (v Value) Text() string {
 	if v.level == levelLiteral {
 		return string(v.m.toUTF8(b))
 	}
-	if v.m.utf8 != "" && (v.m.plain || bytes.IndexByte(b, v.m.delims.Escape) < 0) {
+	if v.m.utf8 != "" && (v.single || v.m.plain || bytes.IndexByte(b, v.m.delims.Escape) < 0) {
 		return v.m.utf8[v.start:v.end]
 	}
 	return v.m.decode(b)

@@ -57,7 +57,7 @@ func (f *finder) find(i int) *Observation {
 		return nil
 	}
 	for j := range i {
-		if o := &f.list[j]; o.comparable() && o.key() == key {
+		if o := &f.list[j]; o.Code.Code == f.list[i].Code.Code && o.key() == key && o.comparable() {
 			return o
 		}
 	}

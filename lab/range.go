@@ -142,11 +142,10 @@ var unitAfter = regexp.MustCompile(`^([+-]?[0-9][0-9.,]*)\s*[%a-zA-Zµμ][%a-zA-
 
 // amountOf reads a number that may have a unit after it.
 func amountOf(s string) (json.Number, bool) {
-	s = strings.TrimSpace(s)
 	if n, _, ok := number(s); ok {
 		return n, true
 	}
-	if m := unitAfter.FindStringSubmatch(s); m != nil {
+	if m := unitAfter.FindStringSubmatch(strings.TrimSpace(s)); m != nil {
 		n, _, ok := number(m[1])
 		return n, ok
 	}
