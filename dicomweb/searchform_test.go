@@ -115,9 +115,11 @@ func FuzzForm(f *testing.F) {
 	f.Add("PatientName=NGUY%E1%BB%84N*&limit=1")
 	f.Add("StudyInstanceUID=1.2.3%5C1.2&offset=1&&=&x")
 	f.Add("0040A730.0040A043.00080100=x&00091001=y&includefield=all")
+	one := serve(f)
+	one.put(file("1.2.3.5"))
 	f.Fuzz(func(t *testing.T, form string) {
-		s := serve(t)
-		s.put(file("1.2.3.5"))
+		s := *one
+		s.t = t
 		if w := s.do(http.MethodPost, "/studies", strings.NewReader(form), formType); w.Code >= 500 {
 			t.Errorf("%d", w.Code)
 		}
