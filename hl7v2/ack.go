@@ -119,6 +119,9 @@ func (a *Ack) body(d Delimiters, m *Message) []byte {
 	return b
 }
 
+// ackTime is the form of MSH-7, for package time.
+const ackTime = "20060102150405-0700"
+
 func (a *Ack) msh(w *ackWriter, h Segment, version Value) {
 	w.dst = append(w.dst, "MSH"...)
 	w.dst = append(append(w.dst, w.d.Field), w.d.encoding()...)
@@ -126,9 +129,12 @@ func (a *Ack) msh(w *ackWriter, h Segment, version Value) {
 	w.rawOr(rawOf(h.Field(6)), a.Facility)
 	w.raw(rawOf(h.Field(3)))
 	w.raw(rawOf(h.Field(4)))
-	w.text(a.Time.UTC().Format("20060102150405-0700"))
+	var room [len(ackTime)]byte
+	w.field()
+	w.dst = w.d.AppendEscaped(w.dst, a.Time.UTC().AppendFormat(room[:0], ackTime))
 	w.raw(nil)
-	w.components(a.messageType(h, version))
+	t := a.messageType(h, version)
+	w.components(t[:])
 	w.text(a.ControlID)
 	w.rawOr(rawOf(h.Field(11)), "P")
 	w.rawOr(rawOf(version), defaultVersion)
@@ -152,7 +158,7 @@ func (a *Ack) msh(w *ackWriter, h Segment, version Value) {
 
 // messageType gives MSH-9: the paired type or ACK with the trigger event from 2.2, with the
 // message structure from 2.3.1.
-func (a *Ack) messageType(h Segment, version Value) []string {
+func (a *Ack) messageType(h Segment, version Value) [3]string {
 	t := a.Type
 	code, event := strings.TrimSpace(h.Field(9).Component(1).Text()), strings.TrimSpace(h.Field(9).Component(2).Text())
 	if t[0] == "" && !a.Plain && strings.HasPrefix(string(a.Code), "A") {
@@ -161,14 +167,14 @@ func (a *Ack) messageType(h Segment, version Value) []string {
 	v := versionOf(version.Text())
 	switch {
 	case t[0] == "" && (event == "" || v < 202):
-		return []string{"ACK"}
+		return [3]string{"ACK"}
 	case t[0] == "":
 		t = [3]string{"ACK", event, "ACK"}
 	}
 	if v < 203 || strings.TrimSpace(version.Component(1).Text()) == "2.3" {
-		return t[:2]
+		t[2] = ""
 	}
-	return t[:]
+	return t
 }
 
 // longestMSA3 is the length of MSA-3 in characters (HL7 2.3 and 2.4, chapter 2: ST with length 80): a receiver may check that.

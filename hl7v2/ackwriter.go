@@ -26,8 +26,14 @@ func (w *ackWriter) end() {
 	w.dst = append(w.dst[:n], '\r')
 }
 
+// field begins a field.
+func (w *ackWriter) field() { w.dst = append(w.dst, w.d.Field) }
+
 // raw adds a field as it is.
-func (w *ackWriter) raw(b []byte) { w.dst = append(append(w.dst, w.d.Field), b...) }
+func (w *ackWriter) raw(b []byte) {
+	w.field()
+	w.dst = append(w.dst, b...)
+}
 
 func (w *ackWriter) rawOr(b []byte, other string) {
 	if len(b) > 0 {
@@ -39,7 +45,7 @@ func (w *ackWriter) rawOr(b []byte, other string) {
 
 // text adds a field.
 func (w *ackWriter) text(s string) {
-	w.dst = append(w.dst, w.d.Field)
+	w.field()
 	w.escaped(s)
 }
 

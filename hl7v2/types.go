@@ -1,6 +1,9 @@
 package hl7v2
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // CX is an identifier with its assigning authority (HL7 2.A.14).
 type CX struct {
@@ -12,12 +15,9 @@ type CX struct {
 
 // CX reads the value as an identifier with check digit.
 func (v Value) CX() CX {
-	return CX{
-		ID:        trimmed(v.Component(1)),
-		Authority: hd(v.Component(4)),
-		Type:      trimmed(v.Component(5)),
-		Facility:  hd(v.Component(6)),
-	}
+	var c [6]Value
+	v.components(c[:])
+	return CX{ID: trimmed(c[0]), Authority: hd(c[3]), Type: trimmed(c[4]), Facility: hd(c[5])}
 }
 
 // EI is an entity identifier: order numbers (HL7 2.A.28).
@@ -28,9 +28,11 @@ type EI struct {
 
 // EI reads the value as an entity identifier.
 func (v Value) EI() EI {
-	e := EI{ID: trimmed(v.Component(1)), Namespace: trimmed(v.Component(2))}
+	var c [3]Value
+	v.components(c[:])
+	e := EI{ID: trimmed(c[0]), Namespace: trimmed(c[1])}
 	if e.Namespace == "" {
-		e.Namespace = trimmed(v.Component(3))
+		e.Namespace = trimmed(c[2])
 	}
 	return e
 }
@@ -43,37 +45,16 @@ type CWE struct {
 }
 
 // CWE reads the value as a coded element.
-func (v Value) CWE() (c CWE) {
+func (v Value) CWE() CWE {
 	if v.Empty() {
-		return c
+		return CWE{}
 	}
-	if v.level == levelField {
-		v = v.Repetition(1)
+	var c [9]Value
+	v.components(c[:])
+	return CWE{
+		Code: trimmed(c[0]), Text: trimmed(c[1]), System: trimmed(c[2]),
+		AltCode: trimmed(c[3]), AltText: trimmed(c[4]), AltSystem: trimmed(c[5]), Original: trimmed(c[8]),
 	}
-	if v.level != levelRepetition || v.single {
-		c.Code = trimmed(v)
-		return c
-	}
-	for i, p := range v.Parts() { // one after the other: there may be millions
-		switch i {
-		case 1:
-			c.Code = trimmed(p)
-		case 2:
-			c.Text = trimmed(p)
-		case 3:
-			c.System = trimmed(p)
-		case 4:
-			c.AltCode = trimmed(p)
-		case 5:
-			c.AltText = trimmed(p)
-		case 6:
-			c.AltSystem = trimmed(p)
-		case 9:
-			c.Original = trimmed(p)
-			return c
-		}
-	}
-	return c
 }
 
 // XPN is a person's name (HL7 2.A.89; XCN without its identifier has the same parts).
@@ -84,24 +65,48 @@ type XPN struct {
 
 // XPN reads the value as a person's name.
 func (v Value) XPN() XPN {
+	var c [7]Value
+	v.components(c[:])
 	return XPN{
-		Family: trimmed(v.Component(1).Sub(1)), Given: trimmed(v.Component(2)), Middle: trimmed(v.Component(3)),
-		Suffix: trimmed(v.Component(4)), Prefix: trimmed(v.Component(5)), Type: trimmed(v.Component(7)),
+		Family: trimmed(c[0].Sub(1)), Given: trimmed(c[1]), Middle: trimmed(c[2]), Suffix: trimmed(c[3]), Prefix: trimmed(c[4]), Type: trimmed(c[6]),
 	}
 }
 
-var dicomDelimiters = strings.NewReplacer("^", " ", "=", " ", `\`, " ")
+// components puts the first components into list, those of the first repetition of a field. Each byte is looked at once: there may be millions.
+func (v Value) components(list []Value) {
+	if v.level == levelField {
+		v = v.Repetition(1)
+	}
+	if v.level != levelRepetition || v.single {
+		list[0] = v.Component(1)
+		return
+	}
+	for i, p := range v.Parts() {
+		if i > len(list) {
+			break
+		}
+		list[i-1] = p
+	}
+}
 
 // DICOM writes the name as DICOM does (PS3.5 6.2.1): family, given, middle, prefix and
 // suffix divided by ^, empty ones at the end left out.
 func (n XPN) DICOM() string {
-	parts := [...]string{n.Family, n.Given, n.Middle, n.Prefix, n.Suffix}
-	for i, p := range parts {
-		if strings.ContainsAny(p, `^=\`) {
-			parts[i] = dicomDelimiters.Replace(p)
+	var room [64]byte // of 64 characters at most in DICOM; longer ones are kept too
+	b := room[:0]
+	for i, part := range [...]string{n.Family, n.Given, n.Middle, n.Prefix, n.Suffix} {
+		if i > 0 {
+			b = append(b, '^')
+		}
+		from := len(b)
+		b = append(b, part...)
+		for j := from; j < len(b); j++ {
+			if c := b[j]; c == '^' || c == '=' || c == '\\' { // DICOM's own
+				b[j] = ' '
+			}
 		}
 	}
-	return strings.TrimRight(strings.Join(parts[:], "^"), "^")
+	return string(bytes.TrimRight(b, "^"))
 }
 
 // trimmed gives the text without spaces around it; the HL7 null is empty.

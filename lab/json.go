@@ -10,18 +10,18 @@ import (
 type writer struct{ b []byte }
 
 // comma goes before everything but the first of an object or array.
-func (w *writer) comma() {
-	if c := w.b[len(w.b)-1]; c != '{' && c != '[' {
-		w.b = append(w.b, ',')
+func comma(b []byte) []byte {
+	if c := b[len(b)-1]; c != '{' && c != '[' {
+		b = append(b, ',')
 	}
+	return b
 }
 
 // name writes a member's name; names need no escapes.
 func (w *writer) name(s string) {
-	w.comma()
-	w.b = append(w.b, '"')
-	w.b = append(w.b, s...)
-	w.b = append(w.b, '"', ':')
+	b := append(comma(w.b), '"')
+	b = append(b, s...)
+	w.b = append(b, '"', ':')
 }
 
 func (w *writer) open(name string, c byte) {
@@ -30,8 +30,7 @@ func (w *writer) open(name string, c byte) {
 }
 
 func (w *writer) element(c byte) {
-	w.comma()
-	w.b = append(w.b, c)
+	w.b = append(comma(w.b), c)
 }
 
 func (w *writer) close(c byte) { w.b = append(w.b, c) }
@@ -53,7 +52,7 @@ func (w *writer) texts(name string, list []string) {
 	}
 	w.open(name, '[')
 	for _, s := range list {
-		w.comma()
+		w.b = comma(w.b)
 		w.quoted(s)
 	}
 	w.close(']')
@@ -114,46 +113,55 @@ func (w *writer) order(name string, o *Order) {
 
 // quoted writes a string (RFC 8259 section 7). What is not UTF-8 becomes U+FFFD.
 func (w *writer) quoted(s string) {
-	const digits = "0123456789abcdef"
-	w.b = append(w.b, '"')
+	b := append(w.b, '"')
 	from := 0
 	for i := 0; i < len(s); {
 		c := s[i]
-		if c >= 0x20 && c != '"' && c != '\\' && c < utf8.RuneSelf {
+		if asItIs[c] {
 			i++
 			continue
 		}
+		n := 1
 		if c >= utf8.RuneSelf {
-			r, n := utf8.DecodeRuneInString(s[i:])
-			if (r != utf8.RuneError || n > 1) && r != '\u2028' && r != '\u2029' {
+			var r rune
+			if r, n = utf8.DecodeRuneInString(s[i:]); (r != utf8.RuneError || n > 1) && r != '\u2028' && r != '\u2029' {
 				i += n
 				continue
 			}
-			w.b = append(w.b, s[from:i]...)
-			w.b = append(w.b, '\\', 'u', digits[r>>12&15], digits[r>>8&15], digits[r>>4&15], digits[r&15])
-			i += n
-			from = i
-			continue
+			b = appendEscape(append(b, s[from:i]...), r)
+		} else {
+			b = appendEscape(append(b, s[from:i]...), rune(c))
 		}
-		w.b = append(w.b, s[from:i]...)
-		switch c {
-		case '"', '\\':
-			w.b = append(w.b, '\\', c)
-		case '\n':
-			w.b = append(w.b, '\\', 'n')
-		case '\r':
-			w.b = append(w.b, '\\', 'r')
-		case '\t':
-			w.b = append(w.b, '\\', 't')
-		case '\b':
-			w.b = append(w.b, '\\', 'b')
-		case '\f':
-			w.b = append(w.b, '\\', 'f')
-		default:
-			w.b = append(w.b, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
-		}
-		i++
+		i += n
 		from = i
 	}
-	w.b = append(append(w.b, s[from:]...), '"')
+	w.b = append(append(b, s[from:]...), '"')
+}
+
+// asItIs are the bytes of ASCII that stand for themselves in a string.
+var asItIs = func() (t [256]bool) {
+	for c := byte(' '); c < utf8.RuneSelf; c++ {
+		t[c] = c != '"' && c != '\\'
+	}
+	return t
+}()
+
+// appendEscape writes a character of the basic plane as an escape sequence, the short one if it has any.
+func appendEscape(b []byte, r rune) []byte {
+	const digits = "0123456789abcdef"
+	switch r {
+	case '"', '\\':
+		return append(b, '\\', byte(r))
+	case '\n':
+		return append(b, '\\', 'n')
+	case '\r':
+		return append(b, '\\', 'r')
+	case '\t':
+		return append(b, '\\', 't')
+	case '\b':
+		return append(b, '\\', 'b')
+	case '\f':
+		return append(b, '\\', 'f')
+	}
+	return append(b, '\\', 'u', digits[r>>12&15], digits[r>>8&15], digits[r>>4&15], digits[r&15])
 }

@@ -20,10 +20,15 @@ const (
 	maxName        = 1024
 )
 
+// lastPID is the last field of PID that is read.
+const lastPID = 19
+
 // FromPID reads PID (HL7 3.4.2). Identifiers are those of PID-3, before 2.3 also PID-2 and
 // PID-4; a Vietnamese citizen number in PID-19 is one too. sent is the message's time.
 func FromPID(f halong.Facility, pid hl7v2.Segment, sent string) *Patient {
-	p := &Patient{Facility: f, Sent: sent, Name: name(pid.Field(5)), Birth: birth(pid.Field(7)), Sex: sex(pid.Field(8))}
+	var row hl7v2.Row
+	row.Read(pid, lastPID)
+	p := &Patient{Facility: f, Sent: sent, Name: name(row.Field(5)), Birth: birth(row.Field(7)), Sex: sex(row.Field(8))}
 	for _, s := range []*string{&p.Name, &p.Birth, &p.Sex} {
 		if len(*s) > maxName {
 			*s = strings.ToValidUTF8((*s)[:maxName], "")
@@ -31,11 +36,11 @@ func FromPID(f halong.Facility, pid hl7v2.Segment, sent string) *Patient {
 		*s = norm.NFC.String(*s) // letters with diacritics come in several forms; headers and searches have this one
 	}
 	for _, n := range []int{3, 2, 4} {
-		for _, v := range pid.Field(n).Repetitions() {
+		for _, v := range row.Field(n).Repetitions() {
 			p.addIdentifier(v.CX())
 		}
 	}
-	if c := pid.Field(19).CX(); IsCCCD(c.ID) {
+	if c := row.Field(19).CX(); IsCCCD(c.ID) {
 		p.addIdentifier(hl7v2.CX{ID: c.ID, Type: "NI"})
 	}
 	return p

@@ -26,11 +26,12 @@ type answerer struct {
 // controlID makes the control ID (MSH-10, at most 20 characters before 2.4) of the n-th answer: from the
 // message and its time, so that an answer is known before the message is stored.
 func (w answerer) controlID(n int) string {
-	b := append([]byte(nil), w.msg.Digest[:]...)
+	var room [sha256.Size + 8 + 3]byte
+	b := append(room[:0], w.msg.Digest[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(w.msg.Received.UnixMicro()))
 	b = append(b, byte(w.msg.Reply.Part), byte(w.msg.Reply.Part>>8), byte(n))
 	sum := sha256.Sum256(b)
-	return base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:10])
+	return base32.HexEncoding.EncodeToString(sum[:10]) // ten bytes need no padding
 }
 
 // The numbers of a message's answers.
@@ -40,9 +41,9 @@ const (
 )
 
 // ack begins an acknowledgement.
-func (w answerer) ack(n int, code hl7v2.AckCode, errs ...hl7v2.AckError) hl7v2.Ack {
+func (w answerer) ack(code hl7v2.AckCode, errs ...hl7v2.AckError) hl7v2.Ack {
 	return hl7v2.Ack{
-		Code: code, ControlID: w.controlID(n), Time: w.msg.Received, Application: w.msg.Reply.Application, Errors: errs,
+		Code: code, Time: w.msg.Received, Application: w.msg.Reply.Application, Errors: errs,
 		Plain: w.msg.Reply.Plain && !w.query(),
 	}
 }
@@ -53,9 +54,10 @@ func (w answerer) query() bool {
 	return hl7v2.IsQuery(code)
 }
 
-// encode writes an acknowledgement. Application acknowledgements in enhanced mode are messages of their own, which
+// encode writes the n-th answer. Application acknowledgements in enhanced mode are messages of their own, which
 // want no answer.
-func (w answerer) encode(k hl7v2.Ack) []byte {
+func (w answerer) encode(n int, k hl7v2.Ack) []byte {
+	k.ControlID = w.controlID(n)
 	k.NoReply = w.hl7 != nil && w.mode().Enhanced && k.Code[0] == 'A'
 	return k.Append(make([]byte, 0, 256), w.hl7)
 }
@@ -73,14 +75,14 @@ func (w answerer) mode() hl7v2.AckMode {
 func (w answerer) accept(complete func(*hl7v2.Ack)) (answers [][]byte) {
 	mode := w.mode()
 	if mode.Accept.Wanted(true) {
-		answers = append(answers, w.encode(w.ack(acceptAnswer, hl7v2.CA)))
+		answers = append(answers, w.encode(acceptAnswer, w.ack(hl7v2.CA)))
 	}
-	k := w.ack(applicationAnswer, hl7v2.AA)
+	k := w.ack(hl7v2.AA)
 	if complete != nil {
 		complete(&k)
 	}
 	if mode.Application.Wanted(k.Code == hl7v2.AA) {
-		answers = append(answers, w.encode(k))
+		answers = append(answers, w.encode(applicationAnswer, k))
 	}
 	return answers
 }
@@ -124,9 +126,9 @@ func (w answerer) negative(kind halong.Kind, e hl7v2.AckError) [][]byte {
 	mode, code := w.mode(), codes[kind]
 	switch {
 	case mode.Accept.Wanted(false):
-		return [][]byte{w.encode(w.ack(acceptAnswer, code.accept, e))}
+		return [][]byte{w.encode(acceptAnswer, w.ack(code.accept, e))}
 	case mode.Application.Wanted(false):
-		return [][]byte{w.encode(w.ack(applicationAnswer, code.original, e))}
+		return [][]byte{w.encode(applicationAnswer, w.ack(code.original, e))}
 	}
 	return nil
 }
