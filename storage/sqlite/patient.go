@@ -53,10 +53,22 @@ func (tx *Tx) addPatient(p *patient.Patient) (bool, error) {
 	}
 	tx.db.patients.keep(key, p)
 	tx.db.patients.keepReports(reportsKey{facility, p.Key}, &reports{all: true})
-	if err := tx.putWords(p.Key, "", folded); err != nil {
+	if err := errors.Join(tx.putWords(p.Key, "", folded), tx.putAuthority(authorityKey{facility, id.Authority})); err != nil {
 		return true, err
 	}
 	return true, tx.addOthers(p)
+}
+
+// putAuthority notes that a patient of the facility has an identity of the authority.
+func (tx *Tx) putAuthority(key authorityKey) error {
+	if _, known := tx.db.patients.authorities.get(key); known {
+		return nil
+	}
+	_, err := tx.Exec(`INSERT INTO patient_authority (facility, authority) VALUES (?, ?) ON CONFLICT DO NOTHING`, key.facility, key.authority)
+	if err == nil {
+		tx.db.patients.keepAuthority(key)
+	}
+	return err
 }
 
 // addOthers makes the patient findable by the identifiers after the first.

@@ -125,8 +125,8 @@ func (tx *Tx) putWords(key int64, before, now string) error {
 	if before == now {
 		return nil
 	}
-	if before != "" {
-		if _, err := tx.Exec(`DELETE FROM patient_word WHERE patient = ?`, key); err != nil {
+	for _, w := range strings.Fields(before) {
+		if _, err := tx.Exec(`DELETE FROM patient_word WHERE word = ? AND patient = ?`, w, key); err != nil {
 			return err
 		}
 	}

@@ -161,7 +161,7 @@ func newPatientSearch(q *patient.Query, seen []facility) (*patientSearch, error)
 		lo, hi := between(words[0])
 		s.where.and("w.word >= ? AND w.word < ?", lo, hi)
 		// Of several words of one name that match, the first one stands for it.
-		s.where.and("NOT EXISTS (SELECT 1 FROM patient_word x INDEXED BY patient_word_patient WHERE x.patient = w.patient AND x.word >= ? AND x.word < w.word)", lo)
+		s.where.and("NOT EXISTS (SELECT 1 FROM json_each('[' || replace(json_quote(p.folded), ' ', '\",\"') || ']') j WHERE j.value >= ? AND j.value < w.word)", lo)
 		if q.After != "" {
 			s.where.and("(w.word, w.patient) > (?, ?)", mark, after)
 		}
@@ -173,8 +173,7 @@ func newPatientSearch(q *patient.Query, seen []facility) (*patientSearch, error)
 		s.where.and("p.id > ?", after)
 	}
 	for _, w := range words {
-		lo, hi := between(w)
-		s.where.and("EXISTS (SELECT 1 FROM patient_word x INDEXED BY patient_word_patient WHERE x.patient = p.id AND x.word >= ? AND x.word < ?)", lo, hi)
+		s.where.and("instr(' ' || p.folded, ' ' || ?) > 0", w)
 	}
 	if q.Birth != "" && q.Identifier != "" {
 		s.where.and("p.birth = ?", q.Birth)

@@ -43,7 +43,7 @@ func (db *DB) HasAuthority(t halong.Tx, f halong.Facility, authority string) (fo
 	}
 	facility, err := tx.Facility(f)
 	if err == nil {
-		err = tx.QueryRow(`SELECT EXISTS (SELECT 1 FROM patient INDEXED BY patient_authority WHERE authority = ? AND facility = ?)`, authority, facility).Scan(&found)
+		err = tx.QueryRow(`SELECT EXISTS (SELECT 1 FROM patient_authority WHERE facility = ? AND authority = ?)`, facility, authority).Scan(&found)
 	}
 	return found, fail(op, "", err)
 }

@@ -12,17 +12,26 @@ import (
 type patients struct {
 	known   recent[patientKey, *patient.Patient]
 	reports recent[reportsKey, *reports]
+
+	authorities recent[authorityKey, struct{}] // that have a row
 }
 
 // Bounds of what is remembered. A patient with more versions of reports is asked for each time.
 const (
 	rememberedPatients = 4096
 	rememberedHeads    = 8
+
+	rememberedAuthorities = 256
 )
 
 type patientKey struct {
 	facility      int64
 	authority, id string
+}
+
+type authorityKey struct {
+	facility  int64
+	authority string
 }
 
 type reportsKey struct{ facility, patient int64 }
@@ -37,6 +46,7 @@ type reports struct {
 func (p *patients) clear() {
 	p.known.clear()
 	p.reports.clear()
+	p.authorities.clear()
 }
 
 // patient gives a copy of a patient; nil if it is not remembered.
@@ -50,6 +60,11 @@ func (p *patients) patient(key patientKey) *patient.Patient {
 func (p *patients) keep(key patientKey, who *patient.Patient) {
 	p.known.n = rememberedPatients
 	p.known.put(key, cloned(who))
+}
+
+func (p *patients) keepAuthority(key authorityKey) {
+	p.authorities.n = rememberedAuthorities
+	p.authorities.put(key, struct{}{})
 }
 
 func cloned(p *patient.Patient) *patient.Patient {
