@@ -9,8 +9,8 @@ import (
 	"github.com/halong-gateway/halong/internal/forward"
 )
 
-// firstOpen gives the first entry of a destination that has not ended.
-const firstOpen = ` FROM delivery INDEXED BY delivery_open WHERE destination = ? AND state < 4 ORDER BY id LIMIT 1`
+// firstOpen gives the first message of a destination that has not ended.
+const firstOpen = ` FROM delivery INDEXED BY delivery_in_order WHERE destination = ? AND state < 4 AND kind = 2 ORDER BY id LIMIT 1`
 
 // LeaseInOrder implements forward.Ledger. Nothing is written when nothing is due.
 func (db *DB) LeaseInOrder(ctx context.Context, name string, now, until time.Time, limit int) ([]forward.Entry, error) {
@@ -41,8 +41,8 @@ func (tx *Tx) leaseInOrder(destination int64, now, until time.Time, limit int) (
 	if err != nil || paused {
 		return nil, err
 	}
-	entries, err := tx.entries(`SELECT `+entryColumns+` FROM delivery d INDEXED BY delivery_open CROSS JOIN destination t ON t.id = d.destination
-		CROSS JOIN facility f ON f.id = d.facility WHERE d.destination = ? AND d.state < 4 ORDER BY d.id LIMIT ?+0`, destination, limit)
+	entries, err := tx.entries(`SELECT `+entryColumns+` FROM delivery d INDEXED BY delivery_in_order CROSS JOIN destination t ON t.id = d.destination
+		CROSS JOIN facility f ON f.id = d.facility WHERE d.destination = ? AND d.state < 4 AND d.kind = 2 ORDER BY d.id LIMIT ?+0`, destination, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func (tx *Tx) leaseInOrder(destination int64, now, until time.Time, limit int) (
 // NextInOrder implements forward.Ledger.
 func (db *DB) NextInOrder(ctx context.Context, name string) (time.Time, error) {
 	var due int64
-	err := db.reader.QueryRow(ctx, `SELECT coalesce((SELECT due FROM delivery INDEXED BY delivery_open
-		WHERE destination = (SELECT id FROM destination WHERE name = ?) AND state < 4 ORDER BY id LIMIT 1), 0)`, name).Scan(&due)
+	err := db.reader.QueryRow(ctx, `SELECT coalesce((SELECT due FROM delivery INDEXED BY delivery_in_order
+		WHERE destination = (SELECT id FROM destination WHERE name = ?) AND state < 4 AND kind = 2 ORDER BY id LIMIT 1), 0)`, name).Scan(&due)
 	return momentOrNone(due), fail("sqlite.NextInOrder", name, err)
 }

@@ -3,6 +3,7 @@ package sqlite_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -96,5 +97,36 @@ func TestDeliveriesInOrder(t *testing.T) {
 	list, err := db.Deliveries(ctx, forward.Selection{Ref: "message 0"}, 0, 10)
 	if err != nil || len(list) != 1 || list[0].State != forward.Dead || list[0].Reason != "AE" {
 		t.Errorf("%+v %v", list, err)
+	}
+}
+
+// TestOrderPlans: to find the message that is next, those that wait behind it are neither read nor sorted.
+func TestOrderPlans(t *testing.T) {
+	db := open(t, nil, sqlite.Options{})
+	ctx, now := t.Context(), time.Unix(1_700_000_000, 0).UTC()
+	if _, err := db.OpenForwarding(ctx, []string{"his"}, now, func(halong.Tx) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	it := forward.Item{Kind: forward.Message, Facility: "BV1", Ref: "message 1", Type: "ORU^R01"}
+	if err := db.Update(ctx, func(tx halong.Tx) error { _, err := db.EnterDelivery(tx, "his", 1, &it, now, nil); return err }); err != nil {
+		t.Fatal(err)
+	}
+	next := func() error { _, err := db.NextInOrder(ctx, "his"); return err }
+	lease := func() error { _, err := db.LeaseInOrder(ctx, "his", now, now, 1); return err }
+	read, err := db.Plans(next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	written, err := db.WriterPlans(lease)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(read) != 1 || len(written) == 0 {
+		t.Errorf("%q %q", read, written)
+	}
+	for _, p := range append(read, written...) {
+		if strings.Contains(p, "SCAN delivery") || strings.Contains(p, "SCAN d;") || strings.Contains(p, "ORDER BY") {
+			t.Error(p)
+		}
 	}
 }
