@@ -24,7 +24,9 @@ func (id ID) Message() uint64 { return uint64(id / maxPerMessage) }
 
 // String gives message and place, for instance "4711.0".
 func (id ID) String() string {
-	return strconv.FormatUint(id.Message(), 10) + "." + strconv.FormatInt(int64(id%maxPerMessage), 10)
+	var room [32]byte
+	b := append(strconv.AppendUint(room[:0], id.Message(), 10), '.')
+	return string(strconv.AppendInt(b, int64(id%maxPerMessage), 10))
 }
 
 // MarshalText writes the ID as String does.

@@ -2,7 +2,6 @@ package intake
 
 import (
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -141,7 +140,7 @@ const maxNote = 500
 func (in *Intake) tell(tx halong.Tx, t halong.EventType, m *storage.Message, repeated bool) error {
 	return in.emit(tx, t, m, messagePayload{
 		Message: m.Seq, Type: m.Type, Control: m.Key.Control, State: m.State.String(), Repeated: repeated, Note: m.Note,
-	})
+	}.json())
 }
 
 // applyRefused writes the row and event of bytes that were not taken.
@@ -149,7 +148,7 @@ func (in *Intake) applyRefused(tx halong.Tx, m *storage.Message) error {
 	if err := in.cfg.Messages.AddRefused(tx, m); err != nil {
 		return err
 	}
-	return in.emit(tx, halong.EventQuarantined, m, messagePayload{Message: m.Seq, State: m.State.String(), Note: m.Reason})
+	return in.emit(tx, halong.EventQuarantined, m, messagePayload{Message: m.Seq, State: m.State.String(), Note: m.Reason}.json())
 }
 
 // Handles tells whether records of a kind are this package's.
@@ -181,26 +180,4 @@ func (in *Intake) Replay(tx halong.Tx, rec storage.Record) error {
 		return err
 	}
 	return nil
-}
-
-// messagePayload is the payload of message events.
-type messagePayload struct {
-	Message  uint64 `json:"message"`
-	Type     string `json:"type,omitempty"`
-	Control  string `json:"control,omitempty"`
-	State    string `json:"state"`
-	Repeated bool   `json:"repeated,omitempty"` // the control ID came before with other bytes
-	Note     string `json:"note,omitempty"`
-}
-
-type patientPayload struct {
-	Message uint64 `json:"message"`
-}
-
-func (in *Intake) emit(tx halong.Tx, t halong.EventType, m *storage.Message, payload any) error {
-	b, err := json.Marshal(payload)
-	if err != nil {
-		return halong.E("intake.emit", halong.Internal, m.Key.Control, err)
-	}
-	return in.cfg.Events.Emit(tx, halong.Event{Type: t, Facility: m.Facility, Time: m.Received, Payload: b})
 }

@@ -125,7 +125,7 @@ func (r results) file(tx halong.Tx, m *storage.Message, g *lab.Group, f *lab.Fil
 		err = r.in.emit(tx, halong.EventReportStored, m, reportPayload{
 			Message: m.Seq, Report: h.First, Version: h.Number, Late: h.Late, Status: string(h.Status),
 			Observations: len(g.Reports[i].Observations), NewPatient: who.New && i == 0,
-		})
+		}.json())
 		if err != nil {
 			return err
 		}
@@ -143,15 +143,5 @@ func (r results) patient(tx halong.Tx, m *storage.Message, g *lab.Group) (patien
 	if err != nil || who.New || !who.Changed { // a new patient is told of by the first report's event
 		return who, err
 	}
-	return who, r.in.emit(tx, halong.EventPatientUpdated, m, patientPayload{Message: m.Seq})
-}
-
-type reportPayload struct {
-	Message      uint64 `json:"message"`
-	Report       lab.ID `json:"report"`
-	Version      int    `json:"version"`
-	Late         bool   `json:"late,omitempty"` // kept, not shown
-	Status       string `json:"status"`
-	Observations int    `json:"observations"`
-	NewPatient   bool   `json:"newPatient,omitempty"` // the first that is known of the patient
+	return who, r.in.emit(tx, halong.EventPatientUpdated, m, patientPayload{Message: m.Seq}.json())
 }
