@@ -3,12 +3,14 @@ package forward_test
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/internal/forward"
+	"github.com/halong-gateway/halong/storage/sqlite"
 )
 
 // A message is found to be sent again although the clock was wrong for some days.
@@ -68,6 +70,88 @@ func TestReplayAfterWrongClock(t *testing.T) {
 				t.Errorf("from %v until %v: %d, not %d (%v)", c.from, c.until, n, c.want, err)
 			}
 			after(time.Minute) // they are sent
+		}
+		b.stop()
+	})
+}
+
+// counting counts the events that are read, and may know nothing of the first ones.
+type counting struct {
+	*sqlite.DB
+	forget bool
+	read   atomic.Int64
+}
+
+func (c *counting) EventsSince(ctx context.Context, seq uint64, limit int) ([]halong.Event, error) {
+	events, err := c.DB.EventsSince(ctx, seq, limit)
+	c.read.Add(int64(len(events)))
+	return events, err
+}
+
+func (c *counting) EventRuns(ctx context.Context) ([]uint64, error) {
+	runs, err := c.DB.EventRuns(ctx)
+	if c.forget {
+		runs = runs[1:]
+	}
+	return runs, err
+}
+
+// What is to be sent again by its time is found without reading all that came before and after: also behind a restart, and with messages among them that were filed
+// long after they came. Of events that an older version of the program wrote all are read.
+func TestReplayReadsWhatIsOfTheTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const many, batch = 6000, 50
+		r := &receiver{answer: aa}
+		b := newRoute(t, numbered{}, forward.Destination{Name: "his", Transport: &forward.MLLP{Dial: r.dial}}, quietLog())
+		begin := time.Now()
+		at := func(i int) time.Time { // at 3000 some days' messages are filed that came in the first hours
+			if i > 3000 && i <= 3000+batch {
+				return begin.Add(time.Duration(i-3000) * time.Minute)
+			}
+			return begin.Add(time.Duration(i) * 10 * time.Minute)
+		}
+		done := 0
+		put := func(n int) {
+			from := done
+			b.messagesAt(n, func(i int) time.Time { return at(from + i) })
+			done += n
+		}
+		var c *counting
+		restart := func(forget bool) {
+			b.stop()
+			b.ledger = func(db *sqlite.DB) forward.Ledger { c = &counting{DB: db, forget: forget}; return c }
+			b.start()
+		}
+		restart(false)
+		put(many / 3)
+		restart(false)
+		put(many - many/3)
+		after(10 * time.Minute) // all are sent
+		replay := func(x forward.Replay, want int) (read int64) {
+			t.Helper()
+			x.Destination = "his"
+			c.read.Store(0)
+			n, err := b.f.Replay(context.Background(), x)
+			if n != want || err != nil {
+				t.Errorf("%+v: %d, want %d (%v)", x, n, want, err)
+			}
+			read = c.read.Load()
+			after(10 * time.Minute)
+			return read
+		}
+		const few = 3 * 300 // a page and the steps to it, in three runs at most
+		if read := replay(forward.Replay{From: at(5900)}, 101); read > few {
+			t.Errorf("%d events were read", read)
+		}
+		if read := replay(forward.Replay{From: at(1900), Until: at(2100)}, 200); read > few {
+			t.Errorf("%d events were read", read)
+		}
+		if read := replay(forward.Replay{Until: begin.Add(time.Hour)}, 5+59-9); read > few {
+			t.Errorf("%d events were read", read)
+		}
+		restart(true)
+		if read := replay(forward.Replay{From: at(5900)}, 101); read < 3000 {
+			t.Errorf("only %d events were read", read)
 		}
 		b.stop()
 	})

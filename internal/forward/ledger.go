@@ -134,6 +134,9 @@ type Ledger interface {
 	halong.Updater
 	// EventsSince gives committed events with a number greater than seq, at most limit.
 	EventsSince(ctx context.Context, seq uint64, limit int) ([]halong.Event, error)
+	// EventRuns gives the numbers of the events with which runs begin, in order: from one to the next no event is more than RunSlack earlier than one before it. Of
+	// events before the first nothing is known.
+	EventRuns(ctx context.Context) ([]uint64, error)
 	// LastEvent gives the number of the last committed event, 0 if there is none.
 	LastEvent(ctx context.Context) (uint64, error)
 

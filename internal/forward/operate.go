@@ -115,13 +115,11 @@ func (f *Forwarder) Replay(ctx context.Context, r Replay) (total int, err error)
 	end := f.standing.Cursor
 	f.mu.Unlock()
 	defer f.pokeAll()
-	for at := uint64(0); at < end; { // all of them: where clocks were wrong, or messages were filed long after they came, times are in no order
-		events, err := f.Ledger.EventsSince(ctx, at, eventsAtOnce)
-		if err != nil || len(events) == 0 {
+	for events, err := range f.during(ctx, r.From, r.Until, end) {
+		if err != nil {
 			return total, err
 		}
-		at = events[len(events)-1].Seq
-		n, err := f.replay(ctx, &r, r.wanted(events, end))
+		n, err := f.replay(ctx, &r, r.wanted(events))
 		if total += n; err != nil {
 			return total, err
 		}
@@ -130,10 +128,10 @@ func (f *Forwarder) Replay(ctx context.Context, r Replay) (total int, err error)
 }
 
 // wanted gives the events that are meant.
-func (r *Replay) wanted(events []halong.Event, end uint64) (list []halong.Event) {
+func (r *Replay) wanted(events []halong.Event) (list []halong.Event) {
 	for i := range events {
 		e := &events[i]
-		if e.Seq > end || !r.From.IsZero() && e.Time.Before(r.From) || !r.Until.IsZero() && !e.Time.Before(r.Until) || !r.concerns(e) {
+		if !r.From.IsZero() && e.Time.Before(r.From) || !r.Until.IsZero() && !e.Time.Before(r.Until) || !r.concerns(e) {
 			continue
 		}
 		list = append(list, *e)
@@ -176,31 +174,6 @@ func (f *Forwarder) replay(ctx context.Context, r *Replay, events []halong.Event
 	return n, err
 }
 
-// seekSlack is by how much the times of events may be out of order: each bears the time at which its cause came.
-const seekSlack = time.Hour
-
-// seek gives an event before all those of a time or later, found by halving: the numbers of events are dense.
-func (f *Forwarder) seek(ctx context.Context, from time.Time, end uint64) (uint64, error) {
-	if from.IsZero() {
-		return 0, nil
-	}
-	from = from.Add(-seekSlack)
-	low, high := uint64(0), end
-	for low < high {
-		mid := low + (high-low)/2
-		events, err := f.Ledger.EventsSince(ctx, mid, 1)
-		if err != nil {
-			return 0, err
-		}
-		if len(events) > 0 && events[0].Time.Before(from) {
-			low = mid + 1
-		} else {
-			high = mid
-		}
-	}
-	return low, nil
-}
-
 // Resend sends a message to a destination, whether or not a rule names it, or to all that rules name if that is empty: what ref
 // names ("message 12"), which came at a time. It tells how many entries wait for it. The error is of kind NotExist if there is no such event or destination.
 func (f *Forwarder) Resend(ctx context.Context, ref string, at time.Time, destination string) (n int, err error) {
@@ -235,45 +208,26 @@ func (f *Forwarder) Resend(ctx context.Context, ref string, at time.Time, destin
 	return n, err
 }
 
-// event finds the event that a message is sent for: near the time at which it came, and if clocks were set meanwhile, anywhere.
+// event finds the event that a message is sent for: near the time at which it came, and if it is told of by an event of another time, anywhere. The error is of
+// kind NotExist if there is none for a message.
 func (f *Forwarder) event(ctx context.Context, ref string, at time.Time) (*halong.Event, *Item, Topic, error) {
 	last, err := f.Ledger.LastEvent(ctx)
 	if err != nil {
 		return nil, nil, "", err
 	}
-	near, err := f.seek(ctx, at, last)
-	if err != nil {
-		return nil, nil, "", err
-	}
-	e, it, topic, err := f.find(ctx, ref, near, at.Add(seekSlack))
-	if halong.KindOf(err) == halong.NotExist {
-		return f.find(ctx, ref, 0, time.Time{})
-	}
-	return e, it, topic, err
-}
-
-// find looks through events after seq, until one that is later than a time; zero: to the last. The error is of kind NotExist if there
-// is none for a message.
-func (f *Forwarder) find(ctx context.Context, ref string, seq uint64, until time.Time) (*halong.Event, *Item, Topic, error) {
-	for {
-		events, err := f.Ledger.EventsSince(ctx, seq, eventsAtOnce)
-		if err != nil {
-			return nil, nil, "", err
-		}
-		for i := range events {
-			e := &events[i]
-			if it, topic, ok := messageOf(e); ok && it.Ref == ref {
-				return e, it, topic, nil
+	for _, x := range [][2]time.Time{{at, at.Add(RunSlack)}, {}} {
+		for events, err := range f.during(ctx, x[0], x[1], last) {
+			if err != nil {
+				return nil, nil, "", err
 			}
-			if seq = e.Seq; !until.IsZero() && e.Time.After(until) {
-				events = nil
-				break
+			for i := range events {
+				if it, topic, ok := messageOf(&events[i]); ok && it.Ref == ref {
+					return &events[i], it, topic, nil
+				}
 			}
 		}
-		if len(events) == 0 {
-			return nil, nil, "", halong.E("forward.Resend", halong.NotExist, ref, errNoEvent)
-		}
 	}
+	return nil, nil, "", halong.E("forward.Resend", halong.NotExist, ref, errNoEvent)
 }
 
 // Pause keeps a destination's entries waiting, until Resume.

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -16,21 +15,13 @@ import (
 
 // head is the end of the chain of events.
 type head struct {
-	seq   uint64
-	chain halong.Digest
+	seq    uint64
+	chain  halong.Digest
+	run    bool  // a run has begun, see forward.Ledger
+	latest int64 // the latest time of its events, in microseconds since 1970
 }
 
 const saltSize = 16
-
-func (db *DB) loadChain(ctx context.Context) error {
-	var chain []byte
-	err := db.conn.QueryRowContext(ctx, `SELECT seq, chain FROM event ORDER BY seq DESC LIMIT 1`).Scan(&db.chain.seq, &chain)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil
-	}
-	copy(db.chain.chain[:], chain)
-	return err
-}
 
 // Emit adds an event to the transaction. Its number and chain are given when the
 // group commits; those in e are not looked at. A zero time is now.
@@ -55,7 +46,8 @@ func (h head) next(e *halong.Event, payload halong.Digest) head {
 	b = appendText(b, string(e.Facility))
 	b = binary.BigEndian.AppendUint64(b, uint64(e.Time.UnixMicro()))
 	b = append(b, payload[:]...)
-	return head{h.seq + 1, sha256.Sum256(b)}
+	h.seq, h.chain = h.seq+1, sha256.Sum256(b)
+	return h
 }
 
 // appendText writes a length before the text, so that no two lists of texts look alike.
@@ -90,6 +82,7 @@ func (db *DB) writeEvents(events []halong.Event) (head, error) {
 	salts := make([]byte, saltSize*len(events))
 	db.options.Random(salts)
 	args := make([]any, 0, 8*min(len(events), eventsAtOnce))
+	var runs []uint64
 	for group := range slices.Chunk(events, eventsAtOnce) {
 		args = args[:0]
 		for i := range group {
@@ -98,6 +91,9 @@ func (db *DB) writeEvents(events []halong.Event) (head, error) {
 			salts = salts[saltSize:]
 			digest := salted(salt, e.Payload)
 			at = at.next(e, digest)
+			if at.follow(e.Time.UnixMicro()) {
+				runs = append(runs, at.seq)
+			}
 			e.Seq, e.Chain, e.Time = at.seq, at.chain, e.Time.UTC().Truncate(time.Microsecond)
 			args = append(args, int64(at.seq), e.Time.UnixMicro(), string(e.Type), string(e.Facility), e.Payload, salt, digest[:], e.Chain[:])
 		}
@@ -105,7 +101,7 @@ func (db *DB) writeEvents(events []halong.Event) (head, error) {
 			return head{}, err
 		}
 	}
-	return at, nil
+	return at, db.writeRuns(runs)
 }
 
 const selectEvents = `SELECT seq, time, type, facility, payload, salt, digest, chain FROM event WHERE seq > ? ORDER BY seq LIMIT ?+0`

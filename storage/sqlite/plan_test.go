@@ -199,6 +199,7 @@ func TestPlansOfRetrieval(t *testing.T) {
 		"instances of study":  instances(storage.Ref{Study: id.Study}),
 		"instance anywhere":   instances(storage.Ref{SOP: id.SOP}),
 		"all versions":        instances(storage.Ref{Study: id.Study, Series: id.Series, SOP: id.SOP, AllVersions: true}),
+		"event runs":          func() error { _, err := db.EventRuns(context.Background()); return err }, // all of them, which are few
 		"events":              func() error { _, err := db.EventsSince(context.Background(), 0, 10); return err },
 		"end of the events":   func() error { _, _, err := db.ChainEnd(context.Background()); return err },
 	} {
