@@ -73,11 +73,11 @@ var aliases = map[string]string{
 	"TCVN": "TCVN3", "TCVN5712": "TCVN3", "TCVN57121993": "TCVN3", "ABC": "TCVN3", "VNIWINDOWS": "VNI", "VNIWIN": "VNI",
 }
 
-// byName finds character sets after normalize.
+// byName finds character sets by their values in table 0211, and by all names after normalize.
 var byName = func() map[string]*Charset {
 	all := map[string]*Charset{}
 	for _, c := range charsets {
-		all[normalize(c.Name)] = c
+		all[c.Name], all[normalize(c.Name)] = c, c
 	}
 	for name, of := range aliases {
 		all[name] = all[of]
@@ -98,6 +98,9 @@ func CharsetNames() (all []string) {
 func LookupCharset(name string) (*Charset, bool) {
 	if name == "" {
 		return Lenient, true
+	}
+	if c, ok := byName[name]; ok {
+		return c, true
 	}
 	n := normalize(name)
 	if rest, ok := strings.CutPrefix(n, "ISO8859"); ok {

@@ -65,7 +65,6 @@ func Parse(raw []byte, options ...Option) (*Message, error) {
 			return nil, err
 		}
 	}
-	m.header.Read(m.Segment(0), lastHeader)
 	m.share()
 	return m, nil
 }
@@ -123,7 +122,7 @@ func (m *Message) delimiters() error {
 	return nil
 }
 
-// split finds the segments.
+// split finds the segments, and the fields of the first.
 func (m *Message) split() error {
 	size := 1 + len(m.text)/64
 	if len(m.text) > maxShared { // where growing would cost more than counting
@@ -145,6 +144,7 @@ func (m *Message) split() error {
 		}
 		at = end + 1
 	}
+	m.header.Read(m.Segment(0), lastHeader)
 	return nil
 }
 

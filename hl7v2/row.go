@@ -1,43 +1,51 @@
 package hl7v2
 
+import "math"
+
 // maxRow is the last field whose place a Row keeps.
-const maxRow = 40
+const maxRow = 32
 
 // Row is the places of a segment's first fields, found in one pass over it: for reading many of them. It may be used for one
 // segment after the other, and takes no memory but its own.
 type Row struct {
 	of     Segment
-	header bool             // field 1 is the separator itself
-	n      int              // fields that were found
-	whole  bool             // there are no more
-	ends   [maxRow + 1]int  // of the fields, each of which begins one byte after the end of that before it
-	single [maxRow + 1]bool // what is known of the fields, see Value
+	header bool              // field 1 is the separator itself
+	whole  bool              // there are no more fields
+	n      int               // fields that were found
+	single uint64            // of which of them Value.single is known, by bit
+	ends   [maxRow + 1]int32 // of them, from the segment's start; each begins one byte after the end of that before it
 }
 
 // Read finds the fields of a segment up to the last one that is asked for. Those after it can be read too, at the cost of finding them.
 func (r *Row) Read(s Segment, last int) {
-	r.of, r.header, r.n, r.whole = s, false, 0, true
-	if s.end-s.start < 4 {
+	r.of, r.header, r.whole, r.n, r.single = s, s.isHeader(), false, 0, 0
+	if s.end-s.start < 4 || s.end-s.start > math.MaxInt32 {
 		return
 	}
-	at, n := s.start+4, 0
-	r.ends[0], r.header, r.whole = s.start+3, s.isHeader(), false
+	r.ends[0] = 3
 	if r.header {
-		r.ends[0], r.ends[1], n = s.start+2, s.start+3, 1
+		r.ends[0], r.ends[1], r.n = 2, 3, 1
 	}
-	for n < min(last, maxRow) && !r.whole {
-		n++
+	for at := s.start + 4; r.n < min(last, maxRow) && !r.whole; {
 		end, single := s.m.fieldEnd(at, s.end)
-		r.ends[n], r.single[n], r.whole = end, single, end == s.end
+		r.n++
+		r.ends[r.n], r.whole = int32(end-s.start), end == s.end
+		if single {
+			r.single |= 1 << r.n
+		}
 		at = end + 1
 	}
-	r.n = n
+}
+
+// place gives where a field is that was found.
+func (r *Row) place(n int) span {
+	return span{r.of.start + int(r.ends[n-1]) + 1, r.of.start + int(r.ends[n])}
 }
 
 // Field gives field n, as Segment.Field does.
 func (r *Row) Field(n int) Value {
 	if n > 0 && n <= r.n && !r.header {
-		return Value{m: r.of.m, span: span{r.ends[n-1] + 1, r.ends[n]}, single: r.single[n]}
+		return Value{m: r.of.m, span: r.place(n), single: r.single>>uint(n)&1 != 0}
 	}
 	return r.field(n)
 }
@@ -51,8 +59,8 @@ func (r *Row) field(n int) Value {
 	case n == 1 && r.header:
 		v.start, v.end, v.level = s.start+3, s.start+4, levelLiteral
 	case n <= r.n:
-		v.start, v.end, v.single = r.ends[n-1]+1, r.ends[n], r.single[n]
-		if n == 2 {
+		v.span, v.single = r.place(n), r.single>>uint(n)&1 != 0
+		if n == 2 && r.header {
 			v.level, v.single = levelLiteral, false
 		}
 	case r.whole:
