@@ -157,17 +157,42 @@ func TestBodiesThatDoNotCome(t *testing.T) {
 		{"/api/orders", "application/json", `{"number":`, "HTTP/1.1 400 Bad Request\r\n"},
 		{"/nowhere", "text/plain", "", "HTTP/1.1 404 Not Found\r\n"},
 	} {
-		conn, err := net.Dial("tcp", a.Addresses().HTTP)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		if _, err := fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nContent-Length: 10000\r\n\r\n%s", c.path, c.kind, c.body); err != nil {
-			t.Fatal(err)
-		}
-		answer, err := io.ReadAll(conn)
-		if err != nil || !strings.HasPrefix(string(answer), c.want) {
-			t.Errorf("%s, %s: %.200q (%v)", c.path, c.kind, answer, err)
-		}
+		t.Run(c.path+" "+c.kind, func(t *testing.T) {
+			t.Parallel()
+			conn, err := net.Dial("tcp", a.Addresses().HTTP)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if _, err := fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nContent-Length: 10000\r\n\r\n%s", c.path, c.kind, c.body); err != nil {
+				t.Fatal(err)
+			}
+			answer, err := io.ReadAll(conn)
+			if err != nil || !strings.HasPrefix(string(answer), c.want) {
+				t.Errorf("%.200q (%v)", answer, err)
+			}
+		})
+	}
+}
+
+// The same over HTTP/2.
+func TestBodiesThatDoNotComeHTTP2(t *testing.T) {
+	pki := newPKI(t)
+	cert, key := pki.issue(t, "127.0.0.1")
+	a := run(t, func(c *config.Config) {
+		c.HTTP.Stall, c.HTTP.TLS = config.Duration(time.Second), config.TLS{Cert: cert, Key: key}
+	})
+	image, _ := largeImage(1 << 10)
+	client := pki.client(t, "")
+	client.Transport.(*http.Transport).ForceAttemptHTTP2 = true
+	body, some := io.Pipe()
+	defer some.Close()
+	go func() { _, _ = some.Write(image[:600]) }() // which the client takes, whatever becomes of the request
+	r, err := client.Post(a.Addresses().URL+studies, "application/dicom", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Body.Close(); r.ProtoMajor != 2 || r.StatusCode < 400 {
+		t.Errorf("%s %s", r.Proto, r.Status)
 	}
 }

@@ -1,11 +1,14 @@
 package app
 
 import (
+	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -48,6 +51,33 @@ type steadyConn struct {
 
 	mu    sync.Mutex
 	limit time.Time // write deadline that the connection's user set; zero for none
+	until time.Time // the write deadline that holds
+
+	in, out atomic.Int64 // bytes that came and went, without those of small reads and writes
+}
+
+// smallMove is the length in bytes of what says nothing of progress: frames of HTTP/2 that hold no data, as acknowledgements of PING, and
+// records of TLS around them.
+const smallMove = 128
+
+// Read implements net.Conn.
+func (c *steadyConn) Read(p []byte) (int, error) {
+	n, err := c.transport.Read(p)
+	if n > smallMove {
+		c.in.Add(int64(n))
+	}
+	return n, err
+}
+
+// connKey is the key of the connection in a request's context.
+type connKey struct{}
+
+// withConn is http.Server's ConnContext.
+func withConn(ctx context.Context, c net.Conn) context.Context {
+	if t, ok := c.(*tls.Conn); ok {
+		c = t.NetConn()
+	}
+	return context.WithValue(ctx, connKey{}, c)
 }
 
 // SetWriteDeadline implements net.Conn: the user's own deadline, which ends writes too.
@@ -63,11 +93,16 @@ func (c *steadyConn) SetDeadline(t time.Time) error {
 	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
 }
 
+// renewLocked begins a window, of seven eighths of its time at least: setting a deadline costs about as much as a small write.
 func (c *steadyConn) renewLocked() error {
 	t := time.Now().Add(c.window)
 	if !c.limit.IsZero() && c.limit.Before(t) {
 		t = c.limit
 	}
+	if d := t.Sub(c.until); d >= 0 && d <= c.window/8 {
+		return nil
+	}
+	c.until = t
 	return c.transport.SetWriteDeadline(t)
 }
 
@@ -78,33 +113,36 @@ func (c *steadyConn) renew() (over bool, err error) {
 	return !c.limit.IsZero() && !time.Now().Before(c.limit), c.renewLocked()
 }
 
-// steadily calls write, which tells how much was taken, until it ends for another reason than that a window was over.
-func (c *steadyConn) steadily(write func() (int64, error)) error {
-	for idle := 0; ; {
-		over, err := c.renew()
-		if err != nil {
-			return err
-		}
-		n, err := write()
-		if over || !errors.Is(err, os.ErrDeadlineExceeded) {
-			return err
-		}
-		if n > 0 {
-			idle = 0
-		} else if idle++; idle == c.tries {
-			return err
-		}
+// patience counts the windows in which nothing was taken.
+type patience struct{ idle int }
+
+// lasts tells whether a write goes on that took n bytes and ended with err.
+func (p *patience) lasts(c *steadyConn, n int64, over bool, err error) bool {
+	if over || !errors.Is(err, os.ErrDeadlineExceeded) {
+		return false
 	}
+	if p.idle++; n > 0 {
+		p.idle = 0
+	}
+	return p.idle < c.tries
 }
 
-// Write implements net.Conn.
+// Write implements net.Conn. HTTP/2 writes each frame in a goroutine of its own, whose stack is small: little is called from here.
 func (c *steadyConn) Write(p []byte) (n int, err error) {
-	err = c.steadily(func() (int64, error) {
+	var wait patience
+	for {
+		over, err := c.renew()
+		if err != nil {
+			return n, err
+		}
 		k, err := c.transport.Write(p[n:])
-		n += k
-		return int64(k), err
-	})
-	return n, err
+		if n += k; len(p) > smallMove {
+			c.out.Add(int64(k))
+		}
+		if err == nil || !wait.lasts(c, int64(k), over, err) {
+			return n, err
+		}
+	}
 }
 
 // ReadFrom implements io.ReaderFrom: the operating system sends files (sendfile).
@@ -121,17 +159,20 @@ func (c *steadyConn) ReadFrom(r io.Reader) (n int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	size := l.N
-	err = c.steadily(func() (int64, error) {
-		l.N = size - n
-		k, err := c.transport.ReadFrom(l)
-		if n += k; err != nil { // where the system cannot send files, more was read than was taken
-			if _, serr := f.Seek(at+n, io.SeekStart); serr != nil {
-				return k, serr
-			}
+	size, wait := l.N, patience{}
+	for {
+		over, err := c.renew()
+		if err != nil {
+			return n, err
 		}
-		return k, err
-	})
-	l.N = size - n
-	return n, err
+		k, err := c.transport.ReadFrom(l)
+		n += k
+		l.N = size - n
+		if err == nil || !wait.lasts(c, k, over, err) {
+			return n, err
+		}
+		if _, err := f.Seek(at+n, io.SeekStart); err != nil { // where the system cannot send files, more was read than was taken
+			return n, err
+		}
+	}
 }

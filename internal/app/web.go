@@ -31,6 +31,7 @@ func (a *App) addHTTP() error {
 		TLSConfig:         t,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
+		ConnContext:       withConn,
 		MaxHeaderBytes:    384 << 10, // a query by 5,000 UIDs
 		Protocols:         httpProtocols(a.config.HTTP.H2C),
 		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
