@@ -16,7 +16,7 @@ import (
 
 // Wherever a bit of the journal flips, only the record it lies in is lost, and it is reported.
 func TestDamageInTheJournal(t *testing.T) {
-	o := disk.Options{Reserve: -1}
+	o := disk.Options{Reserve: -1, Ahead: -1}
 	sim := disktest.NewSim()
 	o.FS = sim
 	s := openStore(t, "/data", o)

@@ -7,6 +7,7 @@ type Options struct {
 	FS          FS            // the operating system's by default
 	Budget      int64         // bytes of memory for arriving blobs; 64 MiB
 	SegmentSize int64         // journal segments are rolled at this length in bytes; 256 MiB
+	Ahead       int64         // bytes of zeros that are written ahead of a journal segment's end; 1 MiB, negative: none
 	BulkSize    int64         // bulk segments; 1 GiB
 	Inline      int64         // blobs up to this length are gathered in memory and put into segments; 1 MiB, at most 1 MiB
 	Reserve     int64         // bytes set aside for decisions when the disk is full; 4 MiB, negative: none
@@ -27,6 +28,7 @@ func (o Options) withDefaults() Options {
 	}
 	set(&o.Budget, 64<<20)
 	set(&o.SegmentSize, 256<<20)
+	set(&o.Ahead, 1<<20)
 	set(&o.BulkSize, 1<<30)
 	set(&o.Inline, 1<<20)
 	set(&o.Reserve, 4<<20)

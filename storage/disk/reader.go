@@ -82,6 +82,9 @@ func (g *segment) holds(f File, d halong.Digest, p storage.Place) error {
 	if err != nil {
 		return err
 	}
+	if !g.bulk {
+		size = g.durable(size)
+	}
 	if p.Offset+p.Length > size {
 		return corrupt("disk.Open", d.String(), errors.New("the segment is too short"))
 	}

@@ -155,7 +155,12 @@ func (r *recovery) journal(g *segment, from, size int64) (int64, error) {
 		whole       bool
 	}
 	n := 0
-	sc := &scanner{check: true, damage: r.note}
+	sc := &scanner{check: true}
+	sc.damage = func(d Damage) {
+		if d.Offset+d.Length < size || !sc.blank(d.Offset) {
+			r.note(d)
+		}
+	}
 	sc.visit = func(h *header) error {
 		n++
 		if h.extra != group.first || n == 1 {

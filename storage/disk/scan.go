@@ -200,10 +200,15 @@ func (g *segment) length() (int64, error) {
 		return 0, err
 	}
 	n, err := f.Size()
+	return g.durable(n), errors.Join(err, g.release())
+}
+
+// durable tells how many of a file's bytes hold records that are durable; all, before Recover has looked.
+func (g *segment) durable(size int64) int64 {
 	g.mu.Lock()
+	defer g.mu.Unlock()
 	if g.looked {
-		n = min(n, g.synced)
+		return min(size, g.synced)
 	}
-	g.mu.Unlock()
-	return n, errors.Join(err, g.release())
+	return size
 }

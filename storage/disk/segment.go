@@ -23,6 +23,7 @@ type segment struct {
 	readers   int
 	dropped   bool
 	tail      int64 // where the next record goes
+	ahead     int64 // journal: zeros are written up to here
 	synced    int64 // complete and durable below
 	next      uint64
 	looked    bool // synced is right; false until Recover has looked

@@ -257,6 +257,7 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.closed = true
+	errs = append(errs, s.cutAhead())
 	for _, g := range s.segs {
 		errs = append(errs, g.close())
 	}

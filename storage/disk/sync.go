@@ -74,6 +74,9 @@ func (s *Store) writeGroup() error {
 	b.written = true
 	err := s.retryFull(func() error { _, err := g.file.WriteAt(b.buf, b.base); return err })
 	if err == nil {
+		err = s.writeAhead(g, b.base+int64(len(b.buf)))
+	}
+	if err == nil {
 		err = g.file.Sync()
 	}
 	if err != nil {

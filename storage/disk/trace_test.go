@@ -60,7 +60,7 @@ answer`
 
 func TestOrderOfWriteSyncCommitAnswer(t *testing.T) {
 	trace := disktest.NewTrace(disktest.NewSim(), "/data")
-	s := openStore(t, "/data", disk.Options{FS: trace, Reserve: -1, NoDirect: true, Inline: 100 << 10})
+	s := openStore(t, "/data", disk.Options{FS: trace, Reserve: -1, Ahead: -1, NoDirect: true, Inline: 100 << 10})
 	compare := func(name, want string) {
 		t.Helper()
 		if d := cmp.Diff(want, trace.Take()); d != "" {

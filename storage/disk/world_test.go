@@ -65,7 +65,7 @@ type world struct {
 }
 
 func smallOptions(fs disk.FS) disk.Options {
-	return disk.Options{FS: fs, SegmentSize: 1500, BulkSize: 40 << 10, Inline: 8 << 10, Reserve: -1, NoDirect: true, Budget: 8 << 20, CompactAge: -1}
+	return disk.Options{FS: fs, SegmentSize: 1500, Ahead: 512, BulkSize: 40 << 10, Inline: 8 << 10, Reserve: -1, NoDirect: true, Budget: 8 << 20, CompactAge: -1}
 }
 
 func newWorld(seed uint64, before func(disktest.Op) error) (*world, error) {
