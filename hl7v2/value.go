@@ -185,9 +185,9 @@ func (v Value) Component(n int) Value {
 	switch {
 	case v.m == nil:
 		return v
-	case v.level == levelField:
+	case v.level == levelField && v.start < v.end:
 		v = v.Repetition(1)
-	case v.level != levelRepetition:
+	case v.level > levelRepetition:
 		return v.orNone(n)
 	}
 	return v.part(levelComponent, v.m.delims.Component, n)

@@ -27,10 +27,10 @@ func cutComparator(s string) (comparator, rest string) {
 // as sent: "+3.50" becomes 3.50, ".5" 0.5, "007" 7. A single comma is taken
 // for a decimal point (comma is true) unless three digits follow, which may be a thousand.
 func number(s string) (n json.Number, comma, ok bool) {
-	s = strings.TrimSpace(s)
 	if canonical(s) { // most are so
 		return json.Number(s), false, true
 	}
+	s = strings.TrimSpace(s)
 	if strings.Count(s, ",") == 1 && !strings.Contains(s, ".") {
 		before, after, _ := strings.Cut(s, ",")
 		if len(after) == 3 && strings.Trim(before, "+-0") != "" {
