@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"sync/atomic"
 
@@ -263,6 +264,8 @@ func asStoreError(err error) error {
 		return err
 	case errors.As(err, &tooLarge), errors.Is(err, multipart.ErrPartSize):
 		return halong.E("dicomweb.store", halong.Exhausted, "", err)
+	case errors.Is(err, os.ErrDeadlineExceeded): // it did not come
+		return halong.E("dicomweb.store", halong.Transient, "", err)
 	}
 	return halong.E("dicomweb.store", halong.Invalid, "", err)
 }

@@ -39,26 +39,28 @@ type steadyBody struct {
 	io.ReadCloser
 	limit *http.ResponseController
 	stall time.Duration
-	ended bool
+	err   error // that it ended with
 }
 
-// begin bounds what is read of the connection by others.
+// begin bounds what is read of the connection by others. A body that stopped is not waited for again.
 func (b *steadyBody) begin() {
-	if !b.ended {
+	if b.err == nil {
 		_ = b.limit.SetReadDeadline(time.Now().Add(b.stall)) // fails only when the connection is closed already
 	}
 }
 
 // Read implements io.Reader.
-func (b *steadyBody) Read(p []byte) (int, error) {
-	if err := b.limit.SetReadDeadline(time.Now().Add(b.stall)); err != nil {
-		return 0, err
+func (b *steadyBody) Read(p []byte) (n int, err error) {
+	if b.err != nil {
+		return 0, b.err
 	}
-	n, err := b.ReadCloser.Read(p)
-	if b.ended = b.ended || err == io.EOF; b.ended { // net/http goes on reading after the body, to hear of a peer that goes
+	if b.err = b.limit.SetReadDeadline(time.Now().Add(b.stall)); b.err != nil {
+		return 0, b.err
+	}
+	if n, b.err = b.ReadCloser.Read(p); b.err == io.EOF { // net/http goes on reading after the body, to hear of a peer that goes
 		_ = b.limit.SetReadDeadline(time.Time{}) // see begin
 	}
-	return n, err
+	return n, b.err
 }
 
 // watchedBody is the body of a request over HTTP/2.

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/halong-gateway/halong/dicom"
@@ -192,7 +193,35 @@ func TestBodiesThatDoNotComeHTTP2(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Body.Close(); r.ProtoMajor != 2 || r.StatusCode < 400 {
+	if r.Body.Close(); r.ProtoMajor != 2 || r.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("%s %s", r.Proto, r.Status)
+	}
+}
+
+// deadlines notes the read deadlines that are set.
+type deadlines struct {
+	http.ResponseWriter
+	set []time.Time
+}
+
+// SetReadDeadline is what http.ResponseController calls.
+func (d *deadlines) SetReadDeadline(t time.Time) error {
+	d.set = append(d.set, t)
+	return nil
+}
+
+// A body that stopped is not waited for again, neither by who reads on nor by net/http, which reads what is left before it answers.
+func TestBodyThatStoppedIsNotWaitedForAgain(t *testing.T) {
+	d := &deadlines{}
+	b := &steadyBody{ReadCloser: io.NopCloser(iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader("ab")))), limit: http.NewResponseController(d), stall: time.Minute}
+	b.begin()
+	for i, want := range []error{nil, iotest.ErrTimeout, iotest.ErrTimeout} {
+		if _, err := b.Read(make([]byte, 8)); err != want {
+			t.Errorf("read %d: %v", i, err)
+		}
+	}
+	b.begin()
+	if n := len(d.set); n != 3 || d.set[2].IsZero() {
+		t.Errorf("deadlines %v", d.set)
 	}
 }
