@@ -147,7 +147,8 @@ func (v *Value) first() Coded {
 	const original = originalText - firstFurther
 	switch {
 	case v.Alternate != nil && *v.Alternate == *v.Coded:
-		return Coded{}
+		system, _, _ := strings.Cut(v.Text[len("^^"):], "^")
+		return Coded{System: system}
 	case len(v.Further) > original && v.Further[original] == v.Coded.Text:
 		return Coded{System: v.Coded.System}
 	}

@@ -46,7 +46,7 @@ func TestAddResultValues(t *testing.T) {
 func TestAddResultCoded(t *testing.T) {
 	for _, cwe := range []string{
 		"1^Một^L", "1^Một^L^2^Two^LN", "1^Một^L^2^Two^LN^2026^2.79^nguyên văn", "1^^^2^^^^^a \\S\\ b \\T\\ c", "1^Một^L^2^Two^LN^1^2^gốc^3^Ba^I10^4^^^^^^^^^22",
-		"1^Một^L^^^^^^gốc", "^^^2^Two^LN", "^^^^^^^^gốc", "^^L^^^^^^gốc", "^^^2^Two^LN^^^gốc", "^Một", "1",
+		"1^Một^L^^^^^^gốc", "^^^2^Two^LN", "^^^^^^^^gốc", "^^L^^^^^^gốc", "^^L^2^Two^LN", "^^^2^Two^LN^^^gốc", "^Một", "1",
 	} {
 		before, after, m := resent(t, "OBX|1|CWE|"+cwe+"||"+cwe+"~"+cwe+"||||||F")
 		if d := cmp.Diff(before.Observations[0], after.Observations[0]); d != "" {
