@@ -118,7 +118,9 @@ func (db *DB) Close() error {
 	close(db.queue)
 	db.closing.Unlock()
 	<-db.stopped
-	err := db.settle()
+	db.writing.Lock() // a reader that committed what was held has told the checkpointer
+	err := db.commitHeld()
+	db.writing.Unlock()
 	db.checkpoint.stop()
 	return fail("sqlite.Close", "", errors.Join(err, db.disconnect()))
 }

@@ -129,3 +129,6 @@ func (db *DB) Held() int {
 	defer db.writing.Unlock()
 	return db.held.callers
 }
+
+// HeldOpen tells whether something is held, without waiting for anybody.
+func (db *DB) HeldOpen() bool { return db.held.open.Load() }
