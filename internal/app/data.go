@@ -127,7 +127,7 @@ func (d *Data) openFile(ctx context.Context, c *config.Config, path string) (err
 	d.Index, err = sqlite.Open(ctx, path, journal, sqlite.Options{
 		Failed: func(err error) { d.log.Error("index: background work failed", "error", err) },
 		Lost:   func(err error) { d.broken <- err },
-		Roomy:  func() bool { return disk.Free(c.Data) >= roomToWait },
+		Roomy:  func() bool { return disk.Free(filepath.Dir(path)) >= roomToWait },
 		Policy: c.PatientPolicy(),
 	})
 	if err != nil {

@@ -59,7 +59,8 @@ func (db *DB) attempt(requests []*request, careful bool) (again []*request) {
 // commit syncs all before it too.
 func (g *group) begin(requests []*request) error {
 	full := slices.ContainsFunc(requests, func(r *request) bool { return !r.journaled })
-	if full {
+	g.keep = !full && g.db.options.Roomy()
+	if !g.keep { // nor does it stay held while the disk fills up
 		if err := g.db.commitHeld(); err != nil {
 			return err
 		}
@@ -68,10 +69,8 @@ func (g *group) begin(requests []*request) error {
 		return err
 	}
 	if g.within = g.db.held.callers > 0; g.within {
-		g.keep = true
 		return g.statement("SAVEPOINT held")
 	}
-	g.keep = !full && g.db.options.Roomy()
 	if full != g.db.full {
 		level := "NORMAL"
 		if full {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -175,5 +176,28 @@ func TestHeldLost(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestHeldRoomy: once the disk is not far from full, what is held is committed before anything else is written.
+func TestHeldRoomy(t *testing.T) {
+	var narrow atomic.Bool
+	db := open(t, nil, sqlite.Options{Roomy: func() bool { return !narrow.Load() }})
+	for i := range 3 {
+		journaled(t, db, addPerson(db, fmt.Sprint(i)))
+	}
+	narrow.Store(true)
+	if err := db.UpdateJournaled(t.Context(), func(halong.Tx) error { return errOwn }); !errors.Is(err, errOwn) {
+		t.Error(err)
+	}
+	if n := db.Held(); n > 0 {
+		t.Errorf("%d are held on a disk that is nearly full", n)
+	}
+	journaled(t, db, addPerson(db, "3"))
+	if n := db.Held(); n > 0 {
+		t.Errorf("%d are held on a disk that is nearly full", n)
+	}
+	if !added(t, db, "0") || !added(t, db, "3") {
+		t.Error("not all are there")
 	}
 }
