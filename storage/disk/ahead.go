@@ -39,10 +39,10 @@ func (s *Store) cutAhead() error {
 	return g.file.Sync()
 }
 
-// blank tells whether nothing but zeros lies from off to the end.
-func (s *scanner) blank(off int64) bool {
-	for off < s.end {
-		b, err := s.bytes(off, min(windowSize, s.end-off))
+// blank tells whether nothing but zeros lies from off to an end.
+func (s *scanner) blank(off, end int64) bool {
+	for off < end {
+		b, err := s.bytes(off, min(windowSize, end-off))
 		if err != nil || len(b) == 0 {
 			return false
 		}
@@ -54,4 +54,20 @@ func (s *scanner) blank(off int64) bool {
 		off += int64(len(b))
 	}
 	return true
+}
+
+// sector is the smallest part in bytes that a disk writes whole.
+const sector = 512
+
+// unwritten tells whether damage in the group that begins at start is a sector that holds zeros still: the group was not synced. A power cut
+// takes any of its sectors where the file need not grow for them.
+func (s *scanner) unwritten(damage []Damage, start int64) bool {
+	for _, d := range damage {
+		for at := d.Offset / sector * sector; at < d.Offset+d.Length; at += sector {
+			if d.Offset >= start && s.blank(max(at, start), min(at+sector, s.end)) {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -149,33 +149,35 @@ func (r *recovery) limit(g *segment) int64 {
 // journal reads the records beyond from and drops a torn group at the end. It
 // gives the end of what is kept.
 func (r *recovery) journal(g *segment, from, size int64) (int64, error) {
-	var group struct {
-		first, last uint64
-		start       int64
-		whole       bool
-	}
-	n := 0
+	var group lastGroup
+	var damage []Damage
+	n, end := 0, from
 	sc := &scanner{check: true}
 	sc.damage = func(d Damage) {
-		if d.Offset+d.Length < size || !sc.blank(d.Offset) {
-			r.note(d)
+		if d.Offset+d.Length < size || !sc.blank(d.Offset, size) {
+			damage = append(damage, d)
 		}
 	}
 	sc.visit = func(h *header) error {
 		n++
 		if h.extra != group.first || n == 1 {
-			group.first, group.start = h.extra, h.offset
+			group = lastGroup{first: h.extra, last: h.extra - 1, start: h.offset}
+			if h.extra == r.s.next { // what lies between can only be its own
+				group.start = end
+			}
 		}
-		group.last, group.whole = h.seq, h.flags&flagLast != 0
+		group.add(h)
+		end = h.offset + h.extent(journalAlign)
 		r.s.next = max(r.s.next, h.seq+1)
 		g.next = max(g.next, h.seq+1)
 		return r.void(sc, h)
 	}
-	end, err := r.s.scan(r.ctx, g, from, size, sc)
+	_, err := r.s.scan(r.ctx, g, from, size, sc)
+	r.tail.damage = append(r.tail.damage, damage...)
 	if err != nil || n == 0 {
 		return end, err
 	}
-	if !group.whole && !r.lost() {
+	if !r.lost() && (!group.whole || group.gap && sc.unwritten(damage, group.start)) {
 		r.s.void(seqRange{group.first, group.last})
 		r.tail.voids = append(r.tail.voids, seqRange{group.first, group.last})
 		end = group.start
@@ -184,6 +186,19 @@ func (r *recovery) journal(g *segment, from, size int64) (int64, error) {
 		r.tail.spans = append(r.tail.spans, span{g, from, end})
 	}
 	return end, nil
+}
+
+// lastGroup is the last group of a journal segment, as far as it was read.
+type lastGroup struct {
+	first, last uint64
+	start       int64
+	gap         bool // a record is not there, or damaged
+	whole       bool // the last one is there
+}
+
+func (l *lastGroup) add(h *header) {
+	l.gap = l.gap || h.seq != l.last+1
+	l.last, l.whole = h.seq, h.flags&flagLast != 0
 }
 
 // void takes in a void record.
@@ -195,9 +210,6 @@ func (r *recovery) void(sc *scanner, h *header) error {
 	r.tail.voids = append(r.tail.voids, decodeVoids(b)...)
 	return err
 }
-
-// note keeps damage; what turns out to be a torn tail is no damage.
-func (r *recovery) note(d Damage) { r.tail.damage = append(r.tail.damage, d) }
 
 // bulk finds whole blobs beyond from and covers the holes between them. Without an index it
 // does not look: every blob is found by WalkBlobs then.
