@@ -24,6 +24,7 @@ type PatientIndex interface {
 	PatientsByIdentifier(ctx context.Context, scope halong.Scope, id string) ([]*patient.Patient, error)
 	PatientsByID(ctx context.Context, scope halong.Scope, id string) ([]*patient.Patient, error)
 	CurrentPatient(ctx context.Context, key int64) (*patient.Patient, error)
+	HasAuthority(tx halong.Tx, f halong.Facility, authority string) (bool, error)
 }
 
 // Patients checks an index's store of patients, and that studies are served under the identities that it keeps. open gives an empty index whose
@@ -37,6 +38,8 @@ func Patients(t *testing.T, open func(t testing.TB) PatientIndex) {
 		{"links", patientLinks},
 		{"find", patientFind},
 		{"pages", patientPages},
+		{"words", patientWords},
+		{"authorities", patientAuthorities},
 		{"bearers", patientBearers},
 		{"served", patientServed},
 		{"served later", patientServedLater},

@@ -1,0 +1,116 @@
+package storagetest
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/internal/fold"
+	"github.com/halong-gateway/halong/patient"
+)
+
+// patientWords: whatever a name is made of, it is found by the beginnings of its words, in pages, and no more by those of a name before.
+func patientWords(t *testing.T, x PatientIndex) {
+	random := rand.New(rand.NewPCG(1, 2))
+	words := []string{
+		"Nguyễn", "Nguyen", "nguyenx", "山田", "山", "やまだ", "김", "สมชาย", "ß", "O'Brien", `a"b`, `a\b`, `\"`, `","`, "[", "]", "a,b", "%", "_", "''", ".", "a.1", "null", "1",
+		`\u0041`, "a\x01b", "a\x00c", "\u2028", "😀", "😀a", "\U0010FFFFa",
+	}
+	spaces := []string{" ", "^", "=", "  ", "\u3000", "\t", "\u00a0"}
+	s, names := patient.New(x), map[string]string{}
+	rename := func(i int) {
+		id, name := fmt.Sprint("P", i), words[random.IntN(len(words))]
+		for range random.IntN(4) {
+			name += spaces[random.IntN(len(spaces))] + words[random.IntN(len(words))]
+		}
+		names[id] = name
+		update(t, x, func(tx halong.Tx) error {
+			_, err := s.Register(tx, patient.Told{Patient: person(id, "A", name)}, because(1))
+			return err
+		})
+	}
+	check := func(q patient.Query) {
+		t.Helper()
+		var want, got []string
+		for id, name := range names {
+			of := strings.Fields(fold.Name(name))
+			misses := func(word string) bool {
+				return !slices.ContainsFunc(of, func(s string) bool { return strings.HasPrefix(s, word) })
+			}
+			if !slices.ContainsFunc(q.Words(), misses) {
+				want = append(want, id)
+			}
+		}
+		for next := "first"; next != ""; q.After = next {
+			found, err := x.FindPatients(t.Context(), halong.Everything(), q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range found.Patients {
+				got = append(got, p.Identifiers[0].ID)
+			}
+			next = found.Next
+		}
+		slices.Sort(want)
+		slices.Sort(got)
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%q: %s", q.Name, d)
+		}
+	}
+	for i := range 40 {
+		rename(i)
+	}
+	for range 3 {
+		for _, w := range words {
+			check(patient.Query{Name: w, Limit: 3})
+			check(patient.Query{Name: w + " " + words[random.IntN(len(words))], Limit: 3})
+		}
+		for range 20 {
+			rename(random.IntN(40))
+		}
+	}
+}
+
+// patientAuthorities: an authority is known once a patient of the facility has an identity of it, and not of one that was taken back.
+func patientAuthorities(t *testing.T, x PatientIndex) {
+	fails := errors.New("taken back")
+	add := func(id, authority string, err error) {
+		got := x.Update(t.Context(), func(tx halong.Tx) error {
+			_, failed := x.AddPatient(tx, person(id, authority, ""))
+			return errors.Join(failed, err)
+		})
+		if errors.Is(got, fails) != (err != nil) || err == nil && got != nil {
+			t.Error(got)
+		}
+	}
+	var all sync.WaitGroup
+	for i := range 12 { // in groups, some of whose callers fail
+		all.Go(func() {
+			add(fmt.Sprint("F", i), fmt.Sprint("later", i%3), fails)
+			add(fmt.Sprint("F", i), "never", fails)
+			add(fmt.Sprint("P", i), fmt.Sprint("known", i%4), nil)
+			add(fmt.Sprint("P", i), fmt.Sprint("later", i%3), nil)
+		})
+	}
+	all.Wait()
+	update(t, x, func(tx halong.Tx) error {
+		for authority, want := range map[string]bool{
+			"known0": true, "known1": true, "known2": true, "known3": true, "later0": true, "later1": true, "later2": true, "never": false, "": false,
+		} {
+			if got, err := x.HasAuthority(tx, "BV1", authority); got != want || err != nil {
+				t.Errorf("%q: %v, %v", authority, got, err)
+			}
+		}
+		if got, err := x.HasAuthority(tx, "BV2", "known0"); got || err != nil {
+			t.Errorf("another facility: %v, %v", got, err)
+		}
+		return nil
+	})
+}
