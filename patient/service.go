@@ -92,7 +92,7 @@ func (s *Service) finishSome(tx halong.Tx) error {
 // FinishIn does it all within one transaction: in a replay, where nobody waits, it comes before what was said next, which may do as much as if it had a transaction
 // for itself.
 func (s *Service) FinishIn(tx halong.Tx) error {
-	for s.store.Deferred(tx) && s.store.Pending() {
+	for s.store.Deferred(tx) {
 		if err := s.finishSome(tx); err != nil {
 			return err
 		}

@@ -48,6 +48,7 @@ type DB struct {
 	notify   atomic.Pointer[func()] // told of events
 	removals atomic.Bool            // there may be removals
 	pending  atomic.Bool            // studies or orders may wait for their identity
+	none     bool                   // the open group found that none do; the committer's
 	merged   atomic.Bool            // there may be merged patients
 
 	labIndexed atomic.Int64 // how far versions of reports are indexed

@@ -33,6 +33,7 @@ func (db *DB) attempt(requests []*request, careful bool) (again []*request) {
 	if len(requests) == 0 {
 		return nil
 	}
+	db.none = false
 	g := &group{db: db, alone: len(requests) == 1, careful: careful, bytes: db.writer.bytes}
 	if err := g.begin(requests); err != nil {
 		answer(requests, fail("sqlite.Update", "", err))
@@ -216,6 +217,9 @@ func (g *group) end() {
 	if err == nil {
 		g.db.chain = next
 		g.db.facilities.publish()
+		if g.db.none {
+			g.db.pending.Store(false)
+		}
 		g.db.tail.add(g.events)
 		g.db.notified(len(g.events))
 		answer(g.callers, nil)
@@ -308,7 +312,7 @@ func (g *group) rollback() {
 // forget drops what is remembered of rows that a group may have made in vain.
 func (db *DB) forget() {
 	db.forgetKeys()
-	db.pending.Store(true) // rows may be back that a caller found to be gone
+	db.waits() // rows may be back that a caller found to be gone
 	db.facilities.forget()
 }
 

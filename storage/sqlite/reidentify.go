@@ -62,7 +62,7 @@ func (tx *Tx) reidentify(facility int64, f halong.Facility, id string) error {
 	}
 	if len(studies) > room {
 		tx.identities.left = true
-		tx.db.pending.Store(true)
+		tx.db.waits()
 		_, err := tx.Exec(`INSERT OR IGNORE INTO study_pending (study) `+receivedWith, id, facility)
 		return err
 	}
@@ -98,8 +98,8 @@ func (db *DB) Settled(t halong.Tx) error {
 // Pending tells whether there may be something to do for ReidentifyMore.
 func (db *DB) Pending() bool { return db.pending.Load() }
 
-// ReidentifyMore finds out the identity of some of the studies that wait for that, the newest first. Pending is false once it finds neither
-// studies nor orders (see DeferOrders) that do: by then the transactions that saw to the last ones are committed.
+// ReidentifyMore finds out the identity of some of the studies that wait for that, the newest first. Once it finds neither
+// studies nor orders (see DeferOrders) that do, the transaction has left nothing, and when that is committed Pending is false.
 func (db *DB) ReidentifyMore(t halong.Tx) error {
 	const op = "sqlite.ReidentifyMore"
 	tx, err := db.tx(op, t)
@@ -144,8 +144,17 @@ func (tx *Tx) reidentifyMore() error {
 	if err := tx.QueryRow(`SELECT EXISTS (SELECT 1 FROM worklist_pending)`).Scan(&orders); err != nil {
 		return err
 	}
-	tx.db.pending.Store(orders)
+	if !orders {
+		tx.db.none, tx.identities.left = true, false
+	}
 	return nil
+}
+
+// waits notes that studies or orders may wait for their identity. That none do is said when the group that found it is committed, which
+// may be the one that saw to the last of them.
+func (db *DB) waits() {
+	db.pending.Store(true)
+	db.none = false
 }
 
 func (tx *Tx) pendingStudies() (all []pendingStudy, err error) {

@@ -248,7 +248,7 @@ func (db *DB) DeferOrders(t halong.Tx, ids []int64, at time.Time) error {
 		return err
 	}
 	tx.identities.left = true
-	db.pending.Store(true)
+	db.waits()
 	_, err = tx.Exec(`INSERT OR REPLACE INTO worklist_pending (ord, at) SELECT value, ? FROM json_each(?)`, micro(at), list(ids))
 	return fail(op, "", err)
 }
