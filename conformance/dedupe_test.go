@@ -5,6 +5,7 @@ import (
 	"context"
 	"io/fs"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -34,7 +35,11 @@ func used(t *testing.T, data string) (bulk, journal int64) {
 		}
 		switch rel, _ := filepath.Rel(filepath.Join(data, "store"), path); {
 		case strings.HasPrefix(rel, "journal"):
-			journal += n
+			b, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			journal += int64(len(bytes.TrimRight(b, "\x00"))) // zeros lie ahead of its end
 		case strings.HasPrefix(rel, "bulk"), strings.HasPrefix(rel, "blobs"), strings.HasPrefix(rel, "tmp"):
 			bulk += n
 		}
