@@ -133,7 +133,7 @@ func (w *adtWork) registered(p *patient.Patient, update bool) (patient.Recorded,
 	if err != nil || !done.Changed {
 		return done, err
 	}
-	return done, w.in.emit(w.tx, halong.EventPatientUpdated, w.m, patientPayload{Message: w.m.Seq}.json())
+	return done, w.in.emit(w.tx, halong.EventPatientUpdated, w.m, patientPayload{Message: w.m.Seq})
 }
 
 // merge carries out every pair of PID and MRG.
@@ -187,7 +187,7 @@ func (w *adtWork) mergeOne(pid hl7v2.Segment, pids int, mrg hl7v2.Segment, numbe
 		w.remark = "the patients were merged so before"
 		return nil
 	}
-	return w.in.emit(w.tx, halong.EventPatientMerged, w.m, patientPayload{Message: w.m.Seq}.json())
+	return w.in.emit(w.tx, halong.EventPatientMerged, w.m, patientPayload{Message: w.m.Seq})
 }
 
 // refused turns a conflict into an answer that names the place of the fault.
@@ -249,7 +249,7 @@ func (w *adtWork) linked(two [2]*patient.Patient) error {
 	if err != nil || !changed {
 		return w.refused(err, "PID", 2, 3)
 	}
-	return w.in.emit(w.tx, halong.EventPatientLinked, w.m, patientPayload{Message: w.m.Seq}.json())
+	return w.in.emit(w.tx, halong.EventPatientLinked, w.m, patientPayload{Message: w.m.Seq})
 }
 
 func (w *adtWork) unlinked(two [2]*patient.Patient) error {
@@ -266,10 +266,10 @@ func (w *adtWork) unlinked(two [2]*patient.Patient) error {
 		if _, err := w.in.cfg.Patients.Unmerge(w.tx, id, w.why); err != nil {
 			return err
 		}
-		return w.in.emit(w.tx, halong.EventPatientUnmerged, w.m, patientPayload{Message: w.m.Seq}.json())
+		return w.in.emit(w.tx, halong.EventPatientUnmerged, w.m, patientPayload{Message: w.m.Seq})
 	}
 	if err := w.in.cfg.Patients.Unlink(w.tx, two[0], two[1], w.why); err != nil {
 		return w.refused(err, "PID", 2, 3)
 	}
-	return w.in.emit(w.tx, halong.EventPatientUnlinked, w.m, patientPayload{Message: w.m.Seq}.json())
+	return w.in.emit(w.tx, halong.EventPatientUnlinked, w.m, patientPayload{Message: w.m.Seq})
 }

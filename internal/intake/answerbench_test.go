@@ -40,7 +40,7 @@ func BenchmarkEmit(b *testing.B) {
 	for b.Loop() {
 		err := in.emit(nil, halong.EventReportStored, m, reportPayload{
 			Message: m.Seq, Report: lab.NewID(m.Seq, 0), Version: 1, Status: string(lab.Final), Observations: 12, NewPatient: true,
-		}.json())
+		})
 		if err != nil {
 			b.Fatal(err)
 		}

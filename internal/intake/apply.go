@@ -140,7 +140,7 @@ const maxNote = 500
 func (in *Intake) tell(tx halong.Tx, t halong.EventType, m *storage.Message, repeated bool) error {
 	return in.emit(tx, t, m, messagePayload{
 		Message: m.Seq, Type: m.Type, Control: m.Key.Control, State: m.State.String(), Repeated: repeated, Note: m.Note,
-	}.json())
+	})
 }
 
 // applyRefused writes the row and event of bytes that were not taken.
@@ -148,7 +148,7 @@ func (in *Intake) applyRefused(tx halong.Tx, m *storage.Message) error {
 	if err := in.cfg.Messages.AddRefused(tx, m); err != nil {
 		return err
 	}
-	return in.emit(tx, halong.EventQuarantined, m, messagePayload{Message: m.Seq, State: m.State.String(), Note: m.Reason}.json())
+	return in.emit(tx, halong.EventQuarantined, m, messagePayload{Message: m.Seq, State: m.State.String(), Note: m.Reason})
 }
 
 // Handles tells whether records of a kind are this package's.

@@ -86,7 +86,7 @@ func (x orders) origin(tx halong.Tx, m *storage.Message, h *hl7v2.Message, r *wo
 	}
 	from.Patient = who.Key
 	if who.Changed {
-		if err := x.in.emit(tx, halong.EventPatientUpdated, m, patientPayload{Message: m.Seq}.json()); err != nil {
+		if err := x.in.emit(tx, halong.EventPatientUpdated, m, patientPayload{Message: m.Seq}); err != nil {
 			return from, err
 		}
 	}

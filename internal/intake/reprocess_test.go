@@ -26,7 +26,7 @@ func (f *family) Handle(tx halong.Tx, m *storage.Message, h *hl7v2.Message) (App
 	if f.do != nil {
 		return f.do(tx, m)
 	}
-	return Applied{Answer: f.answer}, f.in.emit(tx, halong.EventOrderStored, m, fmt.Appendf(nil, `{"message":%d,"pid":%q}`, m.Seq, h.Get("PID-3.1")))
+	return Applied{Answer: f.answer}, f.in.emit(tx, halong.EventOrderStored, m, map[string]any{"message": m.Seq, "pid": h.Get("PID-3.1")})
 }
 
 func zzz(n int) string {
@@ -151,7 +151,7 @@ func TestDefects(t *testing.T) {
 		{func() error { return halong.E("orders.Put", halong.Transient, "", nil) }, "AR"},
 	} {
 		f.do = func(tx halong.Tx, m *storage.Message) (Applied, error) {
-			if err := w.in.emit(tx, halong.EventOrderStored, m, patientPayload{m.Seq}.json()); err != nil {
+			if err := w.in.emit(tx, halong.EventOrderStored, m, map[string]any{"message": m.Seq}); err != nil {
 				return Applied{}, err
 			}
 			return Applied{}, c.end()

@@ -125,7 +125,7 @@ func (r results) file(tx halong.Tx, m *storage.Message, g *lab.Group, f *lab.Fil
 		err = r.in.emit(tx, halong.EventReportStored, m, reportPayload{
 			Message: m.Seq, Report: h.First, Version: h.Number, Late: h.Late, Status: string(h.Status),
 			Observations: len(g.Reports[i].Observations), NewPatient: who.New && i == 0,
-		}.json())
+		})
 		if err != nil {
 			return err
 		}
@@ -143,5 +143,5 @@ func (r results) patient(tx halong.Tx, m *storage.Message, g *lab.Group) (patien
 	if err != nil || who.New || !who.Changed { // a new patient is told of by the first report's event
 		return who, err
 	}
-	return who, r.in.emit(tx, halong.EventPatientUpdated, m, patientPayload{Message: m.Seq}.json())
+	return who, r.in.emit(tx, halong.EventPatientUpdated, m, patientPayload{Message: m.Seq})
 }
