@@ -1,7 +1,6 @@
 package app
 
 import (
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -12,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/internal/intake"
 )
 
 // statuses are the HTTP answers to errors of services that no edge translated
@@ -110,16 +110,7 @@ func (a *App) httpError(err error, c echo.Context) {
 	if status == http.StatusServiceUnavailable {
 		c.Response().Header().Set(echo.HeaderRetryAfter, "5")
 	}
-	b, err := json.Marshal(struct {
-		Title  string `json:"title"`
-		Status int    `json:"status"`
-		Detail string `json:"detail,omitempty"`
-	}{http.StatusText(status), status, text})
-	if err == nil {
-		c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
-		err = c.Blob(status, "application/problem+json", b)
-	}
-	if err != nil {
+	if err := intake.AnswerProblem(c, status, text); err != nil {
 		a.log.Debug("http: the answer could not be written", "error", err)
 	}
 }

@@ -77,13 +77,17 @@ func ReadBody(c echo.Context, most int64) ([]byte, error) {
 
 // AnswerWrong answers with a problem (RFC 9457) that names the member.
 func AnswerWrong(c echo.Context, w *Wrong) error {
-	status := cmp.Or(w.Status, http.StatusBadRequest)
+	return AnswerProblem(c, cmp.Or(w.Status, http.StatusBadRequest), w.Error(), w)
+}
+
+// AnswerProblem answers with a problem (RFC 9457); detail may be empty.
+func AnswerProblem(c echo.Context, status int, detail string, wrong ...*Wrong) error {
 	b, err := json.Marshal(struct {
 		Title  string   `json:"title"`
 		Status int      `json:"status"`
-		Detail string   `json:"detail"`
-		Errors []*Wrong `json:"errors"`
-	}{http.StatusText(status), status, w.Error(), []*Wrong{w}})
+		Detail string   `json:"detail,omitempty"`
+		Errors []*Wrong `json:"errors,omitempty"`
+	}{http.StatusText(status), status, detail, wrong})
 	if err != nil {
 		return err
 	}
