@@ -57,7 +57,7 @@ func (c *checkpointer) loop() {
 				return
 			}
 			idle.Reset(quiet)
-			if c.db.held.open.Load() { // the log has not grown
+			if c.db.held.open() { // the log has not grown
 				continue
 			}
 			size := c.size()

@@ -127,8 +127,8 @@ const HeldCallers = heldCallers
 func (db *DB) Held() int {
 	db.writing.Lock()
 	defer db.writing.Unlock()
-	return db.held.callers
+	return int(db.held.callers.Load())
 }
 
 // HeldOpen tells whether something is held, without waiting for anybody.
-func (db *DB) HeldOpen() bool { return db.held.open.Load() }
+func (db *DB) HeldOpen() bool { return db.held.open() }

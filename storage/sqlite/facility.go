@@ -117,3 +117,15 @@ func (f *facilities) visible(scope halong.Scope) []facility {
 	}
 	return seen
 }
+
+// seen gives the keys of the facilities that a scope sees.
+func (db *DB) seen(scope halong.Scope) []int64 { return keysOf(db.facilities.visible(scope)) }
+
+// keysOf gives the keys of facilities.
+func keysOf(all []facility) []int64 {
+	ids := make([]int64, len(all))
+	for i, f := range all {
+		ids[i] = f.id
+	}
+	return ids
+}

@@ -69,7 +69,7 @@ func (g *group) begin(requests []*request) error {
 	if err := g.db.whole(); err != nil {
 		return err
 	}
-	if g.within = g.db.held.callers > 0; g.within {
+	if g.within = g.db.held.open(); g.within {
 		return g.statement("SAVEPOINT held")
 	}
 	if full != g.db.full {

@@ -18,10 +18,9 @@ import (
 // Should it be lost, which takes a disk that fails or fills up within moments, then the index lacks what was acknowledged. It refuses
 // everything from there on, and has to be opened anew.
 type held struct {
-	callers int                             // whose rows are not committed; guarded by DB.writing
+	callers atomic.Int64                    // whose rows are not committed; written by whoever holds DB.writing
 	bytes   int                             // of their values
 	states  map[uint32]storage.SegmentState // that are to be remembered with them
-	open    atomic.Bool                     // there are such callers
 	lost    atomic.Pointer[halong.Error]    // why everything is refused
 }
 
@@ -31,23 +30,25 @@ const (
 	heldBytes   = 4 << 20
 )
 
-func (h *held) full() bool { return h.callers >= heldCallers || h.bytes >= heldBytes }
+// open tells whether anything is held.
+func (h *held) open() bool { return h.callers.Load() > 0 }
+
+func (h *held) full() bool { return h.callers.Load() >= heldCallers || h.bytes >= heldBytes }
 
 // add takes in the callers of a group, before they are answered.
 func (h *held) add(callers, bytes int, states []storage.SegmentState) {
-	h.callers += callers
 	h.bytes += bytes
 	for _, s := range states {
 		h.states[s.ID] = s
 	}
-	h.open.Store(true)
+	h.callers.Add(int64(callers))
 }
 
 var errLost = errors.New("the index lacks rows that were acknowledged; they are in the journal, and the next start brings them back")
 
 // settle makes readers see everything that was acknowledged.
 func (db *DB) settle() error {
-	if db.held.open.Load() {
+	if db.held.open() {
 		db.writing.Lock()
 		defer db.writing.Unlock()
 		if err := db.commitHeld(); err != nil {
@@ -67,7 +68,7 @@ func (db *DB) whole() error {
 
 // commitHeld commits what is held. DB.writing must be locked.
 func (db *DB) commitHeld() error {
-	if db.held.callers == 0 {
+	if !db.held.open() {
 		return db.whole()
 	}
 	err := db.saveSegments(slices.Collect(maps.Values(db.held.states)))
@@ -83,9 +84,9 @@ func (db *DB) commitHeld() error {
 }
 
 func (db *DB) release() {
-	db.held.callers, db.held.bytes = 0, 0
+	db.held.bytes = 0
 	clear(db.held.states)
-	db.held.open.Store(false)
+	db.held.callers.Store(0)
 }
 
 // lose notes that what was held is gone.

@@ -149,10 +149,7 @@ const recentWindow = 5000
 // Recent gives the newest versions of reports, the newest first.
 func (db *DB) Recent(ctx context.Context, scope halong.Scope, before lab.ID, limit int) ([]lab.Version, lab.ID, error) {
 	const op = "sqlite.Recent"
-	var ids []int64
-	for _, f := range db.facilities.visible(scope) {
-		ids = append(ids, f.id)
-	}
+	ids := db.seen(scope)
 	if before == 0 {
 		before = 1<<63 - 1
 	}

@@ -159,14 +159,9 @@ func (db *DB) PatientsByID(ctx context.Context, scope halong.Scope, id string) (
 // bearersOf bounds a list of patients before it is read.
 func (db *DB) bearersOf(ctx context.Context, scope halong.Scope, id, keys string) ([]*patient.Patient, error) {
 	const op = "sqlite.PatientsByIdentifier"
-	seen := db.facilities.visible(scope)
-	facilities := make([]int64, len(seen))
-	for i, f := range seen {
-		facilities[i] = f.id
-	}
 	all, err := patientsBy(readerAsker{ctx, db.reader}, `SELECT `+patientColumns+`, f.name FROM (`+keys+` LIMIT ?3+0) w
 		CROSS JOIN patient p ON p.id = w.id CROSS JOIN facility f ON f.id = p.facility ORDER BY p.identifier <> ?1, f.name, p.authority, p.id`,
-		id, list(facilities), patient.MaxBearers+1)
+		id, list(db.seen(scope)), patient.MaxBearers+1)
 	if err != nil {
 		return nil, fail(op, "", err)
 	}

@@ -184,11 +184,7 @@ func newPatientSearch(q *patient.Query, seen []facility) (*patientSearch, error)
 	if q.Authority != "" {
 		s.where.and(`EXISTS (SELECT 1 FROM json_each(p.identifiers) j WHERE j.value ->> 'id' = ? AND j.value ->> 'authority' = ?)`, q.Identifier, q.Authority)
 	}
-	ids := make([]int64, len(seen))
-	for i, f := range seen {
-		ids[i] = f.id
-	}
-	s.where.and("p.facility IN (SELECT value FROM json_each(?))", list(ids))
+	s.where.and("p.facility IN (SELECT value FROM json_each(?))", list(keysOf(seen)))
 	s.args = append(s.args, s.where.args...)
 	return s, nil
 }

@@ -83,11 +83,7 @@ func (s *search) facilities(p *plan) {
 	case len(s.seen) == 1:
 		p.and("s.facility = ?", s.seen[0].id)
 	case len(s.seen) < known:
-		ids := make([]int64, len(s.seen))
-		for i, f := range s.seen {
-			ids[i] = f.id
-		}
-		p.and("s.facility IN (SELECT value FROM json_each(?))", list(ids))
+		p.and("s.facility IN (SELECT value FROM json_each(?))", list(keysOf(s.seen)))
 	}
 }
 

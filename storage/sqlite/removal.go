@@ -203,15 +203,6 @@ func (db *DB) Removal(ctx context.Context, scope halong.Scope, id uint64) (*stor
 	return &r, fail(op, "", err)
 }
 
-// seen gives the keys of the facilities that a scope sees.
-func (db *DB) seen(scope halong.Scope) []int64 {
-	ids := []int64{}
-	for _, f := range db.facilities.visible(scope) {
-		ids = append(ids, f.id)
-	}
-	return ids
-}
-
 // WasDeleted tells whether a deletion in force named what ref names, or what it is part of.
 func (db *DB) WasDeleted(ctx context.Context, scope halong.Scope, ref storage.Ref) (bool, error) {
 	if !db.removals.Load() {
