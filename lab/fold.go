@@ -1,7 +1,7 @@
 package lab
 
 import (
-	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 
@@ -86,11 +86,14 @@ type obsGroup struct {
 	list []Observation
 }
 
+// errIncomplete means that a version did not come from a Library.
+var errIncomplete = errors.New("the version is not complete")
+
 func (f *folding) add(v *Version, history bool) error {
-	var r Report
-	if err := json.Unmarshal(v.Content, &r); err != nil {
-		return halong.E("lab.Fold", halong.Corrupt, v.ID.String(), err)
+	if v.report == nil {
+		return halong.E("lab.Fold", halong.Internal, v.ID.String(), errIncomplete)
 	}
+	r := *v.report
 	s := &f.shown
 	s.Version = v.Number
 	if history {

@@ -20,7 +20,7 @@ func folded(t testing.TB, messages ...[]string) Shown {
 		if i > 0 {
 			h.Late = late(r.Status, r.Sent, versions[i-1].Status, versions[i-1].Sent)
 		}
-		versions = append(versions, Version{Head: h, Content: appendReport(nil, r)})
+		versions = append(versions, Version{Head: h, report: r})
 	}
 	all, err := Fold(versions, true)
 	if err != nil || len(all) != 1 {

@@ -37,19 +37,27 @@ func FuzzRead(f *testing.F) {
 					got++
 				}
 				id := NewID(7, len(versions))
-				v := Version{Head: Head{ID: id, First: NewID(7, 0), Number: 1, Received: time.Unix(0, 0), Link: r.link()}, Content: appendReport(nil, r)}
+				v := Version{Head: Head{ID: id, First: NewID(7, 0), Number: 1, Received: time.Unix(0, 0), Link: r.link()}, report: r}
 				versions = append(versions, v)
-				var back Report
-				if err := json.Unmarshal(v.Content, &back); err != nil {
-					t.Fatalf("%v: %s", err, v.Content)
+				b, err := json.Marshal(r)
+				if err != nil {
+					t.Fatal(err)
 				}
-				if d := cmp.Diff(*r, back, cmp.Transformer("empty", func(s []string) []string { return append([]string{}, s...) })); d != "" {
+				v.Content = b
+				back, err := v.decode()
+				if err != nil {
+					t.Fatalf("%v: %s", err, b)
+				}
+				if d := cmp.Diff(r, back, cmp.Transformer("empty", func(s []string) []string { return append([]string{}, s...) })); d != "" {
 					t.Fatal(d)
 				}
 			}
 		}
 		if got != want {
 			t.Fatalf("%d of %d observations", got, want)
+		}
+		if d := cmp.Diff(filed(Read(m)), filed(Outline(m))); d != "" {
+			t.Fatal(d)
 		}
 		if _, err := Fold(versions, true); err != nil {
 			t.Fatal(err)

@@ -16,8 +16,8 @@ func shownOf(t testing.TB, messages ...[]string) []Shown {
 		for k, r := range reports(t, lines...) {
 			id := NewID(uint64(i+1), k)
 			versions = append(versions, Version{
-				Head:    Head{ID: id, First: id, Number: 1, Received: time.Unix(int64(i), 0), Status: r.Status, Link: r.link()},
-				Content: appendReport(nil, r),
+				Head:   Head{ID: id, First: id, Number: 1, Received: time.Unix(int64(i), 0), Status: r.Status, Link: r.link()},
+				report: r,
 			})
 		}
 	}

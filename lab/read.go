@@ -20,13 +20,9 @@ type Group struct {
 // the OBR before it; where specimens come first (OUL^R22, R23), those between SPM and OBR to the specimen. Several OBR with the
 // same order numbers, service and time are one report. A document (TXA) with all its OBX is one report.
 func Read(m *hl7v2.Message) []Group {
-	r := reader{m: m, sent: sentTime(m.Segment(0).Field(7)), sender: text(m.Segment(0).Field(3).Component(1)), shelves: newShelves(m)}
-	r.form, r.event = formOf(m)
-	for s := range m.Segments() {
-		r.take(s)
-	}
-	r.endPatient()
-	return r.groups
+	r := newReader(m)
+	r.shelves = newShelves(m)
+	return r.read()
 }
 
 // form is the order that a message's segments stand in.
@@ -59,6 +55,8 @@ func formOf(m *hl7v2.Message) (f form, event string) {
 // reader walks the segments.
 type reader struct {
 	m            *hl7v2.Message
+	outline      bool // less is read of OBX, see Outline
+	documents    bool // in an outline: there are some
 	form         form
 	event        string
 	sent, sender string
@@ -79,6 +77,20 @@ type reader struct {
 	timed    hl7v2.Value // the time read last
 	lastTime string
 	shelves  shelves
+}
+
+func newReader(m *hl7v2.Message) *reader {
+	r := &reader{m: m, sent: sentTime(m.Segment(0).Field(7)), sender: text(m.Segment(0).Field(3).Component(1))}
+	r.form, r.event = formOf(m)
+	return r
+}
+
+func (r *reader) read() []Group {
+	for s := range r.m.Segments() {
+		r.take(s)
+	}
+	r.endPatient()
+	return r.groups
 }
 
 func (r *reader) take(s hl7v2.Segment) {
@@ -197,6 +209,10 @@ func (r *reader) obx(s hl7v2.Segment) {
 	}
 	*list = append(*list, Observation{})
 	o := &(*list)[len(*list)-1]
+	if r.outline {
+		r.outlined(o, s)
+		return
+	}
 	r.observation(o, s)
 	r.notes = &o.Notes
 }
@@ -216,7 +232,7 @@ func (r *reader) run(i int) (n int) {
 }
 
 func (r *reader) note(s hl7v2.Segment) {
-	if r.notes == nil {
+	if r.notes == nil || r.outline {
 		return
 	}
 	for _, v := range s.Field(3).Repetitions() {

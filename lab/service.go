@@ -1,7 +1,7 @@
 package lab
 
 import (
-	"sync"
+	"encoding/json"
 	"time"
 
 	"github.com/halong-gateway/halong"
@@ -9,8 +9,7 @@ import (
 
 // Service files reports.
 type Service struct {
-	store   Store
-	buffers sync.Pool // of *[]byte, for contents
+	store Store
 }
 
 // New makes a Service over a store.
@@ -46,7 +45,7 @@ func (s *Service) File(tx halong.Tx, f Filing, reports []*Report) ([]Head, error
 		if f.Ordinal, err = s.documents(tx, &h, f, r); err != nil {
 			return nil, err
 		}
-		if err := s.add(tx, h, r); err != nil {
+		if err := s.add(tx, h, &f, r); err != nil {
 			return nil, err
 		}
 		filed = append(filed, h)
@@ -54,23 +53,16 @@ func (s *Service) File(tx halong.Tx, f Filing, reports []*Report) ([]Head, error
 	return filed, nil
 }
 
-// maxSpare bounds in bytes the buffers that are kept for the next report.
-const maxSpare = 64 << 10
-
-func (s *Service) add(tx halong.Tx, h Head, r *Report) error {
-	b, ok := s.buffers.Get().(*[]byte)
-	if !ok {
-		b = new([]byte)
+// add stores a version. Its message says what it says, but for the numbers of its documents.
+func (s *Service) add(tx halong.Tx, h Head, f *Filing, r *Report) error {
+	v := &Version{Head: h}
+	if len(f.Contents) > 0 {
+		var err error
+		if v.Content, err = json.Marshal(r); err != nil {
+			return halong.E("lab.File", halong.Internal, h.ID.String(), err)
+		}
 	}
-	if n := r.room(); cap(*b) < n {
-		*b = make([]byte, 0, n)
-	}
-	*b = appendReport((*b)[:0], r)
-	err := s.store.AddVersion(tx, &Version{Head: h, Content: *b})
-	if cap(*b) <= maxSpare {
-		s.buffers.Put(b)
-	}
-	return err
+	return s.store.AddVersion(tx, v)
 }
 
 // place finds the report that h is a version of.

@@ -34,7 +34,7 @@ type Listing struct {
 	Limit    int
 }
 
-// Reader reads committed versions.
+// Reader reads committed versions, as far as the store keeps them: Library gives them whole.
 type Reader interface {
 	// Versions gives all versions of the reports of a patient, and of those merged with it, in order of arrival; of
 	// patient 0 those whose messages named none.
@@ -43,17 +43,20 @@ type Reader interface {
 	Report(ctx context.Context, scope halong.Scope, id ID) ([]Version, error)
 	// Recent gives the newest version of reports, the newest first, at most limit of them from before a version, and
 	// where to go on; 0: that was all.
-	Recent(ctx context.Context, scope halong.Scope, before ID, limit int) (heads []Version, next ID, err error)
-	// Numbered gives the reports that bear a number of an order or specimen, as far as IndexLab has come.
+	Recent(ctx context.Context, scope halong.Scope, before ID, limit int) (heads []Head, next ID, err error)
+	// Numbered gives the reports that bear a number of an order or specimen, as far as Library.IndexLab has come.
 	Numbered(ctx context.Context, scope halong.Scope, number string) ([]ID, error)
 	// Document gives one document. The error is of kind NotExist if the scope sees none.
 	Document(ctx context.Context, scope halong.Scope, report ID, n int) (*StoredDocument, error)
 	// OrderOf finds the order of a report by its numbers; ok is false if there is none.
 	OrderOf(ctx context.Context, f halong.Facility, n Numbers) (order OrderRef, ok bool, err error)
-	// Codes gives the codes and units that senders use, as far as IndexLab has come.
+	// Codes gives the codes and units that senders use, as far as Library.IndexLab has come.
 	Codes(ctx context.Context, scope halong.Scope) ([]CodeUse, error)
-	// IndexLab goes on with what is found out after the fact, for at most limit versions, and tells how many are left.
-	IndexLab(ctx context.Context, limit int) (behind int64, err error)
+	// Unindexed gives versions whose use of codes and numbers was not added yet, at most limit, and Behind how many there are, to a million.
+	Unindexed(ctx context.Context, limit int) ([]Version, error)
+	Behind(ctx context.Context) (int64, error)
+	// AddUse adds the use that versions make which Unindexed gave. The error is of kind Conflict if it does not give the same any more.
+	AddUse(ctx context.Context, versions []Version, u *Use) error
 }
 
 // Numbers are what a report may be linked to an order by.
@@ -68,17 +71,6 @@ type OrderRef struct {
 	ID     int64  `json:"id"`
 	By     string `json:"by"` // placer, filler, accession or specimen
 	Status string `json:"status,omitempty"`
-}
-
-// CodeUse tells how often a sender used a code with a unit.
-type CodeUse struct {
-	Facility  halong.Facility
-	Sender    string
-	Code      Coded
-	Alternate *Coded
-	Unit      Coded
-	Count     int64 // observations, of all versions
-	Last      ID    // the latest version
 }
 
 // Numbers gives what the report may be linked to an order by.

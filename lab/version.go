@@ -22,11 +22,14 @@ func NewID(seq uint64, n int) ID { return ID(seq)*maxPerMessage + ID(n) }
 // Message gives the journal record of the message.
 func (id ID) Message() uint64 { return uint64(id / maxPerMessage) }
 
+// place gives the place of the report in the message, from 0.
+func (id ID) place() int { return int(id % maxPerMessage) }
+
 // String gives message and place, for instance "4711.0".
 func (id ID) String() string {
 	var room [32]byte
 	b := append(strconv.AppendUint(room[:0], id.Message(), 10), '.')
-	return string(strconv.AppendInt(b, int64(id%maxPerMessage), 10))
+	return string(strconv.AppendInt(b, int64(id.place()), 10))
 }
 
 // MarshalText writes the ID as String does.
@@ -73,5 +76,7 @@ type Link struct {
 // Version is a stored version.
 type Version struct {
 	Head
-	Content []byte // the Report as JSON
+	Content []byte // the Report as JSON; nil: it is what its message says, which Library reads
+
+	report *Report // set by Library
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/internal/intake"
+	"github.com/halong-gateway/halong/lab"
 	"github.com/halong-gateway/halong/storage"
 )
 
@@ -24,9 +25,19 @@ func (l labDepot) Stored(d halong.Digest) (storage.Place, bool) {
 	return l.data.locate(d)
 }
 
+// originals reads messages again.
+func (d *Data) originals() intake.Originals {
+	return intake.Originals{Messages: d.Index, Blobs: d.Store}
+}
+
+// library gives out versions of reports.
+func (d *Data) library() lab.Library {
+	return lab.Library{Store: d.Index, Messages: d.originals()}
+}
+
 // documents opens documents of reports.
 func (d *Data) documents() *intake.Documents {
-	return &intake.Documents{Archive: d.Archive, Updater: d.Index, Keeper: d.Index, Messages: d.Index, Blobs: d.Store}
+	return &intake.Documents{Archive: d.Archive, Updater: d.Index, Keeper: d.Index, Originals: d.originals()}
 }
 
 // registerLab adds the API of results (docs/lab.md).
@@ -43,7 +54,7 @@ const labGroup = 5000
 // IndexLab finds out what is found out about results after the fact: which codes senders use, which numbers reports bear.
 func (d *Data) IndexLab(ctx context.Context) error {
 	for {
-		behind, err := d.Index.IndexLab(ctx, labGroup)
+		behind, err := d.library().IndexLab(ctx, labGroup)
 		if behind == 0 || err != nil || ctx.Err() != nil {
 			return err
 		}

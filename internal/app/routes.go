@@ -110,7 +110,7 @@ func (s messageSource) Message(ctx context.Context, e *halong.Event) (*hl7v2.Mes
 		if err := json.Unmarshal(e.Payload, &p); err != nil {
 			return nil, halong.E("app.routes", halong.NotExist, "", err)
 		}
-		_, m, err := s.data.ReadMessage(ctx, halong.Everything(), p.Message)
+		_, m, err := s.data.originals().Read(ctx, halong.Everything(), p.Message)
 		return m, err
 	case halong.EventOrderStatus:
 		return s.status(ctx, e)
@@ -157,7 +157,7 @@ func (s messageSource) result(ctx context.Context, e *halong.Event) (*hl7v2.Mess
 	if err := json.Unmarshal(e.Payload, &p); err != nil {
 		return nil, halong.E(op, halong.NotExist, "", err)
 	}
-	versions, err := s.data.Index.Report(ctx, halong.Everything(), p.Report)
+	versions, err := s.data.library().Report(ctx, halong.Everything(), p.Report)
 	if err != nil {
 		return nil, err
 	}
@@ -221,43 +221,12 @@ func addPID(b *hl7v2.Builder, p *patient.Patient) {
 	b.Set("PID-8", p.Sex)
 }
 
-// ReadMessage gives a message that was taken, with its bytes parsed. The error is of kind NotExist if there is none that the scope sees, Corrupt
-// if it cannot be read.
-func (d *Data) ReadMessage(ctx context.Context, scope halong.Scope, seq uint64) (*storage.Message, *hl7v2.Message, error) {
-	const op = "app.ReadMessage"
-	m, err := d.Index.Message(ctx, scope, seq)
-	if err != nil {
-		return nil, nil, err
-	}
-	if m.Raw, err = d.readBlob(m.Digest, m.Place); err != nil {
-		return nil, nil, err
-	}
-	var options []hl7v2.Option
-	if c, ok := hl7v2.LookupCharset(m.Charset); ok && m.Charset != "" {
-		options = append(options, hl7v2.WithCharset(c))
-	}
-	h, err := hl7v2.Parse(m.Raw, options...)
-	if err != nil {
-		return nil, nil, halong.E(op, halong.Corrupt, strconv.FormatUint(seq, 10), err)
-	}
-	return m, h, nil
-}
-
-// readBlob reads bytes of the store as a whole.
-func (d *Data) readBlob(digest halong.Digest, p storage.Place) ([]byte, error) {
-	r, err := d.Store.Open(digest, p)
-	if err != nil {
-		return nil, err
-	}
-	return readWhole(digest, r)
-}
-
 // readWhole reads all of a blob and closes it.
 func readWhole(digest halong.Digest, r storage.BlobReader) ([]byte, error) {
 	b := make([]byte, r.Size())
 	_, err := io.ReadFull(io.NewSectionReader(r, 0, r.Size()), b)
 	if err = errors.Join(err, r.Close()); err != nil {
-		return nil, halong.E("app.readBlob", halong.Corrupt, digest.String(), err)
+		return nil, halong.E("app.readWhole", halong.Corrupt, digest.String(), err)
 	}
 	return b, nil
 }

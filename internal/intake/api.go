@@ -30,15 +30,10 @@ type Results interface {
 	Message(ctx context.Context, scope halong.Scope, seq uint64) (*storage.Message, error)
 }
 
-// Blobs opens stored bytes; storage.Blobs is one.
-type Blobs interface {
-	Open(d halong.Digest, p storage.Place) (storage.BlobReader, error)
-}
-
 // APIConfig says what the API reads and who may see what.
 type APIConfig struct {
 	Results Results
-	Blobs   Blobs // nil: raw messages are not served
+	Blobs   Blobs // of the messages
 	// Documents opens documents of reports; nil: they are not served.
 	Documents *Documents
 	Maps      lab.Maps // local codes and units
@@ -64,7 +59,7 @@ type APIConfig struct {
 //	POST /results                         results in JSON, which become an ORU
 //	GET /messages/{id}                    a message, byte for byte
 func RegisterAPI(g *echo.Group, cfg APIConfig) {
-	a := &api{cfg}
+	a := &api{cfg, lab.Library{Store: cfg.Results, Messages: Originals{cfg.Results, cfg.Blobs}, StandIn: true}}
 	for _, g := range []*echo.Group{g, g.Group("/facilities/:facility")} {
 		get := func(path string, h func(echo.Context, halong.Scope) error) {
 			g.Any(path, read(a.handle(h)))
@@ -83,9 +78,7 @@ func RegisterAPI(g *echo.Group, cfg APIConfig) {
 		if cfg.Documents != nil {
 			get("/reports/:id/documents/:n", a.document)
 		}
-		if cfg.Blobs != nil {
-			get("/messages/:id", a.message)
-		}
+		get("/messages/:id", a.message)
 	}
 }
 
@@ -104,7 +97,10 @@ func read(h echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-type api struct{ APIConfig }
+type api struct {
+	APIConfig
+	library lab.Library // of the results
+}
 
 // handle finds out what the caller may see and turns errors into answers.
 func (a *api) handle(h func(echo.Context, halong.Scope) error) echo.HandlerFunc {
@@ -247,7 +243,7 @@ func (a *api) persons(c echo.Context, scope halong.Scope, id string) ([]*patient
 
 // reports gives a patient's reports as they are shown.
 func (a *api) reports(c echo.Context, p *patient.Patient, history bool) ([]lab.Shown, error) {
-	versions, err := a.Results.Versions(c.Request().Context(), p.Facility, p.Key)
+	versions, err := a.library.Versions(c.Request().Context(), p.Facility, p.Key)
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,6 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/halong-gateway/halong"
-	"github.com/halong-gateway/halong/hl7v2"
 	"github.com/halong-gateway/halong/lab"
 	"github.com/halong-gateway/halong/storage"
 )
@@ -24,12 +23,9 @@ type Documents struct {
 		Deposit(ctx context.Context, parts []*storage.DepositPart) (*storage.Deposit, error)
 		OpenBlob(ctx context.Context, d halong.Digest) (storage.BlobReader, bool, error)
 	}
-	Updater  halong.Updater
-	Keeper   DocumentKeeper
-	Messages interface {
-		Message(ctx context.Context, scope halong.Scope, seq uint64) (*storage.Message, error)
-	}
-	Blobs Blobs
+	Updater   halong.Updater
+	Keeper    DocumentKeeper
+	Originals Originals
 }
 
 // DocumentKeeper notes that a document's blob was stored again.
@@ -58,17 +54,9 @@ func (s *Documents) Open(ctx context.Context, d *lab.StoredDocument) (storage.Bl
 // restore decodes a document from its message again and stores it.
 func (s *Documents) restore(ctx context.Context, d *lab.StoredDocument) error {
 	const op = "intake.document"
-	m, err := s.Messages.Message(ctx, halong.Everything(), d.Version.Message())
+	_, h, err := s.Originals.Read(ctx, halong.Everything(), d.Version.Message())
 	if err != nil {
 		return err
-	}
-	raw, err := readAll(s.Blobs, m)
-	if err != nil {
-		return err
-	}
-	h, err := hl7v2.Parse(raw, charset(m.Charset)...)
-	if err != nil {
-		return halong.E(op, halong.Corrupt, d.Report.String(), err)
 	}
 	content := nthContent(lab.Read(h), d.Ordinal)
 	if content == nil {
@@ -103,20 +91,6 @@ func nthContent(groups []lab.Group, n int) *lab.Content {
 		}
 	}
 	return nil
-}
-
-// readAll reads the bytes of a message.
-func readAll(blobs Blobs, m *storage.Message) ([]byte, error) {
-	r, err := blobs.Open(m.Digest, m.Place)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	raw := make([]byte, r.Size())
-	if _, err := io.ReadFull(io.NewSectionReader(r, 0, r.Size()), raw); err != nil {
-		return nil, halong.E("intake.readAll", halong.Corrupt, strconv.FormatUint(m.Seq, 10), err)
-	}
-	return raw, nil
 }
 
 // document answers GET /reports/{id}/documents/{n}. Ranges and conditions are net/http's (RFC 9110 13, 14).

@@ -129,7 +129,7 @@ func (a *api) reportsOfPatient(c echo.Context, scope halong.Scope, f filter) (al
 // reportsByNumber gives those that bear a number of an order or specimen.
 func (a *api) reportsByNumber(c echo.Context, scope halong.Scope, f filter) (out reportList, err error) {
 	ctx := c.Request().Context()
-	if out.Behind, err = a.Results.IndexLab(ctx, indexNow); err != nil {
+	if out.Behind, err = a.library.IndexLab(ctx, indexNow); err != nil {
 		return out, err
 	}
 	ids, err := a.Results.Numbered(ctx, scope, f.number)
@@ -170,7 +170,7 @@ func (a *api) recent(c echo.Context, scope halong.Scope, f filter) (out reportLi
 
 // oneReport gives one report without its relations to others.
 func (a *api) oneReport(c echo.Context, scope halong.Scope, id lab.ID, history bool) (*lab.Shown, error) {
-	versions, err := a.Results.Report(c.Request().Context(), scope, id)
+	versions, err := a.library.Report(c.Request().Context(), scope, id)
 	if err != nil {
 		return nil, err
 	}
@@ -214,7 +214,7 @@ func (a *api) report(c echo.Context, scope halong.Scope) error {
 	if err != nil {
 		return err
 	}
-	versions, err := a.Results.Report(ctx, scope, id)
+	versions, err := a.library.Report(ctx, scope, id)
 	if err != nil {
 		return err
 	}
@@ -296,7 +296,7 @@ type unmappedList struct {
 // unmapped answers GET /lab/unmapped: the most frequent first.
 func (a *api) unmapped(c echo.Context, scope halong.Scope) error {
 	ctx := c.Request().Context()
-	behind, err := a.Results.IndexLab(ctx, indexNow)
+	behind, err := a.library.IndexLab(ctx, indexNow)
 	if err != nil {
 		return err
 	}

@@ -53,7 +53,7 @@ func (w *labWorld) do(r *http.Request) *httptest.ResponseRecorder {
 	e.IPExtractor = echo.ExtractIPDirect()
 	RegisterAPI(e.Group("/api"), APIConfig{
 		Results: w.db, Blobs: w.disk, Maps: w.maps, Intake: w.in,
-		Documents: &Documents{Archive: w.archive, Updater: w.db, Keeper: w.db, Messages: w.db, Blobs: w.disk},
+		Documents: &Documents{Archive: w.archive, Updater: w.db, Keeper: w.db, Originals: Originals{w.db, w.disk}},
 		Scope: func(echo.Context) (halong.Scope, halong.Facility, error) {
 			return halong.Everything(), halong.DefaultFacility, nil
 		},

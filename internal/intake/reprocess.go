@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"io"
 	"log/slog"
 	"strconv"
 
@@ -112,7 +111,7 @@ func (in *Intake) retry(tx halong.Tx, seq uint64) (retried, error) {
 	if err != nil || m.State != storage.MessageKept {
 		return retried{Message: m}, err
 	}
-	h, err := in.parsed(m)
+	h, err := in.read(m)
 	if err != nil {
 		return retried{}, err
 	}
@@ -136,27 +135,12 @@ func (in *Intake) retry(tx halong.Tx, seq uint64) (retried, error) {
 	return retried{m, true}, in.tell(tx, halong.EventMessageReprocessed, m, m.Repeated)
 }
 
-// parsed reads the bytes of a message from the store.
-func (in *Intake) parsed(m *storage.Message) (*hl7v2.Message, error) {
-	const op = "intake.reprocess"
-	ref := strconv.FormatUint(m.Seq, 10)
+// read gives what the bytes of a message say.
+func (in *Intake) read(m *storage.Message) (*hl7v2.Message, error) {
 	if in.cfg.Blobs == nil {
-		return nil, halong.E(op, halong.Internal, ref, errNoRaw)
+		return nil, halong.E("intake.reprocess", halong.Internal, strconv.FormatUint(m.Seq, 10), errNoRaw)
 	}
-	r, err := in.cfg.Blobs.Open(m.Digest, m.Place)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	raw := make([]byte, r.Size())
-	if _, err := io.ReadFull(io.NewSectionReader(r, 0, r.Size()), raw); err != nil {
-		return nil, halong.E(op, halong.Corrupt, ref, err)
-	}
-	h, err := hl7v2.Parse(raw, charset(m.Charset)...)
-	if err != nil {
-		return nil, halong.E(op, halong.Corrupt, ref, err)
-	}
-	return h, nil
+	return parsed(in.cfg.Blobs, m)
 }
 
 // replayReprocess applies one record of kind RecordReprocess. A message that this version processed at its arrival

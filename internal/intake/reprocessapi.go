@@ -15,7 +15,7 @@ import (
 //
 // The answer tells what became of it. A message that is processed already stays as it is.
 func RegisterReprocess(g *echo.Group, in *Intake, scope func(echo.Context) (halong.Scope, halong.Facility, error)) {
-	a := &api{APIConfig{Scope: scope}}
+	a := &api{APIConfig: APIConfig{Scope: scope}}
 	for _, g := range []*echo.Group{g, g.Group("/facilities/:facility")} {
 		g.POST("/messages/:id/reprocess", a.handle(func(c echo.Context, scope halong.Scope) error {
 			seq, err := strconv.ParseUint(c.Param("id"), 10, 63)

@@ -31,7 +31,7 @@ type Depot interface {
 // leaves undone (a replay does not prepare) Handle does.
 func (r results) Prepare(ctx context.Context, h *hl7v2.Message) (handler, func(), error) {
 	nothing := func() {}
-	r.groups, r.ready = lab.Read(h), true
+	r.groups, r.ready = lab.Outline(h), true
 	var parts []*storage.DepositPart
 	var contents []*lab.Content
 	for i := range r.groups {
@@ -57,7 +57,7 @@ func (r results) Prepare(ctx context.Context, h *hl7v2.Message) (handler, func()
 // Handle writes the patients and reports of a message.
 func (r results) Handle(tx halong.Tx, m *storage.Message, h *hl7v2.Message) (Applied, error) {
 	if !r.ready {
-		r.groups = lab.Read(h)
+		r.groups = lab.Outline(h)
 		if err := r.adopt(tx); err != nil {
 			return Applied{}, err
 		}

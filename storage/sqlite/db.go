@@ -40,7 +40,6 @@ type DB struct {
 	facilities facilities
 	sources    sources
 	patients   patients   // the committer's
-	packed     []byte     // see pack; the committer's
 	keys       keys       // of studies and series; the committer's
 	identities identities // the committer's
 

@@ -18,22 +18,26 @@ func (db *DB) AddVersion(t halong.Tx, v *lab.Version) error {
 	if err != nil {
 		return err
 	}
-	content := db.pack(v.Content)
+	content := []byte{} // none: it is read from the message
+	if v.Content != nil {
+		content = s2.Encode(nil, v.Content)
+	}
 	_, err = tx.Exec(`INSERT INTO lab_version (id, first, number, late, patient, facility, received, status, sent, service, filler, placer, accession, observed, content)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		int64(v.ID), int64(v.First), v.Number, v.Late, v.Patient, facility, v.Received.UnixMicro(), string(v.Status), v.Sent,
 		v.Service, v.Filler, v.Placer, v.Accession, v.Observed, content)
 	if err == nil {
 		db.patients.add(reportsKey{facility, v.Patient}, &v.Head)
-		err = tx.indexLate(v)
+		err = tx.indexLate(v.ID)
 	}
 	return fail(op, v.ID.String(), err)
 }
 
 const (
 	headColumns = `id, first, number, late, patient, received, status, sent, service, filler, placer, accession, observed`
-	// versionColumns are those of a whole version v of facility f.
-	versionColumns = `v.id, v.first, v.number, v.late, v.patient, v.received, v.status, v.sent, v.service, v.filler, v.placer, v.accession, v.observed, v.content, f.name`
+	// headsOf are those of v, versionColumns those of a whole version v of facility f.
+	headsOf        = `v.id, v.first, v.number, v.late, v.patient, v.received, v.status, v.sent, v.service, v.filler, v.placer, v.accession, v.observed`
+	versionColumns = headsOf + `, v.content, f.name`
 )
 
 // Heads gives the versions of a patient's reports of one service, in order of arrival.
@@ -93,18 +97,11 @@ func (tx *Tx) heads(f halong.Facility, facility, patient int64, service string) 
 	return heads, nil
 }
 
-// pack gives bytes packed by S2, valid until the next call: the driver copies them.
-func (db *DB) pack(b []byte) []byte {
-	const most = 256 << 10 // bytes that are kept for the next one
-	packed := s2.Encode(db.packed[:cap(db.packed)], b)
-	if cap(packed) <= most {
-		db.packed = packed
-	}
-	return packed
-}
-
-// unpack undoes s2.Encode, whose claim of a length is not trusted.
+// unpack undoes s2.Encode, whose claim of a length is not trusted. Of no bytes it gives nil.
 func unpack(b []byte) ([]byte, error) {
+	if len(b) == 0 {
+		return nil, nil
+	}
 	if n, err := s2.DecodedLen(b); err != nil || n > maxContent {
 		return nil, halong.E("sqlite.unpack", halong.Corrupt, "", err)
 	}

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"strings"
 
@@ -10,119 +9,122 @@ import (
 	"github.com/halong-gateway/halong/lab"
 )
 
-// labGroup is how many versions are indexed in one transaction.
-const labGroup = 500
+// errMoved means that somebody else indexed the versions, or that one was added among them.
+var errMoved = errors.New("these are not the versions that come next")
 
-// IndexLab goes on with what is found out about versions after the fact.
-func (db *DB) IndexLab(ctx context.Context, limit int) (behind int64, err error) {
-	const op = "sqlite.IndexLab"
-	for limit > 0 {
-		n, err := db.indexLab(ctx, min(limit, labGroup))
-		if err != nil {
-			return 0, fail(op, "", err)
-		}
-		if n < min(limit, labGroup) {
-			return 0, nil
-		}
-		limit -= n
+// Unindexed gives the versions whose use of codes and numbers is to be added next: those that were added late, else those from where it has come to.
+func (db *DB) Unindexed(ctx context.Context, limit int) ([]lab.Version, error) {
+	const op = "sqlite.Unindexed"
+	upto := db.labIndexed.Load()
+	all, err := db.versions(ctx, `SELECT `+versionColumns+` FROM lab_late l CROSS JOIN lab_version v ON v.id = l.id
+		CROSS JOIN facility f ON f.id = v.facility WHERE l.id <= ? ORDER BY l.id LIMIT ?+0`, upto, limit)
+	if len(all) > 0 || err != nil {
+		return all, fail(op, "", err)
 	}
-	err = db.reader.QueryRow(ctx, `SELECT count(*) FROM (SELECT 1 FROM lab_version WHERE id > (SELECT upto FROM lab_indexed WHERE id = 1) LIMIT 1000000)`).Scan(&behind)
-	return behind, fail(op, "", err)
+	all, err = db.versions(ctx, `SELECT `+versionColumns+` FROM lab_version v CROSS JOIN facility f ON f.id = v.facility
+		WHERE v.id > ? ORDER BY v.id LIMIT ?+0`, upto, limit)
+	return all, fail(op, "", err)
 }
 
-// errMoved means that somebody else indexes too.
-var errMoved = errors.New("the versions are being indexed")
+// Behind tells how many versions are not indexed, to a million.
+func (db *DB) Behind(ctx context.Context) (n int64, err error) {
+	err = db.reader.QueryRow(ctx, `SELECT count(*) FROM (SELECT id FROM lab_late WHERE id <= ?1 UNION ALL SELECT id FROM lab_version WHERE id > ?1 LIMIT 1000000)`,
+		db.labIndexed.Load()).Scan(&n)
+	return n, fail("sqlite.Behind", "", err)
+}
 
-// indexLab indexes one group and gives how many versions it had.
-func (db *DB) indexLab(ctx context.Context, limit int) (int, error) {
-	upto, err := db.indexedLab(ctx)
-	if err != nil {
-		return 0, err
+// AddUse adds the use of codes and numbers that versions make.
+func (db *DB) AddUse(ctx context.Context, versions []lab.Version, u *lab.Use) error {
+	const op = "sqlite.AddUse"
+	if len(versions) == 0 {
+		return nil
 	}
-	group, err := db.versions(ctx, `SELECT `+versionColumns+` FROM lab_version v CROSS JOIN facility f ON f.id = v.facility
-		WHERE v.id > ? ORDER BY v.id LIMIT ?+0`, upto, limit)
-	if len(group) == 0 || err != nil {
-		return 0, err
-	}
-	rows, err := useOf(group)
-	if err != nil {
-		return 0, err
-	}
-	last := int64(group[len(group)-1].ID)
-	err = db.Update(ctx, func(t halong.Tx) error {
-		tx, err := db.tx("sqlite.IndexLab", t)
+	err := db.Update(ctx, func(t halong.Tx) error {
+		tx, err := db.tx(op, t)
 		if err != nil {
 			return err
 		}
-		r, err := tx.Exec(`UPDATE lab_indexed SET upto = ? WHERE id = 1 AND upto = ?`, last, upto)
+		if err := tx.indexed(versions); err != nil {
+			return fail(op, "", err)
+		}
+		return fail(op, "", tx.addUse(u))
+	})
+	if lerr := db.loadLabIndexed(ctx); lerr != nil {
+		return errors.Join(err, lerr)
+	}
+	return err
+}
+
+// indexed notes that versions are indexed, if they are those that come next. From here on those that are added among them are late.
+func (tx *Tx) indexed(versions []lab.Version) error {
+	first, last := int64(versions[0].ID), int64(versions[len(versions)-1].ID)
+	moved := halong.E("sqlite.AddUse", halong.Conflict, "", errMoved)
+	if upto := tx.db.labIndexed.Load(); first > upto {
+		var n int
+		err := tx.QueryRow(`SELECT count(*) FROM lab_version WHERE id > ? AND id <= ?`, upto, last).Scan(&n)
+		if err == nil && n != len(versions) {
+			err = moved
+		}
+		if err == nil {
+			_, err = tx.Exec(`UPDATE lab_indexed SET upto = ? WHERE id = 1`, last)
+		}
+		if err == nil { // those that were late for a group that was rolled back
+			_, err = tx.Exec(`DELETE FROM lab_late WHERE id > ? AND id <= ?`, upto, last)
+		}
+		if err == nil {
+			tx.db.labIndexed.Store(last)
+		}
+		return err
+	}
+	for i := range versions {
+		r, err := tx.Exec(`DELETE FROM lab_late WHERE id = ?`, int64(versions[i].ID))
 		if err != nil {
 			return err
 		}
 		if n, err := r.RowsAffected(); n == 0 || err != nil {
-			return errors.Join(err, errMoved)
-		}
-		var n int
-		err = tx.QueryRow(`SELECT count(*) FROM lab_version WHERE id > ? AND id <= ?`, upto, last).Scan(&n)
-		if n != len(group) || err != nil { // one of them was added meanwhile, for a message that came long ago
-			return errors.Join(err, errMoved)
-		}
-		db.labIndexed.Store(last)
-		return tx.addUse(rows)
-	})
-	if err != nil {
-		err = errors.Join(err, db.loadLabIndexed(ctx))
-	}
-	if errors.Is(err, errMoved) {
-		return limit, nil // it is looked at again
-	}
-	return len(group), err
-}
-
-// use is what versions add to lab_code and lab_number.
-type use struct {
-	codes   map[codeKey]codeCount
-	numbers map[numberKey]struct{}
-}
-
-type codeKey struct {
-	facility                              halong.Facility
-	sender, code, system, text, alt, unit string
-}
-
-type codeCount struct{ count, last int64 }
-
-type numberKey struct {
-	facility halong.Facility
-	number   string
-	report   lab.ID
-}
-
-// useOf gathers what versions add.
-func useOf(group []lab.Version) (*use, error) {
-	u := &use{map[codeKey]codeCount{}, map[numberKey]struct{}{}}
-	for i := range group {
-		v := &group[i]
-		var r lab.Report
-		if err := json.Unmarshal(v.Content, &r); err != nil {
-			return nil, halong.E("sqlite.IndexLab", halong.Corrupt, v.ID.String(), err)
-		}
-		n := r.Numbers()
-		for _, s := range n.All() {
-			u.numbers[numberKey{v.Facility, s, v.First}] = struct{}{}
-		}
-		for o := range r.Each() {
-			key := codeKey{facility: v.Facility, sender: r.Sender, code: o.Code.Code, system: o.Code.System, text: o.Code.Text}
-			if o.Alternate != nil {
-				key.alt = join3(*o.Alternate)
-			}
-			if o.Units != nil {
-				key.unit = join3(*o.Units)
-			}
-			c := u.codes[key]
-			u.codes[key] = codeCount{c.count + 1, int64(v.ID)}
+			return errors.Join(err, moved)
 		}
 	}
-	return u, nil
+	return nil
+}
+
+func (tx *Tx) addUse(u *lab.Use) error {
+	for i := range u.Codes {
+		c := &u.Codes[i]
+		f, err := tx.Facility(c.Facility)
+		if err != nil {
+			return err
+		}
+		alt := ""
+		if c.Alternate != nil {
+			alt = join3(*c.Alternate)
+		}
+		_, err = tx.Exec(`INSERT INTO lab_code (facility, sender, code, system, text, alt, unit, count, last) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT DO UPDATE SET count = count + excluded.count, last = max(last, excluded.last)`,
+			f, c.Sender, c.Code.Code, c.Code.System, c.Code.Text, alt, join3(c.Unit), c.Count, int64(c.Last))
+		if err != nil {
+			return err
+		}
+	}
+	for _, n := range u.Numbers {
+		f, err := tx.Facility(n.Facility)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(`INSERT INTO lab_number (facility, number, report) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, f, n.Number, int64(n.Report)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// indexLate notes a version whose message was processed long after it came: indexing is past it.
+func (tx *Tx) indexLate(id lab.ID) error {
+	if int64(id) > tx.db.labIndexed.Load() {
+		return nil
+	}
+	_, err := tx.Exec(`INSERT INTO lab_late (id) VALUES (?)`, int64(id))
+	return err
 }
 
 // join3 and split3 write a coded element in one column.
@@ -139,53 +141,14 @@ func split3(s string) (c lab.Coded) {
 	return c
 }
 
-func (tx *Tx) addUse(u *use) error {
-	for k, c := range u.codes {
-		f, err := tx.Facility(k.facility)
-		if err != nil {
-			return err
-		}
-		_, err = tx.Exec(`INSERT INTO lab_code (facility, sender, code, system, text, alt, unit, count, last) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT DO UPDATE SET count = count + excluded.count, last = max(last, excluded.last)`,
-			f, k.sender, k.code, k.system, k.text, k.alt, k.unit, c.count, c.last)
-		if err != nil {
-			return err
-		}
-	}
-	for k := range u.numbers {
-		f, err := tx.Facility(k.facility)
-		if err != nil {
-			return err
-		}
-		if _, err := tx.Exec(`INSERT INTO lab_number (facility, number, report) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, f, k.number, int64(k.report)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// indexLate indexes a version whose message was processed long after it came: the others are past it.
-func (tx *Tx) indexLate(v *lab.Version) error {
-	if int64(v.ID) > tx.db.labIndexed.Load() {
-		return nil
-	}
-	u, err := useOf([]lab.Version{*v})
-	if err != nil {
-		return err
-	}
-	return tx.addUse(u)
-}
-
 // loadLabIndexed reads how far versions are indexed.
 func (db *DB) loadLabIndexed(ctx context.Context) error {
-	upto, err := db.indexedLab(ctx)
-	db.labIndexed.Store(upto)
+	var upto int64
+	err := db.reader.QueryRow(ctx, `SELECT upto FROM lab_indexed WHERE id = 1`).Scan(&upto)
+	if err == nil {
+		db.labIndexed.Store(upto)
+	}
 	return err
-}
-
-func (db *DB) indexedLab(ctx context.Context) (upto int64, err error) {
-	err = db.reader.QueryRow(ctx, `SELECT upto FROM lab_indexed WHERE id = 1`).Scan(&upto)
-	return upto, err
 }
 
 // Codes gives the codes and units that senders use.

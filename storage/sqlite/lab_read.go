@@ -147,9 +147,8 @@ func (db *DB) Report(ctx context.Context, scope halong.Scope, id lab.ID) ([]lab.
 const recentWindow = 5000
 
 // Recent gives the newest versions of reports, the newest first.
-func (db *DB) Recent(ctx context.Context, scope halong.Scope, before lab.ID, limit int) ([]lab.Version, lab.ID, error) {
+func (db *DB) Recent(ctx context.Context, scope halong.Scope, before lab.ID, limit int) ([]lab.Head, lab.ID, error) {
 	const op = "sqlite.Recent"
-	ids := db.seen(scope)
 	if before == 0 {
 		before = 1<<63 - 1
 	}
@@ -158,10 +157,13 @@ func (db *DB) Recent(ctx context.Context, scope halong.Scope, before lab.ID, lim
 	if err != nil || !last.Valid {
 		return nil, 0, fail(op, "", err)
 	}
-	all, err := db.versions(ctx, `SELECT `+versionColumns+` FROM lab_version v CROSS JOIN facility f ON f.id = v.facility
+	all, err := collect(ctx, db.reader, func(rows *sql.Rows) (h lab.Head, err error) {
+		err = scanHead(rows, &h, &h.Facility)
+		return h, err
+	}, `SELECT `+headsOf+`, f.name FROM lab_version v CROSS JOIN facility f ON f.id = v.facility
 		WHERE v.id < ? AND v.id >= ? AND v.facility IN (SELECT value FROM json_each(?))
 		AND NOT EXISTS (SELECT 1 FROM lab_version w INDEXED BY lab_version_first WHERE w.first = v.first AND w.number > 1 AND w.id > v.id)
-		ORDER BY v.id DESC LIMIT ?+0`, int64(before), last.Int64, list(ids), limit)
+		ORDER BY v.id DESC LIMIT ?+0`, int64(before), last.Int64, list(db.seen(scope)), limit)
 	if err != nil {
 		return nil, 0, fail(op, "", err)
 	}

@@ -42,8 +42,16 @@ func labVersion(message uint64, first lab.ID, number int, f halong.Facility, pat
 			ID: id, First: first, Number: number, Patient: patient, Facility: f, Received: time.Unix(int64(message), 0).UTC(), Status: lab.Final, Sent: "2026",
 			Link: lab.Link{Service: "CBC", Filler: "F|LIS", Placer: "P", Accession: "A", Observed: "2026-11-21"},
 		},
-		Content: []byte(content),
+		Content: contentOf(content),
 	}
+}
+
+// contentOf gives the contents of a version; "": its message has them.
+func contentOf(s string) []byte {
+	if s == "" {
+		return nil
+	}
+	return []byte(s)
 }
 
 func addVersions(t testing.TB, x LabStore, all ...*lab.Version) {
@@ -61,12 +69,12 @@ func addVersions(t testing.TB, x LabStore, all ...*lab.Version) {
 func labVersions(t *testing.T, x LabStore) {
 	ctx := context.Background()
 	one := labVersion(1, 0, 1, "BV1", 0, `{"a":1}`)
-	two := labVersion(2, one.ID, 2, "BV1", 0, `{"a":2}`)
+	two := labVersion(2, one.ID, 2, "BV1", 0, "")
 	other := labVersion(3, 0, 1, "BV2", 0, `{}`)
 	addVersions(t, x, one, two, other)
 	update(t, x, func(tx halong.Tx) error {
 		heads, err := x.Heads(tx, "BV1", 0, "CBC")
-		if d := cmp.Diff([]lab.Head{one.Head, two.Head}, heads, cmp.AllowUnexported(lab.Link{})); d != "" {
+		if d := cmp.Diff([]lab.Head{one.Head, two.Head}, heads, cmp.AllowUnexported(lab.Link{}, lab.Version{})); d != "" {
 			t.Error(d)
 		}
 		return err
@@ -76,7 +84,7 @@ func labVersions(t *testing.T, x LabStore) {
 		func() ([]lab.Version, error) { return x.Report(ctx, halong.Everything(), one.ID) },
 	} {
 		got, err := all()
-		if d := cmp.Diff([]lab.Version{*one, *two}, got, cmp.AllowUnexported(lab.Link{})); d != "" || err != nil {
+		if d := cmp.Diff([]lab.Version{*one, *two}, got, cmp.AllowUnexported(lab.Link{}, lab.Version{})); d != "" || err != nil {
 			t.Error(d, err)
 		}
 	}
@@ -210,29 +218,60 @@ func labRecent(t *testing.T, x LabStore) {
 	}
 }
 
+// labIndexed adds the use of codes and numbers by versions, in steps, and of one that is added late.
 func labIndexed(t *testing.T, x LabStore) {
 	ctx := context.Background()
-	content := func(code, filler string) string {
-		return `{"sender":"LIS","fillerOrder":{"id":"` + filler + `"},"specimen":{"id":"S1"},"observations":[{"code":{"code":"` + code + `"},"units":{"code":"g"}},{"code":{"code":"` + code + `"},"units":{"code":"g"}}]}`
+	one := labVersion(5, 0, 1, "BV1", 0, `{}`)
+	addVersions(t, x, one, labVersion(6, 0, 1, "BV1", 0, `{}`), labVersion(7, one.ID, 2, "BV1", 0, ``))
+	used := func(limit int, want ...uint64) []lab.Version {
+		t.Helper()
+		all, err := x.Unindexed(ctx, limit)
+		var ids []uint64
+		for _, v := range all {
+			ids = append(ids, v.ID.Message())
+		}
+		if d := cmp.Diff(want, ids); d != "" || err != nil {
+			t.Error(d, err)
+		}
+		return all
 	}
-	one := labVersion(5, 0, 1, "BV1", 0, content("GLU", "F1"))
-	addVersions(t, x, one, labVersion(6, 0, 1, "BV1", 0, content("CRP", "F2")), labVersion(7, one.ID, 2, "BV1", 0, content("GLU", "F1")))
-	if behind, err := x.IndexLab(ctx, 2); err != nil || behind != 1 {
-		t.Errorf("%d behind, %v", behind, err)
+	behind := func(want int64) {
+		t.Helper()
+		if n, err := x.Behind(ctx); n != want || err != nil {
+			t.Errorf("%d behind, want %d: %v", n, want, err)
+		}
 	}
-	if behind, err := x.IndexLab(ctx, 10); err != nil || behind != 0 {
-		t.Errorf("%d behind, %v", behind, err)
+	glucose := func(n int64, last lab.ID) lab.CodeUse {
+		return lab.CodeUse{Facility: "BV1", Sender: "LIS", Code: lab.Coded{Code: "GLU"}, Alternate: &lab.Coded{Text: "Đường"}, Unit: lab.Coded{Code: "g"}, Count: n, Last: last}
 	}
-	addVersions(t, x, labVersion(2, 0, 1, "BV1", 0, content("GLU", "F0"))) // of a message that was only kept until now
-	counts := map[string]int64{}
+	behind(3)
+	two := used(2, 5, 6)
+	if err := x.AddUse(ctx, two, &lab.Use{
+		Codes:   []lab.CodeUse{glucose(2, two[1].ID)},
+		Numbers: []lab.NumberUse{{Facility: "BV1", Number: "F1", Report: one.ID}, {Facility: "BV1", Number: "S1", Report: one.ID}, {Facility: "BV1", Number: "S1", Report: two[1].ID}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	behind(1)
+	wantKind(t, x.AddUse(ctx, two, &lab.Use{Codes: []lab.CodeUse{glucose(100, 1)}}), halong.Conflict)
+	late := labVersion(2, 0, 1, "BV1", 0, `{}`)
+	addVersions(t, x, late) // of a message that was only kept until now
+	behind(2)
+	if err := x.AddUse(ctx, used(10, 2), &lab.Use{Codes: []lab.CodeUse{glucose(1, late.ID)}, Numbers: []lab.NumberUse{{Facility: "BV1", Number: "S1", Report: late.ID}}}); err != nil {
+		t.Fatal(err)
+	}
+	wantKind(t, x.AddUse(ctx, []lab.Version{*late}, &lab.Use{Codes: []lab.CodeUse{glucose(100, 1)}}), halong.Conflict)
+	rest := used(10, 7)
+	among := labVersion(6, 0, 1, "BV1", 0, `{}`)
+	among.ID++ // above those that were added, below the one that was looked at
+	addVersions(t, x, among)
+	behind(2)
+	wantKind(t, x.AddUse(ctx, rest, &lab.Use{Codes: []lab.CodeUse{glucose(100, 1)}}), halong.Conflict)
 	codes, err := x.Codes(ctx, halong.Everything())
-	for _, c := range codes {
-		counts[c.Sender+" "+c.Code.Code+" "+c.Unit.Code] += c.Count
-	}
-	if d := cmp.Diff(map[string]int64{"LIS GLU g": 6, "LIS CRP g": 2}, counts); d != "" || err != nil {
+	if d := cmp.Diff([]lab.CodeUse{glucose(3, two[1].ID)}, codes); d != "" || err != nil {
 		t.Error(d, err)
 	}
-	for number, n := range map[string]int{"F1": 1, "F0": 1, "S1": 3, "F9": 0} {
+	for number, n := range map[string]int{"F1": 1, "S1": 3, "F9": 0} {
 		if ids, err := x.Numbered(ctx, halong.Everything(), number); len(ids) != n || err != nil {
 			t.Errorf("%s: %v %v", number, ids, err)
 		}

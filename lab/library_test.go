@@ -1,0 +1,174 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/halong-gateway/halong"
+)
+
+// stored is a Reader of versions that are given.
+type stored struct {
+	Reader
+	versions []Version
+	indexed  int
+	moved    bool // somebody else indexes them, once
+	uses     []*Use
+}
+
+func (s *stored) Report(context.Context, halong.Scope, ID) ([]Version, error) { return s.versions, nil }
+
+func (s *stored) Unindexed(_ context.Context, limit int) ([]Version, error) {
+	left := s.versions[s.indexed:]
+	return left[:min(limit, len(left))], nil
+}
+
+func (s *stored) Behind(context.Context) (int64, error) {
+	return int64(len(s.versions) - s.indexed), nil
+}
+
+func (s *stored) AddUse(_ context.Context, versions []Version, u *Use) error {
+	s.indexed += len(versions)
+	if s.moved {
+		s.moved = false
+		return halong.E("test", halong.Conflict, "", nil)
+	}
+	s.uses = append(s.uses, u)
+	return nil
+}
+
+// messages gives reports by message and counts what is read.
+type messages struct {
+	reports map[uint64][]*Report
+	fails   map[uint64]error
+	read    []uint64
+}
+
+func (m *messages) Reports(_ context.Context, seq uint64) ([]*Report, error) {
+	m.read = append(m.read, seq)
+	return m.reports[seq], m.fails[seq]
+}
+
+// library makes one over versions, each given by message and place.
+func library(m *messages, at ...ID) (Library, *stored) {
+	s := &stored{}
+	for _, id := range at {
+		s.versions = append(s.versions, Version{Head: Head{ID: id, First: id, Number: 1, Facility: "BV1", Status: Final, Link: Link{Service: "GLU", Accession: "A1"}}})
+	}
+	return Library{Store: s, Messages: m}, s
+}
+
+func TestLibrary(t *testing.T) {
+	r := func(name string) *Report { return &Report{Service: Coded{Code: name}, Observations: []Observation{}} }
+	m := &messages{reports: map[uint64][]*Report{7: {r("a"), r("b")}, 9: {r("c")}}}
+	l, s := library(m, NewID(7, 0), NewID(7, 1), NewID(8, 0), NewID(9, 0))
+	s.versions[2].Content = []byte(`{"service":{"code":"kept"},"observations":[]}`)
+	got, err := l.Report(context.Background(), halong.Everything(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for i := range got {
+		names = append(names, got[i].report.Service.Code)
+	}
+	if d := cmp.Diff([]string{"a", "b", "kept", "c"}, names); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff([]uint64{7, 9}, m.read); d != "" {
+		t.Error("messages are read more than once: " + d)
+	}
+}
+
+// TestLibraryOfDamage: of a damaged message people see what the store knows; nothing is built from it. Other failures are told.
+func TestLibraryOfDamage(t *testing.T) {
+	corrupt, transient := halong.E("test", halong.Corrupt, "", nil), halong.E("test", halong.Transient, "", nil)
+	fine := []*Report{{Service: Coded{Code: "fine"}}}
+	for name, c := range map[string]struct {
+		m       *messages
+		content string
+		kind    halong.Kind
+	}{
+		"message":             {&messages{fails: map[uint64]error{7: corrupt}}, "", halong.Corrupt},
+		"less in the message": {&messages{}, "", halong.Corrupt},
+		"content":             {&messages{}, "{", halong.Corrupt},
+		"not to be had now":   {&messages{fails: map[uint64]error{7: transient}}, "", halong.Transient},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if c.m.reports == nil {
+				c.m.reports = map[uint64][]*Report{}
+			}
+			c.m.reports[8] = fine
+			l, s := library(c.m, NewID(7, 0), NewID(8, 0))
+			if c.content != "" {
+				s.versions[0].Content = []byte(c.content)
+			}
+			if _, err := l.Report(context.Background(), halong.Everything(), 0); halong.KindOf(err) != c.kind {
+				t.Error(err)
+			}
+			l.StandIn = true
+			got, err := l.Report(context.Background(), halong.Everything(), 0)
+			if c.kind != halong.Corrupt {
+				if halong.KindOf(err) != c.kind {
+					t.Error(err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			all, err := Fold(got, false)
+			if err != nil || len(all) != 2 {
+				t.Fatal(all, err)
+			}
+			for _, s := range all {
+				if damaged := s.Service.Code != "fine"; damaged != (len(s.Warnings) == 1) || damaged && (s.Service.Text != "GLU" || s.Status != Final || s.Accession != "A1") {
+					t.Errorf("%+v", s.Report)
+				}
+			}
+		})
+	}
+}
+
+func TestFoldOfIncomplete(t *testing.T) {
+	if _, err := Fold([]Version{{Head: Head{ID: 1}}}, false); !errors.Is(err, errIncomplete) {
+		t.Error(err)
+	}
+}
+
+// TestLibraryIndex: what versions use is gathered by code and unit, and looked at again when somebody else did it.
+func TestLibraryIndex(t *testing.T) {
+	alt := Coded{Text: "Đường"}
+	o := func(code string, unit *Coded, a *Coded) Observation {
+		return Observation{Code: Coded{Code: code}, Units: unit, Alternate: a}
+	}
+	report := &Report{
+		Sender: "LIS", Filler: &Order{ID: "F1"}, Accession: "F1", Specimen: &Specimen{ID: "S1", Observations: []Observation{o("GLU", nil, nil)}},
+		Observations: []Observation{o("GLU", &Coded{Code: "g"}, nil), o("GLU", &Coded{Code: "g"}, nil), o("GLU", &Coded{Code: "g"}, &alt), o("CRP", nil, nil)},
+	}
+	m := &messages{reports: map[uint64][]*Report{7: {report}, 8: {report}, 9: {report}}}
+	l, s := library(m, NewID(7, 0), NewID(8, 0), NewID(9, 0))
+	if behind, err := l.IndexLab(context.Background(), 2); behind != 1 || err != nil {
+		t.Error(behind, err)
+	}
+	last := NewID(8, 0)
+	use := func(code string, unit Coded, a *Coded, n int64) CodeUse {
+		return CodeUse{Facility: "BV1", Sender: "LIS", Code: Coded{Code: code}, Unit: unit, Alternate: a, Count: n, Last: last}
+	}
+	want := []*Use{{
+		Codes: []CodeUse{
+			use("GLU", Coded{}, nil, 2), use("GLU", Coded{Code: "g"}, nil, 4), use("GLU", Coded{Code: "g"}, &alt, 2), use("CRP", Coded{}, nil, 2),
+		},
+		Numbers: []NumberUse{{"BV1", "F1", NewID(7, 0)}, {"BV1", "S1", NewID(7, 0)}, {"BV1", "F1", last}, {"BV1", "S1", last}},
+	}}
+	if d := cmp.Diff(want, s.uses); d != "" {
+		t.Error(d)
+	}
+	delete(m.reports, 9) // it is damaged
+	s.moved = true
+	if behind, err := l.IndexLab(context.Background(), 10); behind != 0 || err != nil || len(s.uses) != 1 {
+		t.Error(behind, err, len(s.uses))
+	}
+}

@@ -1,0 +1,2 @@
+-- Versions below lab_indexed.upto that were added later: their messages came long before they were processed.
+CREATE TABLE lab_late (id INTEGER PRIMARY KEY) STRICT;
