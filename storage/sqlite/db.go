@@ -42,6 +42,7 @@ type DB struct {
 	patients   patients   // the committer's
 	keys       keys       // of studies and series; the committer's
 	identities identities // the committer's
+	words      words      // used by whoever holds writing
 
 	tail     eventTail              // the latest events
 	notify   atomic.Pointer[func()] // told of events

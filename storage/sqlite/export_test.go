@@ -132,3 +132,9 @@ func (db *DB) Held() int {
 
 // HeldOpen tells whether something is held, without waiting for anybody.
 func (db *DB) HeldOpen() bool { return db.held.open() }
+
+// WordRows is how many words may wait.
+const WordRows = wordRows
+
+// WordsWaiting tells how many words wait or are remembered, from within a transaction.
+func (db *DB) WordsWaiting() int { return len(db.words.rows) }

@@ -15,6 +15,7 @@ import (
 type group struct {
 	db      *DB
 	start   int // mark of the log before the first caller
+	words   wordMark
 	alone   bool
 	careful bool       // with a savepoint for each caller
 	keep    bool       // the transaction is held open afterwards
@@ -39,7 +40,7 @@ func (db *DB) attempt(requests []*request, careful bool) (again []*request) {
 		answer(requests, fail("sqlite.Update", "", err))
 		return nil
 	}
-	g.start = db.log.Mark()
+	g.start, g.words = db.log.Mark(), db.words.mark()
 	for i, r := range requests {
 		if g.run(r) {
 			continue
@@ -115,7 +116,7 @@ func (g *group) run(r *request) bool {
 		r.answer(fail("sqlite.Update", "", err))
 		return false
 	}
-	mark, writes := g.db.log.Mark(), g.db.writer.writes
+	mark, words, writes := g.db.log.Mark(), g.db.words.mark(), g.db.writer.writes
 	tx := &Tx{db: g.db, careful: g.careful}
 	err := call(r.fn, tx)
 	if err == nil && !tx.again {
@@ -127,6 +128,7 @@ func (g *group) run(r *request) bool {
 	}
 	if err == nil {
 		if err = g.savepoint("RELEASE caller"); err == nil {
+			g.db.words.release(words)
 			g.callers = append(g.callers, r)
 			g.events = append(g.events, tx.events...)
 			g.counts = append(g.counts, tx.counts...)
@@ -141,9 +143,11 @@ func (g *group) run(r *request) bool {
 	r.answer(err)
 	g.db.log.Rewind(mark)
 	if swift {
+		g.db.words.release(words) // there are none: it wrote nothing
 		return true
 	}
 	g.db.forgetKeys()
+	g.db.words.back(words)
 	return g.alone || g.undo()
 }
 
@@ -241,6 +245,11 @@ func (g *group) finish() (head, error) {
 	if err != nil {
 		return head{}, g.giveUp(fail(op, "", err))
 	}
+	if !g.keep {
+		if err := g.db.writeWords(); err != nil {
+			return head{}, g.giveUp(fail(op, "", err))
+		}
+	}
 	states, err := g.db.log.Sync(context.Background())
 	if err != nil {
 		return head{}, g.abort(err)
@@ -249,6 +258,7 @@ func (g *group) finish() (head, error) {
 		return head{}, g.abort(fail(op, "", err))
 	}
 	g.db.log.Committed()
+	g.db.words.release(g.words)
 	return next, nil
 }
 
@@ -294,6 +304,7 @@ func (g *group) abort(err error) error {
 // that is still in the transaction afterwards shows at the next BEGIN.
 func (g *group) rollback() {
 	g.db.forget()
+	g.db.words.back(g.words)
 	if g.within {
 		err := g.statement("ROLLBACK TO held")
 		if err == nil {

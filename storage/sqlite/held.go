@@ -71,7 +71,10 @@ func (db *DB) commitHeld() error {
 	if !db.held.open() {
 		return db.whole()
 	}
-	err := db.saveSegments(slices.Collect(maps.Values(db.held.states)))
+	err := db.writeWords()
+	if err == nil {
+		err = db.saveSegments(slices.Collect(maps.Values(db.held.states)))
+	}
 	if err == nil {
 		err = db.exec("COMMIT")
 	}
@@ -93,6 +96,7 @@ func (db *DB) release() {
 func (db *DB) lose(cause error) error {
 	e := &halong.Error{Op: "sqlite.commit", Kind: halong.Internal, Err: fmt.Errorf("%w: %w", errLost, cause)}
 	db.held.lost.Store(e)
+	db.words = words{}
 	db.release()
 	if db.intact() {
 		if err := db.exec("ROLLBACK"); err != nil {

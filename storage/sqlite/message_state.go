@@ -77,16 +77,18 @@ func (db *DB) Attempt(t halong.Tx, fn func() error) error {
 			return fail(op, "", err)
 		}
 	}
-	before, mark, writes := *tx, db.log.Mark(), db.writer.writes
+	before, mark, words, writes := *tx, db.log.Mark(), db.words.mark(), db.writer.writes
 	before.facilities = maps.Clone(tx.facilities)
 	failed := call(func(halong.Tx) error { return fn() }, tx)
 	if failed == nil {
+		db.words.release(words)
 		if tx.careful {
 			_, err = tx.Exec("RELEASE attempt")
 		}
 		return fail(op, "", err)
 	}
 	db.log.Rewind(mark)
+	db.words.back(words)
 	again := tx.again || !tx.careful && (db.writer.writes != writes || !db.intact())
 	*tx = before
 	if tx.again = again; again || !tx.careful {

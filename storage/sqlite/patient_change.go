@@ -4,8 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/halong-gateway/halong"
@@ -119,33 +117,6 @@ func (db *DB) AddChange(t halong.Tx, c *patient.Change) error {
 	}
 	return fail(op, "", err)
 }
-
-// putWords makes a patient findable by the words of its name; it was found by those of the name before.
-func (tx *Tx) putWords(key int64, before, now string) error {
-	if before == now {
-		return nil
-	}
-	for _, w := range strings.Fields(before) {
-		if _, err := tx.Exec(`DELETE FROM patient_word WHERE word = ? AND patient = ?`, w, key); err != nil {
-			return err
-		}
-	}
-	for words := range slices.Chunk(strings.Fields(now), wordsAtOnce) {
-		args := make([]any, 0, 2*len(words))
-		for _, w := range words {
-			args = append(args, w, key)
-		}
-		if _, err := tx.Exec(insertWords[:len(insertWords)-(wordsAtOnce-len(words))*len(", (?, ?)")]+` ON CONFLICT DO NOTHING`, args...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// wordsAtOnce is how many words one statement takes: a statement costs more than a word.
-const wordsAtOnce = 4
-
-const insertWords = `INSERT INTO patient_word (word, patient) VALUES (?, ?), (?, ?), (?, ?), (?, ?)`
 
 // micro gives a time in microseconds since 1970; 0 for none.
 func micro(t time.Time) int64 {
