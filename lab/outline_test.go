@@ -31,7 +31,7 @@ func filed(groups []Group) (all []filing) {
 				string(g.Patient.Raw()),
 				[5]string{l.Service, l.Filler, l.Placer, l.Accession, l.Observed},
 				l.replaces, r.Status, r.Sent, r.corrects(),
-				len(r.Observations), len(g.Contents),
+				r.Count(), len(g.Contents),
 			})
 		}
 	}
@@ -71,6 +71,25 @@ func TestOutlineOfDocuments(t *testing.T) {
 		g := Outline(m)[0]
 		if len(g.Contents) != want || (len(g.Reports[0].Observations[0].Values) > 0) != (want > 0) {
 			t.Errorf("%.40s: %d documents, %d values", obx, len(g.Contents), len(g.Reports[0].Observations[0].Values))
+		}
+	}
+}
+
+// TestOutlineOfStatuses: observations of the same status are one in an outline, however many statuses there are.
+func TestOutlineOfStatuses(t *testing.T) {
+	for name, letters := range map[string][]string{
+		"one": {"F", "F", "F"}, "some": {"F", "P", "F", "", "C"}, "cancelled": {"X", "X"}, "not in the table": {"1", "2", "3", "4", "5", "6", "7", "8", "9", "A", "B", "9"},
+	} {
+		lines := []string{header("ORU^R01"), "PID|1||7", "OBR|1||F1|A"}
+		for _, l := range letters {
+			lines = append(lines, "OBX|1|NM|A||5||||||"+l)
+		}
+		m, err := hl7v2.Parse([]byte(strings.Join(lines, "\r") + "\r"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(filed(Read(m)), filed(Outline(m))); d != "" {
+			t.Errorf("%s: %s", name, d)
 		}
 	}
 }

@@ -20,8 +20,7 @@ type Group struct {
 // the OBR before it; where specimens come first (OUL^R22, R23), those between SPM and OBR to the specimen. Several OBR with the
 // same order numbers, service and time are one report. A document (TXA) with all its OBX is one report.
 func Read(m *hl7v2.Message) []Group {
-	r := newReader(m)
-	r.shelves = newShelves(m)
+	r := reader{m: m, shelves: newShelves(m)}
 	return r.read()
 }
 
@@ -79,13 +78,10 @@ type reader struct {
 	shelves  shelves
 }
 
-func newReader(m *hl7v2.Message) *reader {
-	r := &reader{m: m, sent: sentTime(m.Segment(0).Field(7)), sender: text(m.Segment(0).Field(3).Component(1))}
-	r.form, r.event = formOf(m)
-	return r
-}
-
 func (r *reader) read() []Group {
+	msh := r.m.Segment(0)
+	r.sent, r.sender = sentTime(msh.Field(7)), text(msh.Field(3).Component(1))
+	r.form, r.event = formOf(r.m)
 	for s := range r.m.Segments() {
 		r.take(s)
 	}
@@ -204,15 +200,15 @@ func (r *reader) obx(s hl7v2.Segment) {
 	case r.form == specimenForm && r.waiting != nil && !r.orc.Exists():
 		list = &r.waiting.Observations
 	}
+	if r.outline {
+		r.outlined(list, s)
+		return
+	}
 	if *list == nil {
 		*list = make([]Observation, 0, r.run(s.Index))
 	}
 	*list = append(*list, Observation{})
 	o := &(*list)[len(*list)-1]
-	if r.outline {
-		r.outlined(o, s)
-		return
-	}
 	r.observation(o, s)
 	r.notes = &o.Notes
 }

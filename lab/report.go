@@ -108,6 +108,7 @@ type Observation struct {
 	Warnings  []string `json:"warnings,omitempty"`  //
 	Duplicate bool     `json:"duplicate,omitempty"` // the same OBX stands before it in the message: kept, not shown
 	Reading   *Reading `json:"reading,omitempty"`   // what we make of it as it is given out; never stored
+	Alike     int      `json:"-"`                   // in an outline: how many others with the same OBX-11 it stands for
 }
 
 // Value is one value of an observation: always the sender's text, and what

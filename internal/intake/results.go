@@ -124,7 +124,7 @@ func (r results) file(tx halong.Tx, m *storage.Message, g *lab.Group, f *lab.Fil
 		h := &heads[i]
 		err = r.in.emit(tx, halong.EventReportStored, m, reportPayload{
 			Message: m.Seq, Report: h.First, Version: h.Number, Late: h.Late, Status: string(h.Status),
-			Observations: len(g.Reports[i].Observations), NewPatient: who.New && i == 0,
+			Observations: g.Reports[i].Count(), NewPatient: who.New && i == 0,
 		})
 		if err != nil {
 			return err
