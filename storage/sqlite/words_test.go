@@ -109,15 +109,25 @@ func TestWordsHeld(t *testing.T) {
 	}
 }
 
+// wordy gives the i-th long name.
+func wordy(i, words int) string {
+	var b strings.Builder
+	for k := range words / 2 {
+		fmt.Fprintf(&b, "w%dn%d all%d ", i, k, k)
+	}
+	return b.String()
+}
+
 // TestWordsBound: not all words of a large transaction wait; those of others that wait are there although it fails.
 func TestWordsBound(t *testing.T) {
 	db := open(t, nil, sqlite.Options{})
 	journaled(t, db, call(db, "1", "nguyen an"))
-	const people = 4 * sqlite.WordRows / 3
+	const each = 64 // words, half of them the person's own
+	const people = 2 * sqlite.WordRows / each
 	for _, end := range []error{errOwn, nil} {
 		err := db.UpdateJournaled(t.Context(), func(tx halong.Tx) error {
 			for i := range people {
-				if err := setName(db, tx, fmt.Sprint("many", i), fmt.Sprint("le van w", i)); err != nil {
+				if err := setName(db, tx, fmt.Sprint("many", i), wordy(i, each)); err != nil {
 					return err
 				}
 				if n := db.WordsWaiting(); n > 2*sqlite.WordRows { // those of others are remembered
@@ -133,7 +143,7 @@ func TestWordsBound(t *testing.T) {
 		if diff := cmp.Diff([]string{"1"}, bearing(t, db, "nguyen")); diff != "" {
 			t.Error(diff)
 		}
-		if n := len(bearing(t, db, fmt.Sprint("w", people-1))); n != 1 && end == nil || n != 0 && end != nil {
+		if n := len(bearing(t, db, fmt.Sprint("w", people-1, "n0"))); n != 1 && end == nil || n != 0 && end != nil {
 			t.Errorf("%d found after %v", n, end)
 		}
 	}
