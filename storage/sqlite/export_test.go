@@ -133,8 +133,8 @@ func (db *DB) Held() int {
 // HeldOpen tells whether something is held, without waiting for anybody.
 func (db *DB) HeldOpen() bool { return db.held.open() }
 
-// WordRows is how many words may wait.
+// WordRows is how many words make what is held be committed.
 const WordRows = wordRows
 
-// WordsWaiting tells how many words wait or are remembered, from within a transaction.
+// WordsWaiting tells how many changes of words are remembered, while nobody writes.
 func (db *DB) WordsWaiting() int { return len(db.words.rows) }

@@ -15,7 +15,7 @@ import (
 type group struct {
 	db      *DB
 	start   int // mark of the log before the first caller
-	words   wordMark
+	words   int // mark of the words, likewise
 	alone   bool
 	careful bool       // with a savepoint for each caller
 	keep    bool       // the transaction is held open afterwards
@@ -128,7 +128,6 @@ func (g *group) run(r *request) bool {
 	}
 	if err == nil {
 		if err = g.savepoint("RELEASE caller"); err == nil {
-			g.db.words.release(words)
 			g.callers = append(g.callers, r)
 			g.events = append(g.events, tx.events...)
 			g.counts = append(g.counts, tx.counts...)
@@ -142,12 +141,11 @@ func (g *group) run(r *request) bool {
 	}
 	r.answer(err)
 	g.db.log.Rewind(mark)
-	if swift {
-		g.db.words.release(words) // there are none: it wrote nothing
+	g.db.words.back(words)
+	if swift { // it wrote nothing
 		return true
 	}
 	g.db.forgetKeys()
-	g.db.words.back(words)
 	return g.alone || g.undo()
 }
 
@@ -258,7 +256,6 @@ func (g *group) finish() (head, error) {
 		return head{}, g.abort(fail(op, "", err))
 	}
 	g.db.log.Committed()
-	g.db.words.release(g.words)
 	return next, nil
 }
 
@@ -268,7 +265,11 @@ func (g *group) commit(states []storage.SegmentState) error {
 		if err := g.db.saveSegments(states); err != nil {
 			return err
 		}
-		return g.statement("COMMIT")
+		if err := g.statement("COMMIT"); err != nil {
+			return err
+		}
+		g.db.words.committed()
+		return nil
 	}
 	if g.within {
 		if err := g.statement("RELEASE held"); err != nil {
@@ -281,7 +282,7 @@ func (g *group) commit(states []storage.SegmentState) error {
 
 // held commits what is held if it has become too much. The callers are answered: nobody waits for it.
 func (g *group) held() {
-	if g.db.held.full() {
+	if g.db.held.full() || len(g.db.words.rows) >= wordRows {
 		g.db.commitHeld()
 	}
 }

@@ -81,6 +81,7 @@ func (db *DB) commitHeld() error {
 	if err != nil {
 		return db.lose(err)
 	}
+	db.words.committed()
 	db.release()
 	db.checkpoint.poke()
 	return nil

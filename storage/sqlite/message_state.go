@@ -81,7 +81,6 @@ func (db *DB) Attempt(t halong.Tx, fn func() error) error {
 	before.facilities = maps.Clone(tx.facilities)
 	failed := call(func(halong.Tx) error { return fn() }, tx)
 	if failed == nil {
-		db.words.release(words)
 		if tx.careful {
 			_, err = tx.Exec("RELEASE attempt")
 		}

@@ -53,7 +53,8 @@ func (tx *Tx) addPatient(p *patient.Patient) (bool, error) {
 	}
 	tx.db.patients.keep(key, p)
 	tx.db.patients.keepReports(reportsKey{facility, p.Key}, &reports{all: true})
-	if err := errors.Join(tx.putWords(p.Key, "", folded), tx.putAuthority(authorityKey{facility, id.Authority})); err != nil {
+	tx.putWords(p.Key, "", folded)
+	if err := tx.putAuthority(authorityKey{facility, id.Authority}); err != nil {
 		return true, err
 	}
 	return true, tx.addOthers(p)
@@ -136,9 +137,7 @@ func (db *DB) UpdatePatient(t halong.Tx, p *patient.Patient) error {
 		survivor = ?, since = ? WHERE id = ?`, p.Name, folded, p.Birth, p.Sex, p.Sent, string(identifiers), p.Registered, p.Current,
 		p.Survivor, micro(p.Since), p.Key)
 	if err == nil {
-		err = tx.putWords(p.Key, before, folded)
-	}
-	if err == nil {
+		tx.putWords(p.Key, before, folded)
 		err = tx.addOthers(p)
 	}
 	return fail(op, "", err)

@@ -40,8 +40,10 @@ func (db *DB) FindPatientsIn(t halong.Tx, scope halong.Scope, q patient.Query) (
 	if err != nil {
 		return patient.Found{}, err
 	}
-	if err := db.writeWords(); err != nil { // it may look for them
-		return patient.Found{}, fail("sqlite.FindPatients", "", err)
+	if q.Identifier == "" { // it may look for words
+		if err := db.writeWords(); err != nil {
+			return patient.Found{}, fail("sqlite.FindPatients", "", err)
+		}
 	}
 	return db.findPatients(tx, scope, q)
 }

@@ -6,33 +6,33 @@ import (
 	"strings"
 )
 
-// words are rows of patient_word that wait for the commit that makes their patients visible: nobody but readers asks for them, whose
-// rows lie all over the table. Each page that a group changes is copied first, for the group might be taken back; written together
-// and in the table's order they change each page once.
+// words are changes of patient_word that wait for the commit that makes their patients visible: nobody but searches asks for them,
+// whose rows lie all over the table. Each page that a group changes is copied first, for the group might be taken back; written
+// together and in the table's order they change each page once.
 //
-// They are written before every COMMIT of the committer, so no index on disk lacks them. Whoever needs them within a transaction
-// calls write first. Their going to and fro with savepoints is that of marks.
+// They are written before every COMMIT of the committer, so no index on disk lacks them. A search within a transaction calls
+// writeWords first. They stay in memory until the commit: what was written, SQLite may take back with a later savepoint, and it does
+// no harm to write it again, as the last change of a row tells all of what becomes of it. A name is short, see patient.FromPID, so
+// they are less than what the messages of one transaction take.
 type words struct {
-	rows    []wordRow
-	written int       // of rows, in the open transaction
-	keep    int       // rows before it may be wanted again once they are written: what was written may be taken back without them
-	sorted  []wordRow // for write
+	rows    []wordRow // since the transaction began
+	written int       // of rows, and not taken back
+	sorted  []wordRow // for writeWords
 	args    []any
 }
 
+// wordRow says that a patient is found by a word from now on, or is not.
 type wordRow struct {
 	word    string
 	patient int64
+	n       int32 // place in words.rows
+	gone    bool
 }
 
-// wordMark is the state at a savepoint.
-type wordMark struct{ rows, written, keep int }
+func (r *wordRow) same(o *wordRow) bool { return r.patient == o.patient && r.word == o.word }
 
-// Bounds of what waits: of rows, and of the bytes of each.
-const (
-	wordRows  = 4096
-	wordBytes = 128
-)
+// wordRows is how many make a held transaction be committed, and are room that is kept for those to come.
+const wordRows = 4096
 
 // wordsAtOnce is how many words one statement takes: a statement costs more than a word.
 const wordsAtOnce = 16
@@ -50,81 +50,86 @@ var insertWordsTexts = func() (texts [wordsAtOnce]string) {
 	return texts
 }()
 
-// mark comes with a savepoint, or with the beginning of a transaction.
-func (w *words) mark() wordMark {
-	m := wordMark{len(w.rows), w.written, w.keep}
-	w.keep = len(w.rows)
-	return m
+// mark gives the state at a savepoint, or at the beginning of a transaction.
+func (w *words) mark() int { return len(w.rows) }
+
+// back forgets what came since the mark; SQLite has taken back all that was written since, also of what came before.
+func (w *words) back(mark int) {
+	clear(w.rows[mark:])
+	w.rows, w.written = w.rows[:mark], 0
 }
 
-// release keeps what came since the mark. A mark is released or gone back to once, the latest first; those after one that was gone
-// back to are void.
-func (w *words) release(m wordMark) {
-	w.keep = m.keep
-	w.drop()
-}
-
-// back forgets what came since the mark, and that rows were written since: SQLite has taken them back.
-func (w *words) back(m wordMark) {
-	clear(w.rows[m.rows:])
-	w.rows, w.written, w.keep = w.rows[:m.rows], m.written, m.keep
-}
-
-// drop lets go of rows that were written and will not be wanted again.
-func (w *words) drop() {
-	if w.written > w.keep {
-		w.rows = slices.Delete(w.rows, w.keep, w.written)
-		w.written = w.keep
+// committed forgets all: it is in the index.
+func (w *words) committed() {
+	w.back(0)
+	if cap(w.rows) > wordRows {
+		*w = words{}
 	}
 }
 
-// putWords makes a patient findable by the words of its name; it was found by those of the name before.
-func (tx *Tx) putWords(key int64, before, now string) error {
+func (w *words) add(word string, key int64, gone bool) {
+	w.rows = append(w.rows, wordRow{word, key, int32(len(w.rows)), gone})
+}
+
+// putWords makes a patient findable by the words of its folded name; it was found by those of the name before.
+func (tx *Tx) putWords(key int64, before, now string) {
 	if before == now {
-		return nil
+		return
 	}
-	if before != "" { // its words may wait
-		if err := tx.db.writeWords(); err != nil {
-			return err
+	were, are := strings.Fields(before), strings.Fields(strings.Clone(now)) // it may be a part of something large
+	for _, word := range were {
+		if !slices.Contains(are, word) {
+			tx.db.words.add(word, key, true)
 		}
 	}
-	for _, word := range strings.Fields(before) {
-		if _, err := tx.Exec(`DELETE FROM patient_word WHERE word = ? AND patient = ?`, word, key); err != nil {
-			return err
+	for _, word := range are {
+		if !slices.Contains(were, word) {
+			tx.db.words.add(word, key, false)
 		}
 	}
-	w := &tx.db.words
-	for _, word := range strings.Fields(strings.Clone(now)) { // it may be a part of something large
-		w.rows = append(w.rows, wordRow{word, key})
-		if len(word) > wordBytes || len(w.rows)-w.written >= wordRows {
-			if err := tx.db.writeWords(); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
-// writeWords writes the words that wait. Some may be there already: of a name that has one twice, or of a write that failed half way.
+// writeWords writes the words that wait.
 func (db *DB) writeWords() error {
 	w := &db.words
 	w.sorted = append(w.sorted[:0], w.rows[w.written:]...)
 	defer clear(w.sorted)
 	slices.SortFunc(w.sorted, func(a, b wordRow) int {
-		return cmp.Or(strings.Compare(a.word, b.word), cmp.Compare(a.patient, b.patient))
+		return cmp.Or(strings.Compare(a.word, b.word), cmp.Compare(a.patient, b.patient), cmp.Compare(a.n, b.n))
 	})
-	for rows := range slices.Chunk(w.sorted, wordsAtOnce) {
-		w.args = w.args[:0]
-		for _, r := range rows {
-			w.args = append(w.args, r.word, r.patient)
+	w.args = w.args[:0]
+	for i := range w.sorted {
+		r := &w.sorted[i]
+		if i+1 < len(w.sorted) && r.same(&w.sorted[i+1]) { // the last change counts
+			continue
 		}
-		_, err := db.writer.exec(insertWordsTexts[len(rows)-1], w.args...)
-		clear(w.args)
-		if err != nil {
-			return err
+		if r.gone {
+			if _, err := db.writer.exec(`DELETE FROM patient_word WHERE word = ? AND patient = ?`, r.word, r.patient); err != nil {
+				return err
+			}
+			continue
+		}
+		if w.args = append(w.args, r.word, r.patient); len(w.args) == 2*wordsAtOnce {
+			if err := db.insertWords(); err != nil {
+				return err
+			}
 		}
 	}
+	if err := db.insertWords(); err != nil {
+		return err
+	}
 	w.written = len(w.rows)
-	w.drop()
 	return nil
+}
+
+// insertWords writes the words in args.
+func (db *DB) insertWords() error {
+	w := &db.words
+	if len(w.args) == 0 {
+		return nil
+	}
+	_, err := db.writer.exec(insertWordsTexts[len(w.args)/2-1], w.args...)
+	clear(w.args)
+	w.args = w.args[:0]
+	return err
 }
