@@ -71,7 +71,8 @@ func (s *Service) Apply(tx halong.Tx, r *Request, from Origin) (Outcome, error) 
 	if out.Remark == "" && r.Reschedule && o.Kind == Other && !to.ends() {
 		out.Remark = noStation
 	}
-	o.Message, o.Control, o.Type = from.Record, r.Order.Control, r.Order.Type
+	o.Message, o.Control = from.Record, r.Order.Control
+	o.addressed(&r.Order)
 	return out, s.changed(tx, o, before, CauseOrder, from.At)
 }
 
@@ -172,9 +173,9 @@ func (s *Service) add(tx halong.Tx, r *Request, from Origin, to Status) (Outcome
 	}
 	o := &Order{
 		ID: int64(from.Record)<<20 | int64(from.Place), Facility: from.Facility, Kind: r.Order.Kind, Created: from.At, Status: to,
-		Application: r.Order.Application, Site: r.Order.Site, Version: r.Order.Version,
+		Message: from.Record, Control: r.Order.Control,
 	}
-	o.Message, o.Control, o.Type = from.Record, r.Order.Control, r.Order.Type
+	o.addressed(&r.Order)
 	o.revise(r, from, true)
 	serve, err := s.served(tx, from, o)
 	if err != nil {

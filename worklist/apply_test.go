@@ -367,3 +367,42 @@ func TestStatusMessage(t *testing.T) {
 		}
 	}
 }
+
+// Who placed an order is told of its states in messages of the type that it sends itself, whoever else says something of the order.
+func TestStatusType(t *testing.T) {
+	order := []string{patientOne, "ORC|NW|PL2^HIS|FL2", "OBR|1|PL2^HIS|FL2|A^Đầu^L||||||||||||||ACC2"}
+	booked := []string{"SCH|A1||||||||||^^^20261123090000|||||||||||||||PL2^HIS", patientOne, "AIS|1||A"}
+	for name, c := range map[string]struct {
+		messages func(w *world)
+		want     string
+	}{
+		"cancelled by another system": {func(w *world) {
+			w.message("ORM^O01", order...)
+			w.messageOf("operator", "OMI^O23", patientOne, "ORC|CA|PL2^HIS")
+		}, "ORM"},
+		"moved by an appointment": {func(w *world) {
+			w.message("OMG^O19", order...)
+			w.message("SIU^S13", booked...)
+		}, "OMG"},
+		"ordered after its appointment": {func(w *world) {
+			w.messageOf("BOOKING", "SIU^S12", booked...)
+			w.message("OMG^O19", order...)
+		}, "OMG"},
+		"its sender speaks otherwise now": {func(w *world) {
+			w.message("ORM^O01", order...)
+			w.message("OMG^O19", append([]string{patientOne, "ORC|XO|PL2^HIS|FL2"}, order[2:]...)...)
+		}, "OMG"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, worklist.PresetIHE, nil)
+			c.messages(w)
+			m, err := worklist.StatusMessage(w.order("PL2"), hl7v2.Header{ControlID: "X", Time: at}).Message(hl7v2.Standard, hl7v2.Lenient)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := m.Get("MSH-9.1") + " " + m.Get("MSH-5"); got != c.want+" HIS" {
+				t.Errorf("%s, not %s", got, c.want)
+			}
+		})
+	}
+}

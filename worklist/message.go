@@ -22,7 +22,7 @@ var controlCodes = map[Status][2]string{
 // the order; the version is the order's.
 func StatusMessage(o *Order, h hl7v2.Header) *hl7v2.Builder {
 	if h.Type[0] == "" {
-		h.Type = statusType(o.Type)
+		h.Type = statusType(cmp.Or(o.StatusType, o.Type))
 	}
 	if h.ReceivingApplication == "" && h.ReceivingFacility == "" {
 		h.ReceivingApplication, h.ReceivingFacility = o.Application, o.Site
@@ -36,6 +36,24 @@ func StatusMessage(o *Order, h hl7v2.Header) *hl7v2.Builder {
 	}
 	return b
 }
+
+// addressed notes who is told of the order's states, and by messages of which type: the one who placed it, by the type that he sends. Others
+// who say something of it, such as an operator or an appointment, change neither.
+func (o *Order) addressed(x *Order) {
+	if o.StatusType == "" && o.Type != importType {
+		o.StatusType = o.Type // of an order from before there was a StatusType
+	}
+	placed := o.StatusType != "" && !booking(o.StatusType)
+	if !placed {
+		o.Application, o.Site, o.Version = x.Application, x.Site, x.Version
+	}
+	if !placed || o.Application == x.Application && o.Site == x.Site && !booking(x.Type) {
+		o.StatusType = x.Type
+	}
+	o.Type = x.Type
+}
+
+func booking(messageType string) bool { return strings.HasPrefix(messageType, "SIU^") }
 
 // statusType gives the type of a status message for an order that came as another.
 func statusType(came string) [3]string {

@@ -58,7 +58,8 @@ type Order struct {
 	Control     string `json:"-"`                 // its control ID
 	Application string `json:"application,omitempty"`
 	Site        string `json:"sendingFacility,omitempty"`
-	Version     string `json:"-"` // MSH-12
+	Version     string `json:"-"`                    // MSH-12
+	StatusType  string `json:"statusType,omitempty"` // the type of message its placer sends, and is told of its status by
 
 	Steps []Step `json:"steps"`
 	// Attributes is what the order says of the patient and the visit where there are no steps whose items say it.

@@ -80,7 +80,13 @@ func (w *world) open() {
 // message applies the orders of a message, segments divided by line ends, and gives what became of them.
 func (w *world) message(kind string, segments ...string) []worklist.Outcome {
 	w.t.Helper()
-	w.lines = append(w.lines, "MSH|^~\\&|HIS|BV|HALONG||20261122080000||"+kind+"|C|P|2.5.1|||||||UNICODE UTF-8\r"+strings.Join(segments, "\r")+"\r")
+	return w.messageOf("HIS", kind, segments...)
+}
+
+// messageOf is message of a sending application (MSH-3).
+func (w *world) messageOf(application, kind string, segments ...string) []worklist.Outcome {
+	w.t.Helper()
+	w.lines = append(w.lines, "MSH|^~\\&|"+application+"|BV|HALONG||20261122080000||"+kind+"|C|P|2.5.1|||||||UNICODE UTF-8\r"+strings.Join(segments, "\r")+"\r")
 	if w.patients == nil {
 		w.patients = map[int]int64{}
 	}
