@@ -76,6 +76,7 @@ type folding struct {
 	shown  Shown
 	groups []obsGroup
 	only   []Observation // in the order received, while there is one version
+	lacks  bool          // a message of it is damaged
 }
 
 // obsGroup is the observations of one code and sub-ID, which replace each other
@@ -106,6 +107,7 @@ func (f *folding) add(v *Version, history bool) error {
 		s.Observations = before.Observations
 		s.Report.keep(&before)
 	}
+	f.lacks = f.lacks || slices.Contains(r.Warnings, damaged)
 	f.only = nil
 	if f.groups == nil {
 		f.only = r.Observations
@@ -235,6 +237,9 @@ func (f *folding) done() Shown {
 		if o.Status != Deleted && !o.Duplicate {
 			f.shown.Observations = append(f.shown.Observations, o)
 		}
+	}
+	if f.lacks && !slices.Contains(f.shown.Warnings, damaged) {
+		f.shown.Warnings = append([]string{damaged}, f.shown.Warnings...)
 	}
 	return f.shown
 }

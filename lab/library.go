@@ -45,33 +45,42 @@ func (l Library) Report(ctx context.Context, scope halong.Scope, id ID) ([]Versi
 // errLess means that a message does not say what was filed from it.
 var errLess = errors.New("the message does not hold the report")
 
-// complete reads what the store gave. Versions that one message brought stand together: it is read once.
-func (l Library) complete(ctx context.Context, versions []Version) (err error) {
-	var message uint64
-	var reports []*Report
+// complete reads what the store gave.
+func (l Library) complete(ctx context.Context, versions []Version) error {
+	c := completion{Library: l}
 	for i := range versions {
-		v := &versions[i]
-		m := v.ID.Message()
-		switch {
-		case v.Content != nil:
-			v.report, err = v.decode()
-		case reports == nil || m != message:
-			message = m
-			reports, err = l.Messages.Reports(ctx, m)
-			fallthrough
-		default:
-			if err == nil {
-				v.report, err = v.among(reports)
-			}
-		}
-		if l.StandIn && halong.KindOf(err) == halong.Corrupt {
-			v.report, err = v.standIn(), nil
-		}
-		if err != nil {
+		if err := c.complete(ctx, &versions[i]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// completion remembers the message that was read last: versions that one message brought stand together.
+type completion struct {
+	Library
+	message uint64 // 0: none
+	reports []*Report
+	err     error
+}
+
+func (c *completion) complete(ctx context.Context, v *Version) (err error) {
+	if v.Content != nil {
+		v.report, err = v.decode()
+	} else {
+		if m := v.ID.Message(); m != c.message {
+			c.reports = nil // before more is read
+			c.message = m
+			c.reports, c.err = c.Messages.Reports(ctx, m)
+		}
+		if err = c.err; err == nil {
+			v.report, err = v.among(c.reports)
+		}
+	}
+	if c.StandIn && halong.KindOf(err) == halong.Corrupt {
+		v.report, err = v.standIn(), nil
+	}
+	return err
 }
 
 // decode reads the contents that the store keeps.
@@ -92,12 +101,14 @@ func (v *Version) among(reports []*Report) (*Report, error) {
 	return reports[n], nil
 }
 
+// damaged is the warning of reports that lack what a damaged message says.
+const damaged = "a message is damaged: what it says beyond this cannot be read"
+
 // standIn is what the store knows of a report.
 func (v *Version) standIn() *Report {
-	return &Report{
-		Service: Coded{Text: v.Service}, Status: v.Status, Accession: v.Accession, Observed: v.Observed, Sent: v.Sent, Observations: []Observation{},
-		Warnings: []string{"the message is damaged: what it says beyond this cannot be read"},
-	}
+	r := v.known()
+	r.Status, r.Sent, r.Observations, r.Warnings = v.Status, v.Sent, []Observation{}, []string{damaged}
+	return r
 }
 
 // IndexLab goes on with what is found out after the fact, for at most limit versions, and tells how many are left. A damaged message
@@ -109,10 +120,11 @@ func (l Library) IndexLab(ctx context.Context, limit int) (behind int64, err err
 		if len(group) == 0 || err != nil {
 			return 0, err
 		}
-		if err := l.complete(ctx, group); err != nil {
+		u, err := l.useOf(ctx, group)
+		if err != nil {
 			return 0, err
 		}
-		err = l.Store.AddUse(ctx, group, useOf(group))
+		err = l.Store.AddUse(ctx, group, u)
 		if err != nil && halong.KindOf(err) != halong.Conflict { // somebody else did: they are looked at again
 			return 0, err
 		}

@@ -172,3 +172,46 @@ func TestLibraryIndex(t *testing.T) {
 		t.Error(behind, err, len(s.uses))
 	}
 }
+
+// TestStandInLinks: a report of a damaged message is found by the numbers and the service that it was.
+func TestStandInLinks(t *testing.T) {
+	for name, c := range map[string]struct {
+		filed Report
+		want  Report
+	}{
+		"numbers":  {Report{Placer: &Order{"P1", "HIS"}, Filler: &Order{ID: "F1"}}, Report{Placer: &Order{"P1", "HIS"}, Filler: &Order{ID: "F1"}}},
+		"service":  {Report{Service: Coded{Code: "SUSC"}, ParentResult: "ORG^1"}, Report{Service: Coded{Text: "SUSC"}}},
+		"document": {Report{Filler: &Order{ID: "F1"}, Document: &Document{Event: "T02", ID: "D1"}}, Report{Service: Coded{Text: "TXA"}, Document: &Document{ID: "D1"}}},
+	} {
+		v := Version{Head: Head{Status: Final, Link: c.filed.link()}}
+		c.want.Status, c.want.Observations, c.want.Warnings = Final, []Observation{}, []string{damaged}
+		if d := cmp.Diff(&c.want, v.standIn()); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+	}
+}
+
+// TestFoldOfDamage: a report that lacks what a damaged message said of it says so, also when other messages about it are whole.
+func TestFoldOfDamage(t *testing.T) {
+	whole := &Report{Service: Coded{Code: "GLU"}, Warnings: []string{"odd"}}
+	for name, c := range map[string]struct {
+		late    bool
+		reports [2]*Report
+	}{"first": {false, [2]*Report{nil, whole}}, "last": {false, [2]*Report{whole, nil}}, "late": {true, [2]*Report{whole, nil}}} {
+		var all []Version
+		for i, r := range c.reports {
+			v := Version{Head: Head{ID: ID(i + 1), First: 1, Number: i + 1, Late: c.late && i == 1, Status: Final}, report: r}
+			if r == nil {
+				v.report = v.standIn()
+			}
+			all = append(all, v)
+		}
+		shown, err := Fold(all, true)
+		if err != nil || len(shown) != 1 || shown[0].Warnings[0] != damaged {
+			t.Errorf("%s: %+v %v", name, shown, err)
+		}
+		if d := cmp.Diff([]string{"odd"}, whole.Warnings); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+	}
+}

@@ -30,6 +30,18 @@ func (r *Report) link() Link {
 	return l
 }
 
+// known is what the keys tell of their report.
+func (l *Link) known() *Report {
+	service, _, _ := strings.Cut(l.Service, "<")
+	r := &Report{Service: Coded{Text: service}, Placer: orderOf(l.Placer), Accession: l.Accession, Observed: l.Observed}
+	if id, ok := strings.CutPrefix(l.Filler, documentKey("")); ok && l.Service == "TXA" {
+		r.Document = &Document{ID: id}
+	} else {
+		r.Filler = orderOf(l.Filler)
+	}
+	return r
+}
+
 // documentKey is a document number where other reports have their filler order number.
 func documentKey(id string) string { return "TXA-12 " + id }
 
@@ -49,6 +61,15 @@ func (o *Order) key() string {
 		return o.ID
 	}
 	return o.ID + "|" + o.Namespace
+}
+
+// orderOf undoes key.
+func orderOf(key string) *Order {
+	if key == "" {
+		return nil
+	}
+	id, namespace, _ := strings.Cut(key, "|")
+	return &Order{ID: id, Namespace: namespace}
 }
 
 // matches tells whether a report of the same patient and service that has the

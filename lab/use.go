@@ -1,6 +1,11 @@
 package lab
 
-import "github.com/halong-gateway/halong"
+import (
+	"context"
+	"strings"
+
+	"github.com/halong-gateway/halong"
+)
 
 // useGroup is how many versions are indexed at a time.
 const useGroup = 500
@@ -37,36 +42,66 @@ type codeKey struct {
 	alternate       bool
 }
 
-// useOf gathers what complete versions say.
-func useOf(versions []Version) *Use {
-	u := &Use{}
-	codes, numbers := map[codeKey]int{}, map[NumberUse]struct{}{}
+// use gathers what versions say. Texts are parts of their messages: what is kept is copied.
+type use struct {
+	Use
+	codes   map[codeKey]int // in Codes
+	numbers map[NumberUse]struct{}
+}
+
+// useOf gathers what versions say, of which one message at a time is held.
+func (l Library) useOf(ctx context.Context, versions []Version) (*Use, error) {
+	u := use{codes: map[codeKey]int{}, numbers: map[NumberUse]struct{}{}}
+	c := completion{Library: l}
 	for i := range versions {
 		v := &versions[i]
-		all := v.report.Numbers()
-		for _, s := range all.All() {
-			n := NumberUse{v.Facility, s, v.First}
-			if _, there := numbers[n]; !there {
-				numbers[n] = struct{}{}
-				u.Numbers = append(u.Numbers, n)
-			}
+		if err := c.complete(ctx, v); err != nil {
+			return nil, err
 		}
-		for o := range v.report.Each() {
-			c := CodeUse{Facility: v.Facility, Sender: v.report.Sender, Code: o.Code, Alternate: o.Alternate}
-			if o.Units != nil {
-				c.Unit = *o.Units
-			}
-			at, there := codes[c.key()]
-			if !there {
-				at = len(u.Codes)
-				codes[c.key()] = at
-				u.Codes = append(u.Codes, c)
-			}
-			u.Codes[at].Count++
-			u.Codes[at].Last = max(u.Codes[at].Last, v.ID)
+		u.add(v)
+		v.report = nil
+	}
+	return &u.Use, nil
+}
+
+func (u *use) add(v *Version) {
+	all := v.report.Numbers()
+	for _, s := range all.All() {
+		n := NumberUse{v.Facility, s, v.First}
+		if _, there := u.numbers[n]; !there {
+			n.Number = strings.Clone(s)
+			u.numbers[n] = struct{}{}
+			u.Numbers = append(u.Numbers, n)
 		}
 	}
-	return u
+	for o := range v.report.Each() {
+		c := CodeUse{Facility: v.Facility, Sender: v.report.Sender, Code: o.Code, Alternate: o.Alternate}
+		if o.Units != nil {
+			c.Unit = *o.Units
+		}
+		at, there := u.codes[c.key()]
+		if !there {
+			at = len(u.Codes)
+			c = c.clone()
+			u.codes[c.key()] = at
+			u.Codes = append(u.Codes, c)
+		}
+		u.Codes[at].Count++
+		u.Codes[at].Last = max(u.Codes[at].Last, v.ID)
+	}
+}
+
+func (c CodeUse) clone() CodeUse {
+	c.Sender, c.Code, c.Unit = strings.Clone(c.Sender), c.Code.clone(), c.Unit.clone()
+	if c.Alternate != nil {
+		a := c.Alternate.clone()
+		c.Alternate = &a
+	}
+	return c
+}
+
+func (c Coded) clone() Coded {
+	return Coded{Code: strings.Clone(c.Code), Text: strings.Clone(c.Text), System: strings.Clone(c.System)}
 }
 
 func (c *CodeUse) key() codeKey {

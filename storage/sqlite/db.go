@@ -51,7 +51,7 @@ type DB struct {
 	none     bool                   // the open group found that none do; the committer's
 	merged   atomic.Bool            // there may be merged patients
 
-	labIndexed atomic.Int64 // how far versions of reports are indexed
+	labIndexed *int64 // how far versions of reports are indexed; nil: not known; the committer's
 }
 
 var _ storage.Index = (*DB)(nil)
@@ -80,9 +80,6 @@ func (db *DB) load(ctx context.Context) error {
 		return err
 	}
 	db.removals.Store(removals)
-	if err := db.loadLabIndexed(ctx); err != nil {
-		return err
-	}
 	return db.loadChain(ctx)
 }
 

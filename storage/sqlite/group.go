@@ -333,4 +333,5 @@ func (db *DB) forgetKeys() {
 	db.keys.clear()
 	db.sources.clear()
 	db.patients.clear()
+	db.labIndexed = nil
 }

@@ -12,24 +12,26 @@ import (
 // errMoved means that somebody else indexed the versions, or that one was added among them.
 var errMoved = errors.New("these are not the versions that come next")
 
+// indexedUpto is how far versions are indexed, but for those in lab_late, which are below.
+const indexedUpto = `(SELECT upto FROM lab_indexed WHERE id = 1)`
+
 // Unindexed gives the versions whose use of codes and numbers is to be added next: those that were added late, else those from where it has come to.
 func (db *DB) Unindexed(ctx context.Context, limit int) ([]lab.Version, error) {
 	const op = "sqlite.Unindexed"
-	upto := db.labIndexed.Load()
 	all, err := db.versions(ctx, `SELECT `+versionColumns+` FROM lab_late l CROSS JOIN lab_version v ON v.id = l.id
-		CROSS JOIN facility f ON f.id = v.facility WHERE l.id <= ? ORDER BY l.id LIMIT ?+0`, upto, limit)
+		CROSS JOIN facility f ON f.id = v.facility WHERE l.id <= `+indexedUpto+` ORDER BY l.id LIMIT ?+0`, limit)
 	if len(all) > 0 || err != nil {
 		return all, fail(op, "", err)
 	}
 	all, err = db.versions(ctx, `SELECT `+versionColumns+` FROM lab_version v CROSS JOIN facility f ON f.id = v.facility
-		WHERE v.id > ? ORDER BY v.id LIMIT ?+0`, upto, limit)
+		WHERE v.id > `+indexedUpto+` ORDER BY v.id LIMIT ?+0`, limit)
 	return all, fail(op, "", err)
 }
 
 // Behind tells how many versions are not indexed, to a million.
 func (db *DB) Behind(ctx context.Context) (n int64, err error) {
-	err = db.reader.QueryRow(ctx, `SELECT count(*) FROM (SELECT id FROM lab_late WHERE id <= ?1 UNION ALL SELECT id FROM lab_version WHERE id > ?1 LIMIT 1000000)`,
-		db.labIndexed.Load()).Scan(&n)
+	err = db.reader.QueryRow(ctx, `SELECT count(*) FROM (SELECT id FROM lab_late WHERE id <= `+indexedUpto+` UNION ALL
+		SELECT id FROM lab_version WHERE id > `+indexedUpto+` LIMIT 1000000)`).Scan(&n)
 	return n, fail("sqlite.Behind", "", err)
 }
 
@@ -39,7 +41,7 @@ func (db *DB) AddUse(ctx context.Context, versions []lab.Version, u *lab.Use) er
 	if len(versions) == 0 {
 		return nil
 	}
-	err := db.Update(ctx, func(t halong.Tx) error {
+	return db.Update(ctx, func(t halong.Tx) error {
 		tx, err := db.tx(op, t)
 		if err != nil {
 			return err
@@ -49,17 +51,17 @@ func (db *DB) AddUse(ctx context.Context, versions []lab.Version, u *lab.Use) er
 		}
 		return fail(op, "", tx.addUse(u))
 	})
-	if lerr := db.loadLabIndexed(ctx); lerr != nil {
-		return errors.Join(err, lerr)
-	}
-	return err
 }
 
 // indexed notes that versions are indexed, if they are those that come next. From here on those that are added among them are late.
 func (tx *Tx) indexed(versions []lab.Version) error {
 	first, last := int64(versions[0].ID), int64(versions[len(versions)-1].ID)
 	moved := halong.E("sqlite.AddUse", halong.Conflict, "", errMoved)
-	if upto := tx.db.labIndexed.Load(); first > upto {
+	upto, err := tx.indexedTo()
+	if err != nil {
+		return err
+	}
+	if first > upto {
 		var n int
 		err := tx.QueryRow(`SELECT count(*) FROM lab_version WHERE id > ? AND id <= ?`, upto, last).Scan(&n)
 		if err == nil && n != len(versions) {
@@ -68,11 +70,8 @@ func (tx *Tx) indexed(versions []lab.Version) error {
 		if err == nil {
 			_, err = tx.Exec(`UPDATE lab_indexed SET upto = ? WHERE id = 1`, last)
 		}
-		if err == nil { // those that were late for a group that was rolled back
-			_, err = tx.Exec(`DELETE FROM lab_late WHERE id > ? AND id <= ?`, upto, last)
-		}
 		if err == nil {
-			tx.db.labIndexed.Store(last)
+			tx.db.labIndexed = &last
 		}
 		return err
 	}
@@ -120,10 +119,11 @@ func (tx *Tx) addUse(u *lab.Use) error {
 
 // indexLate notes a version whose message was processed long after it came: indexing is past it.
 func (tx *Tx) indexLate(id lab.ID) error {
-	if int64(id) > tx.db.labIndexed.Load() {
-		return nil
+	upto, err := tx.indexedTo()
+	if int64(id) > upto || err != nil {
+		return err
 	}
-	_, err := tx.Exec(`INSERT INTO lab_late (id) VALUES (?)`, int64(id))
+	_, err = tx.Exec(`INSERT INTO lab_late (id) VALUES (?)`, int64(id))
 	return err
 }
 
@@ -141,14 +141,16 @@ func split3(s string) (c lab.Coded) {
 	return c
 }
 
-// loadLabIndexed reads how far versions are indexed.
-func (db *DB) loadLabIndexed(ctx context.Context) error {
-	var upto int64
-	err := db.reader.QueryRow(ctx, `SELECT upto FROM lab_indexed WHERE id = 1`).Scan(&upto)
-	if err == nil {
-		db.labIndexed.Store(upto)
+// indexedTo tells how far versions are indexed, but for late ones.
+func (tx *Tx) indexedTo() (upto int64, err error) {
+	if known := tx.db.labIndexed; known != nil {
+		return *known, nil
 	}
-	return err
+	err = tx.QueryRow(`SELECT upto FROM lab_indexed WHERE id = 1`).Scan(&upto)
+	if err == nil {
+		tx.db.labIndexed = &upto
+	}
+	return upto, err
 }
 
 // Codes gives the codes and units that senders use.

@@ -3,6 +3,8 @@ package sqlite_test
 import (
 	"context"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -78,5 +80,64 @@ func TestLabPlans(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestLabIndexedTogether: several that index at the same time, while versions come and others come late, count each version once.
+func TestLabIndexedTogether(t *testing.T) {
+	const indexers, messages = 6, 150
+	db := open(t, nil, sqlite.Options{})
+	ctx := context.Background()
+	add := func(message uint64) error {
+		return db.Update(ctx, func(tx halong.Tx) error {
+			id := lab.NewID(message, 0)
+			return db.AddVersion(tx, &lab.Version{Head: lab.Head{ID: id, First: id, Number: 1, Facility: "BV1", Received: time.Unix(1, 0)}})
+		})
+	}
+	index := func() error {
+		all, err := db.Unindexed(ctx, 7)
+		if err != nil {
+			return err
+		}
+		u := &lab.Use{Codes: []lab.CodeUse{{Facility: "BV1", Code: lab.Coded{Code: "GLU"}, Count: int64(len(all))}}}
+		if err := db.AddUse(ctx, all, u); err != nil && halong.KindOf(err) != halong.Conflict {
+			return err
+		}
+		return nil
+	}
+	var stop atomic.Bool
+	var running sync.WaitGroup
+	for range indexers {
+		running.Go(func() {
+			for !stop.Load() {
+				if err := index(); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for n := range uint64(messages) { // each second one comes below those that came before it
+		if err := add(2000 + n); err != nil {
+			t.Error(err)
+		}
+		if err := add(1000 - n); err != nil {
+			t.Error(err)
+		}
+	}
+	stop.Store(true)
+	running.Wait()
+	for behind := int64(1); behind > 0; {
+		var err error
+		if err = index(); err == nil {
+			behind, err = db.Behind(ctx)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	codes, err := db.Codes(ctx, halong.Everything())
+	if err != nil || len(codes) != 1 || codes[0].Count != 2*messages {
+		t.Error(codes, err)
 	}
 }
