@@ -91,11 +91,11 @@ type hl7ShowCmd struct {
 func (x *hl7ShowCmd) Run(e *env) error {
 	path := "/api/messages/" + strconv.FormatUint(x.Message, 10)
 	var raw []byte
-	if err := x.ask(e.ctx, path, nil, &raw); err != nil {
-		return err
-	}
 	if x.Raw {
-		_, err := e.stdout.Write(raw)
+		err := x.ask(e.ctx, path, nil, &raw)
+		if err == nil {
+			_, err = e.stdout.Write(raw)
+		}
 		return err
 	}
 	var v app.MessageView
@@ -104,6 +104,9 @@ func (x *hl7ShowCmd) Run(e *env) error {
 	}
 	if x.JSON {
 		return x.printJSON(e, v)
+	}
+	if err := x.ask(e.ctx, path, nil, &raw); err != nil {
+		return err
 	}
 	e.printf("message %d of %s, received %s by %s from %s: %s\n", v.Message, v.Facility, v.Received.Local().Format(time.DateTime), v.Protocol, v.Address, v.State)
 	if v.Note+v.Reason != "" {

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -32,5 +34,24 @@ func readOrder(c echo.Context, o any) error {
 	if _, end := d.Token(); err == nil && end == io.EOF {
 		return nil
 	}
-	return echo.NewHTTPError(http.StatusBadRequest, "The body is no such order.")
+	return echo.NewHTTPError(http.StatusBadRequest, wrongOrder(err))
+}
+
+// wrongOrder says what is wrong with an order, without its contents.
+func wrongOrder(err error) string {
+	const text = "The body is no such order"
+	var kind *json.UnmarshalTypeError
+	var syntax *json.SyntaxError
+	switch {
+	case err == nil:
+		return "The body is more than one JSON value."
+	case errors.As(err, &kind):
+		return fmt.Sprintf("%s: %q is of another kind.", text, kind.Field)
+	case errors.As(err, &syntax):
+		return fmt.Sprintf("%s: not JSON, at byte %d.", text, syntax.Offset)
+	}
+	if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return text + ": unknown field " + field + "."
+	}
+	return text + "."
 }

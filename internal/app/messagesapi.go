@@ -55,10 +55,14 @@ func (a *App) registerMessages(g *echo.Group) {
 }
 
 func messageView(m *storage.Message) MessageView {
+	note := m.Note
+	if m.State == storage.MessageKept && note == "" {
+		note = "messages of this type are not processed"
+	}
 	return MessageView{
 		Message: m.Seq, Facility: m.Facility, Received: m.Received, State: m.State.String(), Type: m.Type, Control: m.Key.Control,
 		Application: m.Key.Application, Site: m.Key.Facility, Charset: m.Charset, Protocol: m.Source.Protocol, Peer: m.Source.Peer, Address: m.Source.Address,
-		Size: m.Place.Length, Repeated: m.Repeated, Note: m.Note, Reason: m.Reason,
+		Size: m.Place.Length, Repeated: m.Repeated, Note: note, Reason: m.Reason,
 	}
 }
 
@@ -70,6 +74,11 @@ func (a *App) findMessages(c echo.Context) error {
 	}
 	v := c.QueryParams()
 	q := storage.MessageQuery{Control: v.Get("control"), Sender: v.Get("sender"), Type: v.Get("type"), State: v.Get("state"), Patient: v.Get("patient")}
+	switch q.State {
+	case "", storage.MessageKept.String(), storage.MessageProcessed.String(), storage.MessageRefused.String():
+	default:
+		return echo.NewHTTPError(http.StatusBadRequest, "A state is kept, processed or refused.")
+	}
 	var errs []error
 	for key, into := range map[string]*time.Time{"from": &q.From, "until": &q.To} {
 		if s := v.Get(key); s != "" {
@@ -109,7 +118,11 @@ func (a *App) oneMessage(c echo.Context) (*storage.Message, error) {
 	if err != nil {
 		return nil, echo.NewHTTPError(http.StatusBadRequest, "A message is named by its number.")
 	}
-	return a.data.Index.Message(c.Request().Context(), who, seq)
+	m, err := a.data.Index.Message(c.Request().Context(), who, seq)
+	if halong.KindOf(err) == halong.NotExist {
+		return nil, echo.NewHTTPError(http.StatusNotFound, "There is no such message, or the caller does not see it.")
+	}
+	return m, err
 }
 
 // messageRef names a message in the ledger.
@@ -147,6 +160,9 @@ func (a *App) resendMessage(c echo.Context) error {
 	m, err := a.oneMessage(c)
 	if err != nil {
 		return err
+	}
+	if m.State == storage.MessageRefused {
+		return echo.NewHTTPError(http.StatusConflict, "The message was refused: it is in quarantine, and was never to be sent on.")
 	}
 	if a.forward == nil {
 		return echo.NewHTTPError(http.StatusConflict, "Nothing is sent on: the configuration has no routes.destinations.")

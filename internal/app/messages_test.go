@@ -1,0 +1,73 @@
+package app
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/halong-gateway/halong/internal/app/config"
+)
+
+// What operators are told of a message that is only kept, and what they ask and cannot have, has its reason.
+func TestMessageReasons(t *testing.T) {
+	at := run(t, func(c *config.Config) { c.HL7.Listen = "127.0.0.1:0" }).Addresses()
+	c, err := net.Dial("tcp", at.HL7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	answers := bufio.NewReader(c)
+	for _, m := range []string{"no message", "MSH|^~\\&|A|B|C|D|||ADT^A60|1|P|2.5"} {
+		fmt.Fprint(c, "\x0b"+m+"\x1c\r")
+		if _, err := answers.ReadString('\x1c'); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do := func(method, path, body string) (int, string) {
+		t.Helper()
+		q, err := http.NewRequest(method, at.URL+"/api/messages"+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Header.Set("Content-Type", "application/json")
+		r, err := http.DefaultClient.Do(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Body.Close()
+		b, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.StatusCode, string(b)
+	}
+	var list MessageList
+	if status, body := do("GET", "?state=refused", ""); status != 200 || json.Unmarshal([]byte(body), &list) != nil || len(list.Messages) != 1 {
+		t.Fatal(status, body)
+	}
+	refused := fmt.Sprint("/", list.Messages[0].Message)
+	for _, c := range []struct {
+		method, path, body string
+		status             int
+		holds              string
+	}{
+		{"GET", "?state=kept", "", 200, `"note":"messages of this type are not processed"`},
+		{"GET", "?state=lost", "", 400, "kept, processed or refused"},
+		{"GET", "?limit=x", "", 400, "limit"},
+		{"GET", "/9999/status", "", 404, "no such message"},
+		{"POST", refused + "/resend", `{}`, 409, "refused"},
+		{"POST", "/9999/resend", `{}`, 404, "no such message"},
+		{"POST", refused + "/resend", `{"tu":"x"}`, 400, `unknown field \"tu\"`},
+		{"POST", refused + "/resend", `{"destination":1}`, 400, "destination"},
+		{"POST", refused + "/resend", `{} {}`, 400, "one JSON value"},
+	} {
+		if status, body := do(c.method, c.path, c.body); status != c.status || !strings.Contains(body, c.holds) {
+			t.Errorf("%s %s %s: %d, %s", c.method, c.path, c.body, status, body)
+		}
+	}
+}
