@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"iter"
 
 	"github.com/halong-gateway/halong"
 )
@@ -30,57 +31,89 @@ func (l Library) Versions(ctx context.Context, f halong.Facility, patient int64)
 	if err != nil {
 		return nil, err
 	}
-	return all, l.complete(ctx, all)
+	c := completion{Library: l}
+	for i := range all {
+		if err := c.complete(ctx, all[i:i+1]); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 // Report gives all versions of one report, as Reader does.
-func (l Library) Report(ctx context.Context, scope halong.Scope, id ID) ([]Version, error) {
-	all, err := l.Store.Report(ctx, scope, id)
-	if err != nil {
-		return nil, err
+func (l Library) Report(ctx context.Context, scope halong.Scope, id ID) (all []Version, err error) {
+	for all, err = range l.Reports(ctx, scope, []ID{id}) {
 	}
-	return all, l.complete(ctx, all)
+	return all, err
+}
+
+// Reports gives all versions of each of several reports, up to the first that fails. A message is read once for those that stand together.
+func (l Library) Reports(ctx context.Context, scope halong.Scope, ids []ID) iter.Seq2[[]Version, error] {
+	return func(yield func([]Version, error) bool) {
+		c := completion{Library: l}
+		for _, id := range ids {
+			all, err := l.Store.Report(ctx, scope, id)
+			if err == nil {
+				err = c.complete(ctx, all)
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if !yield(all, nil) {
+				return
+			}
+		}
+	}
 }
 
 // errLess means that a message does not say what was filed from it.
 var errLess = errors.New("the message does not hold the report")
 
-// complete reads what the store gave.
-func (l Library) complete(ctx context.Context, versions []Version) error {
-	c := completion{Library: l}
+// completion reads what the store gave, step by step. It remembers the messages of the last step.
+type completion struct {
+	Library
+	read map[uint64]told
+}
+
+// told is what a message says.
+type told struct {
+	reports []*Report
+	err     error
+}
+
+func (c *completion) complete(ctx context.Context, versions []Version) (err error) {
+	before := c.read
+	c.read = make(map[uint64]told, 1)
 	for i := range versions {
-		if err := c.complete(ctx, &versions[i]); err != nil {
+		v := &versions[i]
+		if v.Content != nil {
+			v.report, err = v.decode()
+		} else {
+			v.report, err = v.among(c.message(ctx, v.ID.Message(), before))
+		}
+		if c.StandIn && halong.KindOf(err) == halong.Corrupt {
+			v.report, err = v.standIn(), nil
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// completion remembers the message that was read last: versions that one message brought stand together.
-type completion struct {
-	Library
-	message uint64 // 0: none
-	reports []*Report
-	err     error
-}
-
-func (c *completion) complete(ctx context.Context, v *Version) (err error) {
-	if v.Content != nil {
-		v.report, err = v.decode()
-	} else {
-		if m := v.ID.Message(); m != c.message {
-			c.reports = nil // before more is read
-			c.message = m
-			c.reports, c.err = c.Messages.Reports(ctx, m)
-		}
-		if err = c.err; err == nil {
-			v.report, err = v.among(c.reports)
-		}
+// message reads a message, unless this step or the one before did.
+func (c *completion) message(ctx context.Context, seq uint64, before map[uint64]told) told {
+	t, ok := c.read[seq]
+	if !ok {
+		t, ok = before[seq]
 	}
-	if c.StandIn && halong.KindOf(err) == halong.Corrupt {
-		v.report, err = v.standIn(), nil
+	if !ok {
+		clear(before) // before more is read
+		t.reports, t.err = c.Messages.Reports(ctx, seq)
 	}
-	return err
+	c.read[seq] = t
+	return t
 }
 
 // decode reads the contents that the store keeps.
@@ -93,12 +126,15 @@ func (v *Version) decode() (*Report, error) {
 }
 
 // among gives the version's report of those of its message.
-func (v *Version) among(reports []*Report) (*Report, error) {
+func (v *Version) among(t told) (*Report, error) {
 	n := v.ID.place()
-	if n >= len(reports) {
-		return nil, halong.E("lab.Library", halong.Corrupt, v.ID.String(), errLess)
+	if t.err == nil && n >= len(t.reports) {
+		t.err = halong.E("lab.Library", halong.Corrupt, v.ID.String(), errLess)
 	}
-	return reports[n], nil
+	if t.err != nil {
+		return nil, t.err
+	}
+	return t.reports[n], nil
 }
 
 // damaged is the warning of reports that lack what a damaged message says.

@@ -19,7 +19,14 @@ type stored struct {
 	uses     []*Use
 }
 
-func (s *stored) Report(context.Context, halong.Scope, ID) ([]Version, error) { return s.versions, nil }
+func (s *stored) Report(_ context.Context, _ halong.Scope, id ID) (all []Version, err error) {
+	for _, v := range s.versions {
+		if id == 0 || v.First == id {
+			all = append(all, v)
+		}
+	}
+	return all, nil
+}
 
 func (s *stored) Unindexed(_ context.Context, limit int) ([]Version, error) {
 	left := s.versions[s.indexed:]
@@ -79,6 +86,43 @@ func TestLibrary(t *testing.T) {
 	}
 	if d := cmp.Diff([]uint64{7, 9}, m.read); d != "" {
 		t.Error("messages are read more than once: " + d)
+	}
+}
+
+// TestLibraryReports: reports that the same messages brought versions of cost one reading of each.
+func TestLibraryReports(t *testing.T) {
+	const n = 5
+	m := &messages{reports: map[uint64][]*Report{7: make([]*Report, n), 8: make([]*Report, n), 9: {{}}}}
+	for i := range n {
+		m.reports[7][i], m.reports[8][i] = &Report{}, &Report{}
+	}
+	l, s := library(m)
+	var ids []ID
+	for i := range n { // each in a message and its correction
+		ids = append(ids, NewID(7, i))
+		for _, id := range []ID{NewID(7, i), NewID(8, i)} {
+			s.versions = append(s.versions, Version{Head: Head{ID: id, First: NewID(7, i)}})
+		}
+	}
+	s.versions = append(s.versions, Version{Head: Head{ID: NewID(9, 0), First: NewID(9, 0)}})
+	got := 0
+	for all, err := range l.Reports(context.Background(), halong.Everything(), append(ids, NewID(9, 0))) {
+		if got++; err != nil || got <= n && len(all) != 2 || all[0].report == nil {
+			t.Error(len(all), err)
+		}
+	}
+	if d := cmp.Diff([]uint64{7, 8, 9}, m.read); d != "" || got != n+1 {
+		t.Error(got, d)
+	}
+	delete(m.reports, 8)
+	got = 0
+	for _, err := range l.Reports(context.Background(), halong.Everything(), ids) {
+		if got++; halong.KindOf(err) != halong.Corrupt {
+			t.Error(err)
+		}
+	}
+	if got != 1 {
+		t.Errorf("%d answers, the first of which failed", got)
 	}
 }
 

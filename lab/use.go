@@ -54,12 +54,11 @@ func (l Library) useOf(ctx context.Context, versions []Version) (*Use, error) {
 	u := use{codes: map[codeKey]int{}, numbers: map[NumberUse]struct{}{}}
 	c := completion{Library: l}
 	for i := range versions {
-		v := &versions[i]
-		if err := c.complete(ctx, v); err != nil {
+		if err := c.complete(ctx, versions[i:i+1]); err != nil {
 			return nil, err
 		}
-		u.add(v)
-		v.report = nil
+		u.add(&versions[i])
+		versions[i].report = nil
 	}
 	return &u.Use, nil
 }

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"iter"
 	"net/http"
 	"slices"
 	"strconv"
@@ -137,8 +138,7 @@ func (a *api) reportsByNumber(c echo.Context, scope halong.Scope, f filter) (out
 		return out, err
 	}
 	f.number = "" // an earlier version may bear it
-	for _, id := range ids {
-		r, err := a.oneReport(c, scope, id, f.history)
+	for r, err := range a.each(c, scope, ids, f.history) {
 		if err != nil {
 			return out, err
 		}
@@ -156,8 +156,7 @@ func (a *api) recent(c echo.Context, scope halong.Scope, f filter) (out reportLi
 		return out, err
 	}
 	out.Next = next
-	for i := range newest {
-		r, err := a.oneReport(c, scope, newest[i].First, f.history)
+	for r, err := range a.each(c, scope, reportsOf(newest), f.history) {
 		if err != nil {
 			return out, err
 		}
@@ -168,12 +167,32 @@ func (a *api) recent(c echo.Context, scope halong.Scope, f filter) (out reportLi
 	return out, nil
 }
 
-// oneReport gives one report without its relations to others.
-func (a *api) oneReport(c echo.Context, scope halong.Scope, id lab.ID, history bool) (*lab.Shown, error) {
-	versions, err := a.library.Report(c.Request().Context(), scope, id)
-	if err != nil {
-		return nil, err
+// reportsOf gives the reports that versions are of.
+func reportsOf(heads []lab.Head) []lab.ID {
+	all := make([]lab.ID, len(heads))
+	for i := range heads {
+		all[i] = heads[i].First
 	}
+	return all
+}
+
+// each gives reports without their relations to others, up to the first that fails.
+func (a *api) each(c echo.Context, scope halong.Scope, ids []lab.ID, history bool) iter.Seq2[*lab.Shown, error] {
+	return func(yield func(*lab.Shown, error) bool) {
+		for versions, err := range a.library.Reports(c.Request().Context(), scope, ids) {
+			var r *lab.Shown
+			if err == nil {
+				r, err = a.shown(c, versions, history)
+			}
+			if !yield(r, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// shown gives one report of its versions.
+func (a *api) shown(c echo.Context, versions []lab.Version, history bool) (*lab.Shown, error) {
 	reports, err := lab.Fold(versions, history)
 	if err != nil {
 		return nil, err
@@ -214,17 +233,18 @@ func (a *api) report(c echo.Context, scope halong.Scope) error {
 	if err != nil {
 		return err
 	}
-	versions, err := a.library.Report(ctx, scope, id)
+	versions, err := a.Results.Report(ctx, scope, id)
 	if err != nil {
 		return err
 	}
 	key := versions[0].Patient
 	if key == 0 {
-		r, err := a.oneReport(c, scope, id, history)
-		if err != nil {
-			return err
+		for r, err := range a.each(c, scope, []lab.ID{id}, history) {
+			if err != nil {
+				return err
+			}
+			return answer(c, reportAnswer{Shown: *r})
 		}
-		return answer(c, reportAnswer{Shown: *r})
 	}
 	p, err := a.Results.Person(ctx, key)
 	if err != nil {
@@ -265,20 +285,22 @@ func (a *api) orphans(c echo.Context, scope halong.Scope) error {
 		return err
 	}
 	out := orphanList{Orphans: []orphan{}, Next: next}
-	for i := range newest {
-		r, err := a.oneReport(c, scope, newest[i].First, false)
+	n := 0
+	for r, err := range a.each(c, scope, reportsOf(newest), false) {
 		if err != nil {
 			return err
 		}
-		if r.Order != nil && newest[i].Patient != 0 || !f.fits(r) || r.Status == lab.EnteredInError {
+		known := newest[n].Patient != 0
+		n++
+		if r.Order != nil && known || !f.fits(r) || r.Status == lab.EnteredInError {
 			continue
 		}
 		o := orphan{"unknown order", *r}
-		n := r.Numbers()
+		numbers := r.Numbers()
 		switch {
 		case r.Order != nil:
 			o.Reason = "no patient"
-		case len(n.All()) == 0:
+		case len(numbers.All()) == 0:
 			o.Reason = "no number"
 		}
 		out.Orphans = append(out.Orphans, o)
