@@ -53,7 +53,7 @@ func (tx *Tx) addPatient(p *patient.Patient) (bool, error) {
 	}
 	tx.db.patients.keep(key, p)
 	tx.db.patients.keepReports(reportsKey{facility, p.Key}, &reports{all: true})
-	tx.putWords(p.Key, "", folded)
+	tx.putWords(p.Key, nil, wordsOf(folded, p.Birth))
 	if err := tx.putAuthority(authorityKey{facility, id.Authority}); err != nil {
 		return true, err
 	}
@@ -122,22 +122,23 @@ func (db *DB) UpdatePatient(t halong.Tx, p *patient.Patient) error {
 	if err != nil {
 		return halong.E(op, halong.Internal, "", err)
 	}
-	var before string
+	var folded, birth string
 	var key patientKey
-	if err := tx.QueryRow(`SELECT folded, facility, authority, identifier FROM patient WHERE id = ?`, p.Key).
-		Scan(&before, &key.facility, &key.authority, &key.id); err != nil {
+	if err := tx.QueryRow(`SELECT folded, birth, facility, authority, identifier FROM patient WHERE id = ?`, p.Key).
+		Scan(&folded, &birth, &key.facility, &key.authority, &key.id); err != nil {
 		return fail(op, "", err)
 	}
 	db.patients.known.remove(key)
 	if p.Survivor != 0 {
 		db.merged.Store(true)
 	}
-	folded := fold.Name(p.Name)
+	before := wordsOf(folded, birth)
+	folded = fold.Name(p.Name)
 	_, err = tx.Exec(`UPDATE patient SET name = ?, folded = ?, birth = ?, sex = ?, sent = ?, identifiers = ?, registered = ?, current = ?,
 		survivor = ?, since = ? WHERE id = ?`, p.Name, folded, p.Birth, p.Sex, p.Sent, string(identifiers), p.Registered, p.Current,
 		p.Survivor, micro(p.Since), p.Key)
 	if err == nil {
-		tx.putWords(p.Key, before, folded)
+		tx.putWords(p.Key, before, wordsOf(folded, p.Birth))
 		err = tx.addOthers(p)
 	}
 	return fail(op, "", err)

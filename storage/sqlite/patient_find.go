@@ -158,8 +158,9 @@ func newPatientSearch(q *patient.Query, seen []facility) (*patientSearch, error)
 		s.from = `(SELECT id FROM patient INDEXED BY patient_identity WHERE identifier = ? UNION SELECT patient FROM patient_other WHERE identifier = ?) w CROSS JOIN patient p ON p.id = w.id`
 		s.args = append(s.args, q.Identifier, q.Identifier)
 	case q.Birth != "":
-		s.from = `patient p INDEXED BY patient_birth`
-		s.where.and("p.birth = ?", q.Birth)
+		s.from = `patient_word w CROSS JOIN patient p ON p.id = w.patient`
+		s.mark, s.order = "w.patient", "w.patient"
+		s.where.and("w.word = ?", birthWord(q.Birth))
 	case len(words) > 0:
 		s.from = `patient_word w CROSS JOIN patient p ON p.id = w.patient`
 		s.mark, s.order = "w.word || '.' || p.id", "w.word, w.patient"
@@ -174,8 +175,8 @@ func newPatientSearch(q *patient.Query, seen []facility) (*patientSearch, error)
 	default:
 		s.from = "patient p"
 	}
-	if q.After != "" && s.order == "p.id" {
-		s.where.and("p.id > ?", after)
+	if q.After != "" && s.order == s.mark {
+		s.where.and(s.order+" > ?", after)
 	}
 	for _, w := range words {
 		s.where.and("instr(' ' || p.folded, ' ' || ?) > 0", w)

@@ -7,7 +7,7 @@ import (
 )
 
 // words are changes of patient_word that wait for the commit that makes their patients visible: nobody but searches asks for them,
-// whose rows lie all over the table. Each page that a group changes is copied first, for the group might be taken back; written
+// whose rows lie all over the table: words of folded names, and dates of birth. Each page that a group changes is copied first, for the group might be taken back; written
 // together and in the table's order they change each page once.
 //
 // They are written before every COMMIT of the committer, so no index on disk lacks them. A search within a transaction calls
@@ -71,19 +71,27 @@ func (w *words) add(word string, key int64, gone bool) {
 	w.rows = append(w.rows, wordRow{word, key, int32(len(w.rows)), gone})
 }
 
-// putWords makes a patient findable by the words of its folded name; it was found by those of the name before.
-func (tx *Tx) putWords(key int64, before, now string) {
-	if before == now {
-		return
+// wordsOf gives what a patient is found by. A folded name may be a part of something large.
+func wordsOf(folded, birth string) []string {
+	words := strings.Fields(strings.Clone(folded))
+	if birth != "" {
+		words = append(words, birthWord(birth))
 	}
-	were, are := strings.Fields(before), strings.Fields(strings.Clone(now)) // it may be a part of something large
-	for _, word := range were {
-		if !slices.Contains(are, word) {
+	return words
+}
+
+// birthWord gives the word that stands for a date of birth: no word of a folded name, of which "=" is a delimiter, begins like it.
+func birthWord(birth string) string { return "=" + birth }
+
+// putWords makes a patient findable by words; it was found by those before.
+func (tx *Tx) putWords(key int64, before, now []string) {
+	for _, word := range before {
+		if !slices.Contains(now, word) {
 			tx.db.words.add(word, key, true)
 		}
 	}
-	for _, word := range are {
-		if !slices.Contains(were, word) {
+	for _, word := range now {
+		if !slices.Contains(before, word) {
 			tx.db.words.add(word, key, false)
 		}
 	}

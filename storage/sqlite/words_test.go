@@ -19,19 +19,27 @@ import (
 	"github.com/halong-gateway/halong/storage/sqlite"
 )
 
-// setName sets a patient's name, and adds the patient if it is not there.
+// bornAs gives the date of birth in the tests of whoever has a name.
+func bornAs(name string) string {
+	if len(name)%3 == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%04d-01-02", 1900+len(name)%5)
+}
+
+// setName sets a patient's name and date of birth, and adds the patient if it is not there.
 func setName(db *sqlite.DB, tx halong.Tx, id, name string) error {
 	p, err := db.LookupPatient(tx, patient.Identity{Facility: halong.DefaultFacility, ID: id})
 	if halong.KindOf(err) == halong.NotExist && err != nil {
 		p = person(id)
-		p.Name = name
+		p.Name, p.Birth = name, bornAs(name)
 		_, err = db.AddPatient(tx, p)
 		return err
 	}
 	if err != nil {
 		return err
 	}
-	p.Name = name
+	p.Name, p.Birth = name, bornAs(name)
 	return db.UpdatePatient(tx, p)
 }
 
@@ -75,7 +83,11 @@ func namesIn(t testing.TB, db *sqlite.DB, prefix string, names map[string]string
 		got[id] = words
 	}
 	for id, name := range names {
-		want[id] = strings.Join(slices.Compact(slices.Sorted(slices.Values(strings.Fields(name)))), " ")
+		words := strings.Fields(name)
+		if birth := bornAs(name); birth != "" {
+			words = append(words, "="+birth)
+		}
+		want[id] = strings.Join(slices.Compact(slices.Sorted(slices.Values(words))), " ")
 	}
 	return cmp.Diff(want, got)
 }
@@ -191,6 +203,28 @@ func TestWordsCrash(t *testing.T) {
 		journaled(t, again, call(again, id, called))
 	}
 	if diff := namesIn(t, again, "", all); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestBirthsOfBefore: in an index of version 0199 patients are found by their dates of birth.
+func TestBirthsOfBefore(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "halong.db")
+	db := openAt(t, path, nil, sqlite.Options{})
+	names := map[string]string{"1": "an", "2": "binh cuc", "3": "hai"} // nobody knows when the third was born
+	for id, name := range names {
+		journaled(t, db, call(db, id, name))
+	}
+	for _, text := range []string{
+		`DELETE FROM patient_word WHERE substr(word, 1, 1) = '='`, `CREATE INDEX patient_birth ON patient (birth, id)`, `DELETE FROM schema_version WHERE version >= 200`,
+	} {
+		bearing(t, db, "an") // commits
+		change(t, db, text)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := namesIn(t, openAt(t, path, nil, sqlite.Options{}), "", names); diff != "" {
 		t.Error(diff)
 	}
 }

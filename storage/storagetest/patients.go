@@ -39,6 +39,7 @@ func Patients(t *testing.T, open func(t testing.TB) PatientIndex) {
 		{"find", patientFind},
 		{"pages", patientPages},
 		{"words", patientWords},
+		{"births", patientBirths},
 		{"authorities", patientAuthorities},
 		{"bearers", patientBearers},
 		{"served", patientServed},

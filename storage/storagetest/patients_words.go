@@ -16,6 +16,78 @@ import (
 	"github.com/halong-gateway/halong/patient"
 )
 
+// patientBirths: whatever a date of birth is made of, those who bear it now are found by it, in order of their arrival and in pages,
+// and by no name.
+func patientBirths(t *testing.T, x PatientIndex) {
+	random := rand.New(rand.NewPCG(3, 4))
+	births := []string{"", "1970-01-02", "1970-01", "1970", "về năm 1970", "nguyen", "=1970", "%", "a\x00b", " "}
+	words := []string{"Nguyễn", "1970", "=1970-01-02", "<1970", ">", "≠1970"}
+	s, all := patient.New(x), map[string]*patient.Patient{}
+	change := func(i int) {
+		p := person(fmt.Sprint("P", i), "A", words[random.IntN(len(words))])
+		p.Birth = births[random.IntN(len(births))]
+		if was := all[p.Identifiers[0].ID]; was != nil && p.Birth == "" {
+			p.Birth = was.Birth
+		}
+		all[p.Identifiers[0].ID] = p
+		update(t, x, func(tx halong.Tx) error {
+			_, err := s.Register(tx, patient.Told{Patient: p}, because(1))
+			return err
+		})
+	}
+	check := func(q patient.Query) {
+		t.Helper()
+		var want, got []string
+		for i := range all {
+			p := all[i]
+			if q.Birth != "" && p.Birth != q.Birth || q.Name != "" && !strings.HasPrefix(fold.Name(p.Name), q.Words()[0]) {
+				continue
+			}
+			want = append(want, i)
+		}
+		last := int64(0)
+		for next := "first"; next != ""; q.After = next {
+			found, err := x.FindPatients(t.Context(), halong.Everything(), q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range found.Patients {
+				if q.Birth != "" && p.Key <= last {
+					t.Errorf("%q: %d after %d", q.Birth, p.Key, last)
+				}
+				last = p.Key
+				got = append(got, p.Identifiers[0].ID)
+			}
+			next = found.Next
+		}
+		slices.Sort(want)
+		slices.Sort(got)
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%q %q: %s", q.Birth, q.Name, d)
+		}
+	}
+	for i := range 40 {
+		change(i)
+	}
+	for range 3 {
+		for _, b := range births {
+			for _, w := range append(words, "") {
+				if b != "" || len(fold.Name(w)) > 0 {
+					check(patient.Query{Birth: b, Name: w, Limit: 3})
+				}
+			}
+		}
+		for range 20 {
+			change(random.IntN(40))
+		}
+	}
+	one, other := all["P1"], all["P2"]
+	merge(t, x, one, other, 2)
+	if got := names(t, x, halong.Everything(), patient.Query{Birth: other.Birth}); other.Birth != "" && !slices.Contains(got, one.Name) {
+		t.Errorf("who survives is not found by the date of birth of who was merged: %q", got)
+	}
+}
+
 // patientWords: whatever a name is made of, it is found by the beginnings of its words, in pages, and no more by those of a name before.
 func patientWords(t *testing.T, x PatientIndex) {
 	random := rand.New(rand.NewPCG(1, 2))
