@@ -81,7 +81,7 @@ func address(v hl7v2.Value) string {
 // condition puts what is to be known of the patient before an examination: allergies, state, pregnancy, weight and size.
 func (g *group) condition(i item) {
 	var allergies []string
-	for s := range g.m.Segments() {
+	for s := range g.common() {
 		if s.Is("AL1") && len(allergies) < maxIdentifiers {
 			c := codeOf(s.Field(3))
 			if t := orElse(c.Meaning, c.Value); t != "" {

@@ -1,6 +1,8 @@
 package worklist
 
 import (
+	"iter"
+	"slices"
 	"strings"
 
 	"github.com/halong-gateway/halong/hl7v2"
@@ -25,6 +27,8 @@ type group struct {
 	specimen []string
 	further  bool   // a second OBR below one ORC
 	other    string // the segment in the place of OBR that says this is no order for an observation
+	foreign  bool   // it stands behind the PID of another patient than the message's first
+	mixed    bool   // the message has such orders
 }
 
 // ordering are the segments that stand where OBR does in orders for something else (HL7 4.4.1).
@@ -39,6 +43,11 @@ func groups(m *hl7v2.Message) []*group {
 			break
 		}
 	}
+	if slices.ContainsFunc(d.list, func(g *group) bool { return g.foreign }) {
+		for _, g := range d.list {
+			g.mixed = true
+		}
+	}
 	return d.list
 }
 
@@ -49,6 +58,7 @@ type divider struct {
 	pid      hl7v2.Segment
 	specimen string // of an SPM or SAC before its orders (OML^O33, OML^O35)
 	prior    bool   // within a group of prior results (HL7 4.4.6)
+	foreign  bool   // behind the PID of another patient
 	here     *group
 }
 
@@ -57,6 +67,9 @@ func (d *divider) take(s hl7v2.Segment) {
 	switch name {
 	case "MSH":
 	case "PID", "PV1", "AL1":
+		if name == "PID" && d.pid.Exists() && len(d.list) > 0 {
+			d.foreign = patientOf(s) != patientOf(d.pid)
+		}
 		if d.here != nil { // the patient group stands before all orders
 			d.prior = d.prior || d.hasPrior()
 			return
@@ -75,21 +88,33 @@ func (d *divider) take(s hl7v2.Segment) {
 	}
 }
 
+// patientOf gives the first identifier of PID-3, else of PID-2, with its assigning authority.
+func patientOf(pid hl7v2.Segment) [2]string {
+	for _, n := range []int{3, 2} {
+		v := pid.Field(n).Repetition(1)
+		if id := text(v.Component(1)); id != "" {
+			return [2]string{id, text(v.Component(4))}
+		}
+	}
+	return [2]string{}
+}
+
 // hasPrior tells whether messages of the type may hold prior results, which begin with their own patient.
 func (d *divider) hasPrior() bool {
 	code := text(d.m.Segment(0).Field(9).Component(1))
 	return code == "OMG" || code == "OML"
 }
 
-// order begins an order. Within prior results only one that asks for something ends them.
+// order begins an order. Within prior results only one that asks for something ends them. Those may be of another patient, a mother or sibling; an
+// order right behind that one's PID is not the first one's either.
 func (d *divider) order(s hl7v2.Segment) {
 	control := text(s.Field(1))
 	if control == "PR" || d.prior && !set("NW CA DC OC OD XO RO RP HD RL")[control] {
-		d.here, d.prior = nil, true
+		d.here, d.prior, d.foreign = nil, true, false
 		return
 	}
 	d.prior = false
-	d.here = &group{m: d.m, pid: d.pid, orc: s, segments: []hl7v2.Segment{s}}
+	d.here = &group{m: d.m, pid: d.pid, orc: s, segments: []hl7v2.Segment{s}, foreign: d.foreign}
 	if d.specimen != "" {
 		d.here.specimen = []string{d.specimen}
 	}
@@ -99,10 +124,14 @@ func (d *divider) order(s hl7v2.Segment) {
 // observation adds an OBR; a second one is a further order below the same ORC.
 func (d *divider) observation(s hl7v2.Segment) {
 	if d.prior {
+		d.foreign = false
 		return
 	}
+	if d.foreign && d.here != nil && !d.here.foreign {
+		d.here = nil
+	}
 	if d.here == nil || d.here.obr.Exists() {
-		g := &group{m: d.m, pid: d.pid}
+		g := &group{m: d.m, pid: d.pid, foreign: d.foreign}
 		if d.here != nil {
 			g.orc, g.further = d.here.orc, true
 			g.before = d.here.before
@@ -167,9 +196,34 @@ func (g *group) segment(name string) hl7v2.Segment {
 	case "ORC", "OBR", "TQ1", "IPC", "NTE", "OBX", "SPM", "SAC": // those of another order are not this one's
 		return hl7v2.Segment{}
 	case "ZDS":
-		return g.lastZDS()
+		if !g.mixed {
+			return g.lastZDS()
+		}
 	}
-	return g.m.First(name)
+	if !g.mixed {
+		return g.m.First(name)
+	}
+	for s := range g.common() {
+		if s.Is(name) {
+			return s
+		}
+	}
+	return hl7v2.Segment{}
+}
+
+// common gives the segments of the message, up to a second patient's.
+func (g *group) common() iter.Seq[hl7v2.Segment] {
+	return func(yield func(hl7v2.Segment) bool) {
+		pids := 0
+		for s := range g.m.Segments() {
+			if s.Is("PID") {
+				pids++
+			}
+			if g.mixed && pids > 1 || !yield(s) {
+				return
+			}
+		}
+	}
 }
 
 // lastZDS gives the ZDS behind the last order of a message, which then stands for all of them (IHE RAD TF-2 4.4.4.1.2).

@@ -42,6 +42,10 @@ func Read(m *hl7v2.Message, by *Mapping) (list []Request, note string) {
 			note = "an order with " + g.other + " is none for an observation"
 			continue
 		}
+		if g.foreign {
+			note = "orders for a second patient (PID) are left out: a message is for one"
+			continue
+		}
 		list = append(list, g.read(by, code))
 	}
 	if len(list) == 0 && note == "" {

@@ -156,6 +156,45 @@ func TestKinds(t *testing.T) {
 	}
 }
 
+// A message is for one patient (HL7 4.4). Orders behind another one's PID are not filed as the first one's: they are left out, and the note says so.
+func TestSecondPatient(t *testing.T) {
+	const first, second, again = "PID|1||P1^^^A||Nguyễn^An", "PID|2||P2^^^A||Lê^Bình", "PID|3||P1^^^A^MR~7^^^B||Nguyễn^An"
+	for name, c := range map[string]struct {
+		kind     string
+		segments []string
+		want     string
+		noted    bool
+	}{
+		"another":             {"ORM^O01", []string{first, "ORC|NW|1", "OBR|1|1||A", second, "PV1|1|I|WARD2", "AL1|1|DA|NUTS", "ORC|NW|2", "OBR|1|2||B", "ORC|NW|3", "OBR|2|3||B", "ZDS|2.25.7"}, "1", true},
+		"without ORC":         {"ORM^O01", []string{first, "OBR|1|1||A", second, "OBR|1|2||B"}, "1", true},
+		"the same":            {"OMI^O23", []string{first, "ORC|NW|1", "OBR|1|1||A", again, "ORC|NW|2", "OBR|1|2||B"}, "1 2", false},
+		"the first again":     {"ORM^O01", []string{first, "ORC|NW|1", "OBR|1|1||A", second, "ORC|NW|2", "OBR|1|2||B", again, "ORC|NW|3", "OBR|1|3||B"}, "1 3", true},
+		"laboratory":          {"OML^O21", []string{first, "ORC|NW|1", "OBR|1|1||A", second, "ORC|NW|2", "OBR|1|2||B"}, "1", true},
+		"whose prior results": {"OML^O21", []string{first, "ORC|NW|1", "OBR|1|1||A", second, "OBR|1|9||B", "OBX|1|NM|X||1", "ORC|NW|2", "OBR|2|2||C"}, "1 2", false},
+		"prior with ORC":      {"OMG^O19", []string{first, "ORC|NW|1", "OBR|1|1||A", second, "ORC|PR|9", "OBR|1|9||B", "ORC|NW|2", "OBR|2|2||C"}, "1 2", false},
+	} {
+		m, _ := worklist.Preset(worklist.PresetIHE)
+		h, err := hl7v2.Parse([]byte("MSH|^~\\&|H||||2026||" + c.kind + "|C|P|2.5\r" + strings.Join(c.segments, "\r") + "\r"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, note := worklist.Read(h, &m)
+		var got []string
+		for i := range list {
+			got = append(got, list[i].Order.Placer.ID)
+			for _, step := range list[i].Order.Steps {
+				a := step.Attributes
+				if step.Study == "2.25.7" || a.String(tag.CurrentPatientLocation)+a.String(tag.Allergies) != "" {
+					t.Errorf("%s: order %s has what is another patient's: %s %q", name, list[i].Order.Placer.ID, step.Study, a.String(tag.Allergies))
+				}
+			}
+		}
+		if strings.Join(got, " ") != c.want || (note != "") != c.noted {
+			t.Errorf("%s: %q, %q", name, got, note)
+		}
+	}
+}
+
 // Every message of the corpus can be read, and nothing panics.
 func TestCorpus(t *testing.T) {
 	m, _ := worklist.Preset(worklist.PresetIHE)
