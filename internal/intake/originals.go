@@ -2,6 +2,8 @@ package intake
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
 	"io"
 	"strconv"
 
@@ -54,7 +56,10 @@ func (o Originals) Reports(ctx context.Context, seq uint64) (all []*lab.Report, 
 	return all, nil
 }
 
-// parsed reads the bytes of a message from the store, with the character set that they came in.
+// errDecayed means that a message is not what came.
+var errDecayed = errors.New("the bytes are not those of the digest")
+
+// parsed reads the bytes of a message from the store, if they are what came, with the character set that they came in.
 func parsed(blobs Blobs, m *storage.Message) (*hl7v2.Message, error) {
 	const op = "intake.parsed"
 	ref := strconv.FormatUint(m.Seq, 10)
@@ -66,6 +71,9 @@ func parsed(blobs Blobs, m *storage.Message) (*hl7v2.Message, error) {
 	m.Raw = make([]byte, r.Size())
 	if _, err := io.ReadFull(io.NewSectionReader(r, 0, r.Size()), m.Raw); err != nil {
 		return nil, halong.E(op, halong.Corrupt, ref, err)
+	}
+	if sha256.Sum256(m.Raw) != m.Digest { // a store that decays may turn one value into another
+		return nil, halong.E(op, halong.Corrupt, ref, errDecayed)
 	}
 	h, err := hl7v2.Parse(m.Raw, charset(m.Charset)...)
 	if err != nil {
