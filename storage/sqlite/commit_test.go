@@ -228,7 +228,7 @@ func TestCommitFails(t *testing.T) {
 // TestRolledBack: a failure that ends the whole transaction costs only its own caller.
 func TestRolledBack(t *testing.T) {
 	l := &log{}
-	db := open(t, l, sqlite.Options{Failed: func(error) {}})
+	db := open(t, l, sqlite.Options{})
 	started := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {

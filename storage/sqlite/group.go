@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -119,6 +118,9 @@ func (g *group) run(r *request) bool {
 	mark, words, writes := g.db.log.Mark(), g.db.words.mark(), g.db.writer.writes
 	tx := &Tx{db: g.db, careful: g.careful}
 	err := call(r.fn, tx)
+	if err == nil {
+		err = tx.stuck
+	}
 	if err == nil && !tx.again {
 		err = fail("sqlite.Update", "", tx.settle())
 	}
@@ -301,8 +303,7 @@ func (g *group) abort(err error) error {
 	return err
 }
 
-// rollback takes everything back. SQLite may have done so already; a connection
-// that is still in the transaction afterwards shows at the next BEGIN.
+// rollback takes everything back. A connection that is still in the transaction afterwards shows at the next BEGIN.
 func (g *group) rollback() {
 	g.db.forget()
 	g.db.words.back(g.words)
@@ -316,8 +317,16 @@ func (g *group) rollback() {
 		}
 		return
 	}
-	if err := g.statement("ROLLBACK"); err != nil && !errors.Is(err, context.Canceled) {
-		g.db.options.Failed(fail("sqlite.rollback", "", err))
+	g.db.rollback()
+}
+
+// rollback ends the transaction unless SQLite has.
+func (db *DB) rollback() {
+	if !db.intact() {
+		return
+	}
+	if err := db.exec("ROLLBACK"); err != nil {
+		db.options.Failed(fail("sqlite.rollback", "", err))
 	}
 }
 

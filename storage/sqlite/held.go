@@ -99,11 +99,7 @@ func (db *DB) lose(cause error) error {
 	db.held.lost.Store(e)
 	db.words = words{}
 	db.release()
-	if db.intact() {
-		if err := db.exec("ROLLBACK"); err != nil {
-			db.options.Failed(fail("sqlite.rollback", "", err))
-		}
-	}
+	db.rollback()
 	db.options.Lost(e)
 	return e
 }

@@ -98,5 +98,6 @@ func (db *DB) Attempt(t halong.Tx, fn func() error) error {
 	if err == nil {
 		_, err = tx.Exec("RELEASE attempt")
 	}
-	return errors.Join(failed, fail(op, "", err))
+	tx.stuck = fail(op, "", err)
+	return errors.Join(failed, tx.stuck)
 }

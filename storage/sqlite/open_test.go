@@ -148,7 +148,7 @@ func TestLogIsEmptiedWhenQuiet(t *testing.T) {
 // TestFull: a full disk is said to be one, costs nothing that was acknowledged, and passes.
 func TestFull(t *testing.T) {
 	l := &log{}
-	db := open(t, l, sqlite.Options{Failed: func(error) {}})
+	db := open(t, l, sqlite.Options{})
 	change(t, db, `PRAGMA max_page_count = 120`)
 	stored := 0
 	var err error

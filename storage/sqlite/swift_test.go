@@ -176,3 +176,28 @@ func TestRememberedReports(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestAttemptNotTakenBack: a part that failed and could not be taken back fails its caller, who lets its own failure pass.
+func TestAttemptNotTakenBack(t *testing.T) {
+	db := open(t, nil, sqlite.Options{})
+	mend, err := db.Break("ROLLBACK TO attempt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Update(t.Context(), func(tx halong.Tx) error {
+		if err := addPerson(db, "1")(tx); err != nil {
+			return err
+		}
+		err := db.Attempt(tx, func() error { return errors.Join(addPerson(db, "2")(tx), errOwn) })
+		if errors.Is(err, errOwn) {
+			return nil
+		}
+		return err
+	}); err == nil {
+		t.Error("acknowledged")
+	}
+	mend()
+	if added(t, db, "1") || added(t, db, "2") {
+		t.Error("there")
+	}
+}

@@ -15,6 +15,7 @@ type Tx struct {
 	done    bool
 	again   bool // what it did cannot be taken back without a savepoint: all of it is to be done again, carefully
 	careful bool
+	stuck   error // why a part that failed could not be taken back: all of it fails, also if the caller says otherwise
 	events  []halong.Event
 	counts  []change  // what instances were added to or taken from series
 	blobs   []blobRow // that were looked up, or made known by AddBlob
