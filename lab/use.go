@@ -2,7 +2,6 @@ package lab
 
 import (
 	"context"
-	"strings"
 
 	"github.com/halong-gateway/halong"
 )
@@ -42,14 +41,14 @@ type codeKey struct {
 	alternate       bool
 }
 
-// use gathers what versions say. Texts are parts of their messages: what is kept is copied.
+// use gathers what versions say.
 type use struct {
 	Use
 	codes   map[codeKey]int // in Codes
 	numbers map[NumberUse]struct{}
 }
 
-// useOf gathers what versions say, of which one message at a time is held.
+// useOf gathers what versions say. Of their messages, which may be large, it holds one at a time.
 func (l Library) useOf(ctx context.Context, versions []Version) (*Use, error) {
 	u := use{codes: map[codeKey]int{}, numbers: map[NumberUse]struct{}{}}
 	c := completion{Library: l}
@@ -68,7 +67,6 @@ func (u *use) add(v *Version) {
 	for _, s := range all.All() {
 		n := NumberUse{v.Facility, s, v.First}
 		if _, there := u.numbers[n]; !there {
-			n.Number = strings.Clone(s)
 			u.numbers[n] = struct{}{}
 			u.Numbers = append(u.Numbers, n)
 		}
@@ -81,26 +79,12 @@ func (u *use) add(v *Version) {
 		at, there := u.codes[c.key()]
 		if !there {
 			at = len(u.Codes)
-			c = c.clone()
 			u.codes[c.key()] = at
 			u.Codes = append(u.Codes, c)
 		}
 		u.Codes[at].Count++
 		u.Codes[at].Last = max(u.Codes[at].Last, v.ID)
 	}
-}
-
-func (c CodeUse) clone() CodeUse {
-	c.Sender, c.Code, c.Unit = strings.Clone(c.Sender), c.Code.clone(), c.Unit.clone()
-	if c.Alternate != nil {
-		a := c.Alternate.clone()
-		c.Alternate = &a
-	}
-	return c
-}
-
-func (c Coded) clone() Coded {
-	return Coded{Code: strings.Clone(c.Code), Text: strings.Clone(c.Text), System: strings.Clone(c.System)}
 }
 
 func (c *CodeUse) key() codeKey {
