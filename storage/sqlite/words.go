@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// words are changes of patient_word that wait for the commit that makes their patients visible: nobody but searches asks for them,
-// whose rows lie all over the table: words of folded names, and dates of birth. Each page that a group changes is copied first, for the group might be taken back; written
-// together and in the table's order they change each page once.
+// words are changes of patient_word, the words of folded names and the dates of birth, that wait for the commit that makes their
+// patients visible: nobody but searches asks for them, whose rows lie all over the table. Each page that a group changes is copied
+// first, for the group might be taken back; written together and in the table's order they change each page once.
 //
 // They are written before every COMMIT of the committer, so no index on disk lacks them. A search within a transaction calls
 // writeWords first. They stay in memory until the commit: what was written, SQLite may take back with a later savepoint, and it does
