@@ -13,7 +13,7 @@ import (
 	"github.com/halong-gateway/halong/internal/app/config"
 )
 
-// What operators are told of a message that is only kept, and what they ask and cannot have, has its reason.
+// What operators are told of a message that is only kept, and what callers ask and cannot have, has its reason, without what they wrote.
 func TestMessageReasons(t *testing.T) {
 	at := run(t, func(c *config.Config) { c.HL7.Listen = "127.0.0.1:0" }).Addresses()
 	c, err := net.Dial("tcp", at.HL7)
@@ -30,7 +30,7 @@ func TestMessageReasons(t *testing.T) {
 	}
 	do := func(method, path, body string) (int, string) {
 		t.Helper()
-		q, err := http.NewRequest(method, at.URL+"/api/messages"+path, strings.NewReader(body))
+		q, err := http.NewRequest(method, at.URL+"/api"+path, strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -47,26 +47,43 @@ func TestMessageReasons(t *testing.T) {
 		return r.StatusCode, string(b)
 	}
 	var list MessageList
-	if status, body := do("GET", "?state=refused", ""); status != 200 || json.Unmarshal([]byte(body), &list) != nil || len(list.Messages) != 1 {
+	if status, body := do("GET", "/messages?state=refused", ""); status != 200 || json.Unmarshal([]byte(body), &list) != nil || len(list.Messages) != 1 {
 		t.Fatal(status, body)
 	}
-	refused := fmt.Sprint("/", list.Messages[0].Message)
+	refused := fmt.Sprint("/messages/", list.Messages[0].Message)
 	for _, c := range []struct {
 		method, path, body string
 		status             int
 		holds              string
 	}{
-		{"GET", "?state=kept", "", 200, `"note":"messages of this type are not processed"`},
-		{"GET", "?state=lost", "", 400, "kept, processed or refused"},
-		{"GET", "?limit=x", "", 400, "limit"},
-		{"GET", "/9999/status", "", 404, "no such message"},
+		{"GET", "/messages?state=kept", "", 200, `"note":"messages of this type are not processed"`},
+		{"GET", "/messages?state=lost", "", 400, "kept, processed or refused"},
+		{"GET", "/messages?limit=x", "", 400, "limit"},
+		{"GET", "/messages/9999/status", "", 404, "no such message"},
 		{"POST", refused + "/resend", `{}`, 409, "refused"},
-		{"POST", "/9999/resend", `{}`, 404, "no such message"},
+		{"POST", "/messages/9999/resend", `{}`, 404, "no such message"},
 		{"POST", refused + "/resend", `{"tu":"x"}`, 400, `unknown field \"tu\"`},
 		{"POST", refused + "/resend", `{"destination":1}`, 400, "destination"},
 		{"POST", refused + "/resend", `{} {}`, 400, "one JSON value"},
+		{"POST", refused + "/reprocess", "", 409, "the message was refused"},
+		{"POST", "/messages/abc/reprocess", "", 400, "id: a message is named by its number"},
+		{"POST", "/messages/9999/reprocess", "", 404, "no such thing"},
+		{"GET", "/messages/abc", "", 400, "id: a message is named by its number"},
+		{"GET", "/messages/9999", "", 404, "no such thing"},
+		{"GET", "/observations", "", 400, "patient: is needed"},
+		{"GET", "/observations?patient=8", "", 404, "no such thing"},
+		{"GET", "/observations?patient=8&from=Lê", "", 400, "from: a time"},
+		{"GET", "/reports?limit=0", "", 400, "limit: a number"},
+		{"GET", "/reports?before=1", "", 400, "before: a report is named by two numbers"},
+		{"GET", "/reports?history=Lê", "", 400, "history: true or false"},
+		{"GET", "/reports/1", "", 400, "id: a report is named by two numbers"},
+		{"GET", "/reports/1.0", "", 404, "no such thing"},
+		{"GET", "/reports/1/documents/1", "", 400, "id: a report is named"},
+		{"GET", "/reports/1.0/documents/0", "", 400, "n: documents are counted from 1"},
+		{"GET", "/patients/8/results", "", 404, "no such thing"},
+		{"GET", "/lab/maps?version=8", "", 404, "no such thing"},
 	} {
-		if status, body := do(c.method, c.path, c.body); status != c.status || !strings.Contains(body, c.holds) {
+		if status, body := do(c.method, c.path, c.body); status != c.status || !strings.Contains(body, c.holds) || strings.Contains(body, "Lê") {
 			t.Errorf("%s %s %s: %d, %s", c.method, c.path, c.body, status, body)
 		}
 	}

@@ -124,13 +124,30 @@ func (a *api) edge(h echo.HandlerFunc) echo.HandlerFunc {
 		if err == nil || errors.As(err, &he) || c.Response().Committed {
 			return err
 		}
-		kind := halong.KindOf(err)
-		status, ok := statuses[kind]
+		status, ok := statuses[halong.KindOf(err)]
 		if !ok {
 			status = http.StatusInternalServerError
 		}
-		return echo.NewHTTPError(status, kind.String()).SetInternal(err)
+		return echo.NewHTTPError(status, reasonFor(err)).SetInternal(err)
 	}
+}
+
+// reasonFor gives what the caller is told of an error beside its status: a text of ours, without any values. What other errors say stays in the log.
+func reasonFor(err error) string {
+	for _, known := range []error{patient.ErrBearers, errWasRefused} {
+		if errors.Is(err, known) {
+			return known.Error()
+		}
+	}
+	if halong.KindOf(err) == halong.NotExist {
+		return "there is no such thing, or the caller does not see it"
+	}
+	return ""
+}
+
+// wrongParameter answers 400 for a parameter of the path or the query.
+func wrongParameter(name, detail string) error {
+	return echo.NewHTTPError(http.StatusBadRequest, name+": "+detail)
 }
 
 var statuses = map[halong.Kind]int{
@@ -165,7 +182,7 @@ func (a *api) results(c echo.Context, scope halong.Scope) error {
 	const op = "intake.results"
 	id, err := parameter(c, "id")
 	if err != nil || id == "" {
-		return halong.E(op, halong.Invalid, "", err)
+		return wrongParameter("id", "an identifier of a patient, percent-encoded")
 	}
 	history, err := boolean(c, "history")
 	if err != nil {
@@ -215,9 +232,6 @@ func bears(p *patient.Patient, id, authority string) bool {
 func (a *api) persons(c echo.Context, scope halong.Scope, id string) ([]*patient.Patient, error) {
 	ctx := c.Request().Context()
 	patients, err := a.Results.PatientsByIdentifier(ctx, scope, id)
-	if errors.Is(err, patient.ErrBearers) {
-		return nil, echo.NewHTTPError(http.StatusConflict, patient.ErrBearers.Error()).SetInternal(err)
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -295,9 +309,9 @@ func (a *api) unassigned(c echo.Context, scope halong.Scope) error {
 
 // message answers GET /messages/{id} with the bytes as received.
 func (a *api) message(c echo.Context, scope halong.Scope) error {
-	seq, err := strconv.ParseUint(c.Param("id"), 10, 63)
+	seq, err := messageNumber(c)
 	if err != nil {
-		return halong.E("intake.message", halong.Invalid, "", err)
+		return err
 	}
 	m, err := a.Results.Message(c.Request().Context(), scope, seq)
 	if err != nil {
@@ -320,6 +334,15 @@ func (a *api) message(c echo.Context, scope halong.Scope) error {
 	return err
 }
 
+// messageNumber reads the path parameter that names a message.
+func messageNumber(c echo.Context) (uint64, error) {
+	seq, err := strconv.ParseUint(c.Param("id"), 10, 63)
+	if err != nil {
+		return 0, wrongParameter("id", "a message is named by its number")
+	}
+	return seq, nil
+}
+
 // boolean reads a query parameter: absent, true or false.
 func boolean(c echo.Context, name string) (bool, error) {
 	s := c.QueryParam(name)
@@ -328,7 +351,7 @@ func boolean(c echo.Context, name string) (bool, error) {
 	}
 	v, err := strconv.ParseBool(s)
 	if err != nil {
-		return false, halong.E("intake.api", halong.Invalid, name, err)
+		return false, wrongParameter(name, "true or false")
 	}
 	return v, nil
 }

@@ -95,15 +95,14 @@ func nthContent(groups []lab.Group, n int) *lab.Content {
 
 // document answers GET /reports/{id}/documents/{n}. Ranges and conditions are net/http's (RFC 9110 13, 14).
 func (a *api) document(c echo.Context, scope halong.Scope) error {
-	const op = "intake.document"
 	ctx := c.Request().Context()
-	var id lab.ID
-	if err := id.UnmarshalText([]byte(c.Param("id"))); err != nil {
+	id, err := reportID(c)
+	if err != nil {
 		return err
 	}
 	n, err := strconv.Atoi(c.Param("n"))
 	if err != nil || n < 1 {
-		return halong.E(op, halong.Invalid, "n", err)
+		return wrongParameter("n", "documents are counted from 1")
 	}
 	d, err := a.Results.Document(ctx, scope, id, n)
 	if err != nil {

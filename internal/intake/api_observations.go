@@ -33,7 +33,7 @@ func (a *api) observations(c echo.Context, scope halong.Scope) error {
 		return err
 	}
 	if f.patient == "" {
-		return halong.E(op, halong.Invalid, "patient", nil)
+		return wrongParameter("patient", "is needed: an identifier of the patient")
 	}
 	limit := mostObservations
 	if c.QueryParam("limit") != "" {

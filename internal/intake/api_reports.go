@@ -64,7 +64,6 @@ type filter struct {
 }
 
 func filterOf(c echo.Context) (f filter, err error) {
-	const op = "intake.reports"
 	f = filter{
 		patient: c.QueryParam("patient"), number: c.QueryParam("number"), status: lab.Status(c.QueryParam("status")),
 		service: c.QueryParam("service"), from: c.QueryParam("from"), to: c.QueryParam("to"), limit: defaultReports,
@@ -74,17 +73,17 @@ func filterOf(c echo.Context) (f filter, err error) {
 	}
 	if s := c.QueryParam("before"); s != "" {
 		if err := f.before.UnmarshalText([]byte(s)); err != nil {
-			return f, halong.E(op, halong.Invalid, "before", err)
+			return f, wrongParameter("before", aReportID)
 		}
 	}
 	for name, t := range map[string]string{"from": f.from, "to": f.to} {
 		if t != "" && !lab.IsTime(t) {
-			return f, halong.E(op, halong.Invalid, name, nil)
+			return f, wrongParameter(name, "a time of ISO 8601, with as many parts as are known")
 		}
 	}
 	if s := c.QueryParam("limit"); s != "" {
 		if f.limit, err = strconv.Atoi(s); err != nil || f.limit < 1 {
-			return f, halong.E(op, halong.Invalid, "limit", err)
+			return f, wrongParameter("limit", "a number from 1 on")
 		}
 		f.limit = min(f.limit, mostReports)
 	}
@@ -222,11 +221,22 @@ type patientRef struct {
 	*patient.Patient
 }
 
+// aReportID says what names a report.
+const aReportID = "a report is named by two numbers, such as 4711.0"
+
+// reportID reads the path parameter that names a report.
+func reportID(c echo.Context) (id lab.ID, err error) {
+	if id.UnmarshalText([]byte(c.Param("id"))) != nil {
+		return id, wrongParameter("id", aReportID)
+	}
+	return id, nil
+}
+
 // report answers GET /reports/{id}.
 func (a *api) report(c echo.Context, scope halong.Scope) error {
 	ctx := c.Request().Context()
-	var id lab.ID
-	if err := id.UnmarshalText([]byte(c.Param("id"))); err != nil {
+	id, err := reportID(c)
+	if err != nil {
 		return err
 	}
 	history, err := boolean(c, "history")

@@ -21,6 +21,9 @@ const reprocessRecord = 1
 // errNoRaw means that the bytes of messages cannot be read here.
 var errNoRaw = errors.New("the bytes of messages are not at hand")
 
+// errWasRefused means that bytes in quarantine are no message that could be processed.
+var errWasRefused = errors.New("the message was refused: what it came from has to send it again")
+
 // CatchUp processes, in order of arrival, the messages that an earlier version of the program only kept. It gives how
 // many of them are processed now. It is called before messages are taken.
 func (in *Intake) CatchUp(ctx context.Context) (processed int, err error) {
@@ -77,7 +80,7 @@ func (in *Intake) Reprocess(ctx context.Context, scope halong.Scope, seq uint64)
 		return nil, err
 	}
 	if m.State == storage.MessageRefused {
-		return nil, halong.E(op, halong.Conflict, strconv.FormatUint(seq, 10), errors.New("the message was refused: what it came from has to send it again"))
+		return nil, halong.E(op, halong.Conflict, strconv.FormatUint(seq, 10), errWasRefused)
 	}
 	err = in.cfg.Updater.Update(ctx, func(tx halong.Tx) (err error) {
 		m, err = in.again(tx, seq)

@@ -2,7 +2,6 @@ package intake
 
 import (
 	"net/http"
-	"strconv"
 
 	"github.com/labstack/echo/v4"
 
@@ -18,9 +17,9 @@ func RegisterReprocess(g *echo.Group, in *Intake, scope func(echo.Context) (halo
 	a := &api{APIConfig: APIConfig{Scope: scope}}
 	for _, g := range []*echo.Group{g, g.Group("/facilities/:facility")} {
 		g.POST("/messages/:id/reprocess", a.handle(func(c echo.Context, scope halong.Scope) error {
-			seq, err := strconv.ParseUint(c.Param("id"), 10, 63)
+			seq, err := messageNumber(c)
 			if err != nil {
-				return halong.E("intake.reprocess", halong.Invalid, "", err)
+				return err
 			}
 			m, err := in.Reprocess(c.Request().Context(), scope, seq)
 			if err != nil {
