@@ -36,7 +36,7 @@ type adt struct{ in *Intake }
 // Handle registers, merges or links patients. Where that cannot be done the message stays, with a note, and nothing of it is done. The sender
 // of a merge or link is told by an ERR with severity W that says where the fault is: the message itself is accepted, to send it again changes nothing.
 func (a adt) Handle(tx halong.Tx, m *storage.Message, h *hl7v2.Message) (Applied, error) {
-	event := trigger(h)
+	event := trigger(m, h)
 	w := adtWork{adt: a, tx: tx, m: m, why: patient.Cause{At: m.Received, Record: m.Seq, By: m.Source}, sent: patient.SentAt(h.At("MSH-7"))}
 	err := a.in.cfg.Messages.Attempt(tx, func() error {
 		switch {
@@ -60,12 +60,17 @@ func (a adt) Handle(tx halong.Tx, m *storage.Message, h *hl7v2.Message) (Applied
 	case refused: // not only kept: to be looked at again some day it would be carried out when nobody expects it
 		return Applied{Remark: r.Text, Answer: r.answer}, nil
 	}
-	return Applied{Remark: w.remark}, err
+	done := Applied{Remark: w.remark}
+	if second := ofSecond(h); second != "" && !w.orders {
+		done.Remark = strings.TrimPrefix(w.remark+"; "+second, "; ")
+		done.Answer = func(k *hl7v2.Ack) { warnings(k, second) }
+	}
+	return done, err
 }
 
 // trigger gives the trigger event: MSH-9.2, or EVN-1 where that is missing.
-func trigger(h *hl7v2.Message) string {
-	if _, event, ok := strings.Cut(messageType(h), "^"); ok {
+func trigger(m *storage.Message, h *hl7v2.Message) string {
+	if _, event, ok := strings.Cut(m.Type, "^"); ok {
 		return event
 	}
 	return strings.TrimSpace(h.At("EVN-1").Text())

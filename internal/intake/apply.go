@@ -18,10 +18,6 @@ func describe(msg *storage.Message, m *hl7v2.Message) {
 	text := func(v hl7v2.Value) string { return strings.TrimSpace(v.Text()) }
 	msg.Key = storage.MessageKey{Application: text(h.Field(3)), Facility: text(h.Field(4)), Control: text(h.Field(10))}
 	msg.Type = messageType(m)
-	const longest = 32 // bytes; real ones have 7
-	if len(msg.Type) > longest {
-		msg.Type = strings.ToValidUTF8(msg.Type[:longest], "")
-	}
 }
 
 // processing is the version of what is done with messages. It is raised when the table of handlers grows, or when a
@@ -56,7 +52,7 @@ func (in *Intake) apply(tx halong.Tx, m *storage.Message, h *hl7v2.Message, does
 // handle gives a message to its handler, if it has one. A defect of the handler must not cost a message: what it
 // wrote until then is taken back, and the message only kept.
 func (in *Intake) handle(does handler, tx halong.Tx, m *storage.Message, h *hl7v2.Message, acknowledged bool) (done Applied, err error) {
-	note := tooMuch(h)
+	note := tooMuch(m.Type, h)
 	if does == nil || note != "" {
 		done.Note = note
 		if code, _, _ := strings.Cut(m.Type, "^"); hl7v2.IsQuery(code) {
@@ -176,7 +172,7 @@ func (in *Intake) Replay(tx halong.Tx, rec storage.Record) error {
 		return halong.E("intake.Replay", halong.Corrupt, "", err)
 	}
 	describe(m, parsed)
-	if err := in.apply(tx, m, parsed, in.handler(parsed), true); !errors.Is(err, errDuplicate) {
+	if err := in.apply(tx, m, parsed, in.table[m.Type], true); !errors.Is(err, errDuplicate) {
 		return err
 	}
 	return nil

@@ -71,10 +71,10 @@ func (a *arrival) take(raw []byte) ([][]byte, error) {
 // prepare finds the message's handler and lets it do what comes before the transaction. With a
 // defect nothing is prepared: it will show again where it costs no message.
 func (a *arrival) prepare() (release func(), err error) {
-	a.does = a.in.handler(a.hl7)
+	a.does = a.in.table[a.msg.Type]
 	release = func() {}
 	p, ok := a.does.(preparer)
-	if !ok || tooMuch(a.hl7) != "" {
+	if !ok || tooMuch(a.msg.Type, a.hl7) != "" {
 		return release, nil
 	}
 	defer func() {

@@ -18,8 +18,8 @@ const (
 )
 
 // tooMuch tells why a message is only kept; empty if it is to be processed.
-func tooMuch(h *hl7v2.Message) string {
-	code, _, _ := strings.Cut(messageType(h), "^")
+func tooMuch(messageType string, h *hl7v2.Message) string {
+	code, _, _ := strings.Cut(messageType, "^")
 	switch sep := h.Delimiters().Repetition; {
 	case h.Len() > maxSegments:
 		return "more segments than are processed"

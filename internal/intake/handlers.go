@@ -103,10 +103,11 @@ func (in *Intake) handlers() map[string]handler {
 	return table
 }
 
-// handler finds the handler of a message; nil if its type is not processed.
-func (in *Intake) handler(m *hl7v2.Message) handler { return in.table[messageType(m)] }
+// longestType bounds a type in bytes; real ones have 7.
+const longestType = 32
 
-// messageType gives MSH-9 as "ORU^R01"; an event that is missing is taken from the message structure, MSH-9.3.
+// messageType gives MSH-9 as "ORU^R01"; an event that is missing is taken from the message structure, MSH-9.3. It is asked for once a message:
+// all that is done goes by storage.Message.Type.
 func messageType(m *hl7v2.Message) string {
 	t := m.Segment(0).Field(9)
 	part := func(n int) string { return strings.TrimSpace(t.Component(n).Text()) }
@@ -116,8 +117,11 @@ func messageType(m *hl7v2.Message) string {
 			event = e
 		}
 	}
-	if event == "" {
-		return code
+	if event != "" {
+		code += "^" + event
 	}
-	return code + "^" + event
+	if len(code) > longestType {
+		code = strings.ToValidUTF8(code[:longestType], "")
+	}
+	return code
 }

@@ -43,7 +43,7 @@ func (x orders) Handle(tx halong.Tx, m *storage.Message, h *hl7v2.Message) (Appl
 	}
 	requests, note := worklist.Read(h, s.Mapping())
 	if len(requests) == 0 {
-		return Applied{Note: note, Answer: orderAnswer(h, nil, nil, []string{note})}, nil
+		return Applied{Note: note, Answer: orderAnswer(m.Type, nil, nil, []string{note})}, nil
 	}
 	remarks := []string{}
 	say := func(text string) {
@@ -52,6 +52,9 @@ func (x orders) Handle(tx halong.Tx, m *storage.Message, h *hl7v2.Message) (Appl
 		}
 	}
 	say(note)
+	if strings.HasPrefix(m.Type, "SIU^") {
+		say(ofSecond(h))
+	}
 	done := make([]worklist.Outcome, len(requests))
 	for i := range requests {
 		r := &requests[i]
@@ -67,7 +70,7 @@ func (x orders) Handle(tx halong.Tx, m *storage.Message, h *hl7v2.Message) (Appl
 			say(text)
 		}
 	}
-	return Applied{Remark: strings.Join(remarks, "; "), Answer: orderAnswer(h, requests, done, remarks)}, nil
+	return Applied{Remark: strings.Join(remarks, "; "), Answer: orderAnswer(m.Type, requests, done, remarks)}, nil
 }
 
 // origin makes the patient of a request known, and tells where the request is from.
@@ -96,16 +99,14 @@ func (x orders) origin(tx halong.Tx, m *storage.Message, h *hl7v2.Message, r *wo
 // orderAnswer completes the application acknowledgement: what there is to remark becomes warnings (ERR with severity W, MSA-3 before 2.5), and one of the
 // types that have a place for it (ORR, ORI, ORG, ORL; HL7 4.4) says in ORC-1 what became of each order, with the numbers of both sides. It is nil when there is nothing
 // to say.
-func orderAnswer(h *hl7v2.Message, requests []worklist.Request, done []worklist.Outcome, remarks []string) func(*hl7v2.Ack) {
-	code, event, _ := strings.Cut(messageType(h), "^")
+func orderAnswer(messageType string, requests []worklist.Request, done []worklist.Outcome, remarks []string) func(*hl7v2.Ack) {
+	code, event, _ := strings.Cut(messageType, "^")
 	_, paired := hl7v2.PairedType(code, event)
 	if paired = paired && len(requests) > 0; !paired && len(remarks) == 0 {
 		return nil
 	}
 	return func(k *hl7v2.Ack) {
-		for _, text := range remarks {
-			k.Errors = append(k.Errors, hl7v2.AckError{Code: hl7v2.MessageAccepted, Severity: "W", Text: text})
-		}
+		warnings(k, remarks...)
 		if paired {
 			answerOrders(k, requests, done)
 		}

@@ -40,7 +40,7 @@ func (q queries) Handle(tx halong.Tx, m *storage.Message, h *hl7v2.Message) (App
 		return Applied{Answer: w.answer}, nil
 	}
 	var err error
-	switch trigger(h) {
+	switch trigger(m, h) {
 	case "Q23":
 		err = w.crossReference()
 	case "Q21":

@@ -119,7 +119,7 @@ func (in *Intake) retry(tx halong.Tx, seq uint64) (retried, error) {
 		return retried{}, err
 	}
 	m.Type, m.Version = messageType(h), in.version
-	does := in.handler(h)
+	does := in.table[m.Type]
 	if does == nil {
 		return retried{Message: m}, in.cfg.Messages.UpdateMessage(tx, m)
 	}
