@@ -104,6 +104,9 @@ func (r *run) all(ctx context.Context) error {
 		if r.stop() || ctx.Err() != nil {
 			break
 		}
+		if !r.wanted(i) {
+			continue
+		}
 		err := r.one(ctx, i)
 		var bad *dimse.DataError
 		if errors.As(err, &bad) && ctx.Err() == nil { // not the destination's fault

@@ -25,6 +25,9 @@ func (s scripted) send(ctx context.Context, j *job) error {
 		if j.stop() || ctx.Err() != nil {
 			return nil
 		}
+		if !j.wanted(i) {
+			continue
+		}
 		state, reason, err := s.script(ctx, &j.entries[i])
 		if err != nil {
 			return err

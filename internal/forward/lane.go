@@ -30,15 +30,17 @@ type lane struct {
 	mu       sync.Mutex
 	paused   string
 	resumed  time.Time
-	failures int       // in a row
-	until    time.Time // when it is tried again after them
-	reason   string    // of the last
+	failures int                // in a row
+	until    time.Time          // when it is tried again after them
+	reason   string             // of the last
+	culprit  int64              // the entry that others wait for since it failed, when that was last told
+	dropped  map[int64]struct{} // entries that were given up while they were leased, and of which nothing was told since
 }
 
 func newLane(f *Forwarder, d Destination) *lane {
 	return &lane{
 		Destination: d, f: f, bucket: newBucket(d.Bandwidth, f.Now, sleep), wake: make(chan struct{}, 1), commits: make(chan struct{}, 1),
-		ready: make(chan []Entry), results: make(chan Result, 4*batchSize),
+		ready: make(chan []Entry), results: make(chan Result, 4*batchSize), dropped: map[int64]struct{}{},
 	}
 }
 
@@ -196,12 +198,20 @@ func (l *lane) send(ctx context.Context, c carrier, batch []Entry) {
 		limit:   l.bucket,
 		stop:    func() bool { return l.blocked() > 0 },
 		told:    make([]bool, len(batch)),
-		tell:    l.tell,
+		dropped: l.isDropped,
+	}
+	var failed *Entry // the last one that did
+	pardon := false   // it was given up meanwhile: no reason to leave the destination alone
+	j.tell = func(e *Entry, o outcome) {
+		if dropped := l.landed(e); o.state == Waiting && !o.untried {
+			failed, pardon = e, pardon || dropped
+		}
+		l.tell(e, o)
 	}
 	err := c.send(ctx, j)
 	reason := ""
 	switch {
-	case ctx.Err() != nil:
+	case ctx.Err() != nil || pardon:
 		err = nil // that is why
 	case err != nil:
 		reason = reasonOf(err)
@@ -215,7 +225,7 @@ func (l *lane) send(ctx context.Context, c carrier, batch []Entry) {
 		j.end(i, outcome{state: Waiting, untried: true})
 	}
 	if err != nil {
-		l.down(ctx, err)
+		l.down(ctx, err, failed)
 	}
 }
 
@@ -254,7 +264,7 @@ func (l *lane) tell(e *Entry, o outcome) {
 			r = l.again(e, r)
 		}
 	case Dead, Gone:
-		l.f.Log.Warn("forwarding: not sent", "destination", l.Name, "item", e.name(), "state", r.State.String(), "reason", r.Reason)
+		l.f.Log.Warn("forwarding: not sent", "destination", l.Name, "entry", e.ID, "item", e.name(), "state", r.State.String(), "reason", r.Reason)
 	}
 	if !o.untried {
 		l.f.Observe(l.Name, o.state)
@@ -266,7 +276,7 @@ func (l *lane) tell(e *Entry, o outcome) {
 func (l *lane) again(e *Entry, r Result) Result {
 	if l.tooOld(e) {
 		r.State, r.Reason = Dead, l.givenUp(r.Reason).reason
-		l.f.Log.Warn("forwarding: not sent", "destination", l.Name, "item", e.name(), "state", r.State.String(), "reason", r.Reason)
+		l.f.Log.Warn("forwarding: not sent", "destination", l.Name, "entry", e.ID, "item", e.name(), "state", r.State.String(), "reason", r.Reason)
 		return r
 	}
 	r.State, r.Due = Waiting, l.f.now().Add(l.Retry.after(e.Attempts, l.f.Random))
@@ -297,8 +307,8 @@ func (l *lane) up() {
 	}
 }
 
-// down notes that it cannot be reached: nobody tries for a while. What waits for too long is given up.
-func (l *lane) down(ctx context.Context, err error) {
+// down notes that it cannot be reached: nobody tries for a while. What waits for too long is given up. failed is the entry that was tried; may be nil.
+func (l *lane) down(ctx context.Context, err error, failed *Entry) {
 	now := l.f.now()
 	l.mu.Lock()
 	l.failures++
@@ -314,10 +324,16 @@ func (l *lane) down(ctx context.Context, err error) {
 	}
 	reason := reasonOf(err)
 	news := first && (l.failures == 1 || l.reason != reason) // one line for an outage, not one for each attempt
+	attrs := []any{"destination", l.Name, "reason", reason, "again in", pause}
+	if failed != nil && l.InOrder { // it holds up the others
+		attrs = append(attrs, "entry", failed.ID, "item", failed.name())
+		news = news || first && l.culprit != failed.ID
+		l.culprit = failed.ID
+	}
 	l.until, l.reason = now.Add(pause), reason
 	l.mu.Unlock()
 	if news {
-		l.f.Log.Warn("forwarding: the destination cannot be reached", "destination", l.Name, "reason", reason, "again in", pause)
+		l.f.Log.Warn("forwarding: the destination cannot be reached", attrs...)
 	}
 	l.f.Observe(l.Name, Waiting)
 	poke(l.wake)

@@ -169,7 +169,7 @@ type Ledger interface {
 	LeaseInOrder(ctx context.Context, destination string, now, until time.Time, limit int) ([]Entry, error)
 	// NextInOrder is NextDelivery for them: when the first that has not ended is due.
 	NextInOrder(ctx context.Context, destination string) (time.Time, error)
-	// EndDeliveries writes down what came of leased entries. An entry that is leased no more is left alone.
+	// EndDeliveries writes down what came of leased entries. An entry that is leased no more is left alone, unless it is dead, and was sent all the same.
 	EndDeliveries(ctx context.Context, now time.Time, results []Result) error
 	// ExpireDeliveries makes waiting entries dead that were queued before a time.
 	ExpireDeliveries(ctx context.Context, destination string, before, now time.Time, reason string) (int, error)
@@ -180,6 +180,13 @@ type Ledger interface {
 	Deliveries(ctx context.Context, s Selection, after int64, limit int) ([]Entry, error)
 	// RetryDeliveries makes entries that have ended, or wait, due now; those that are gone or done only when States names it. It tells how many.
 	RetryDeliveries(ctx context.Context, s Selection, now time.Time) (int, error)
+	// DropDeliveries makes entries of a destination dead that have not ended, all or none of them, and tells how many. What was said of each before follows the
+	// reason. Those that are being sent are given; EndDeliveries may tell later that they were sent. The error is of kind NotExist for what
+	// is no entry of the destination, Conflict for one that has ended.
+	DropDeliveries(ctx context.Context, destination string, ids []int64, reason string, now time.Time) (n int, sending []int64, err error)
+	// FirstDelivery gives the entry that the others of a destination wait for: the first message that has not ended; of
+	// objects, which wait for none, the one that is queued longest. nil if there is none.
+	FirstDelivery(ctx context.Context, destination string) (*Entry, error)
 	// PauseDestination keeps entries from being leased; an empty reason ends that.
 	PauseDestination(ctx context.Context, name, reason string, now time.Time) error
 	// ForgetDeliveries removes entries that were done, or gone, before a time; the sums keep them.

@@ -67,6 +67,9 @@ func (j *job) messages(ctx context.Context, one func(context.Context, *hl7v2.Mes
 		if j.stop() || ctx.Err() != nil {
 			return nil
 		}
+		if !j.wanted(i) {
+			continue
+		}
 		m, err := j.message(ctx, &j.entries[i])
 		if err != nil {
 			o := unreadable(err)

@@ -16,6 +16,7 @@ type Status struct {
 	Unreachable string    // why it was not reached the last time; empty if it was
 	Next        time.Time // when it is tried again
 	Closed      bool      // by its schedule
+	Head        *Entry    // that the others wait for, see Ledger.FirstDelivery; nil if none waits
 }
 
 // Waits gives how many entries have not ended.
@@ -34,6 +35,11 @@ func (f *Forwarder) Status(ctx context.Context) (list []Status, held string, beh
 	}
 	for _, a := range accounts {
 		s := Status{Account: a}
+		if a.Waits() > 0 {
+			if s.Head, err = f.Ledger.FirstDelivery(ctx, a.Destination); err != nil {
+				return nil, "", 0, err
+			}
+		}
 		if l := f.lane(a.Destination); l != nil {
 			l.mu.Lock()
 			s.Unreachable, s.Next = l.reason, l.until

@@ -90,6 +90,9 @@ func (r *request) next(ctx context.Context, ae string) (client.Part, error) {
 			return client.Part{}, io.EOF
 		}
 		r.taken++
+		if !r.wanted(i) {
+			continue
+		}
 		e := &r.entries[i]
 		obj, err := r.open(ctx, &e.Item)
 		if err != nil {

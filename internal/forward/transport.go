@@ -74,9 +74,18 @@ type job struct {
 	open    func(ctx context.Context, it *Item) (Object, error)
 	message func(ctx context.Context, e *Entry) (*hl7v2.Message, error) // as it is to be sent
 	limit   *bucket
-	stop    func() bool // tells that nothing further is to be begun
+	stop    func() bool         // tells that nothing further is to be begun
+	dropped func(e *Entry) bool // tells that it was given up since it was leased
 	told    []bool
 	tell    func(e *Entry, o outcome)
+}
+
+// wanted tells whether an entry is still to be sent. One that was given up since it was leased ends untried.
+func (j *job) wanted(i int) bool {
+	if !j.told[i] && j.dropped(&j.entries[i]) {
+		j.end(i, outcome{state: Waiting, untried: true})
+	}
+	return !j.told[i]
 }
 
 // end tells what came of an entry, once.

@@ -127,7 +127,7 @@ func (db *DB) EndDeliveries(ctx context.Context, now time.Time, results []forwar
 	return db.within(ctx, "sqlite.EndDeliveries", func(tx *Tx) error { return tx.endDeliveries(forward.Sending, now, results) })
 }
 
-// endDeliveries moves entries on that are still in the state from.
+// endDeliveries moves entries on that are still in the state from, and those that were sent though they were given up meanwhile.
 func (tx *Tx) endDeliveries(from forward.State, now time.Time, results []forward.Result) error {
 	for i := range results {
 		r := &results[i]
@@ -140,7 +140,8 @@ func (tx *Tx) endDeliveries(from forward.State, now time.Time, results []forward
 			due = now
 		}
 		_, err := tx.Exec(`UPDATE delivery SET state = ?1, attempts = attempts - ?2, due = ?3, changed = ?4, commitment = 0,
-			sent_as = CASE WHEN ?5 <> '' THEN ?5 ELSE sent_as END, reason = CASE WHEN ?2 THEN reason ELSE ?6 END WHERE id = ?7 AND state = ?8`,
+			sent_as = CASE WHEN ?5 <> '' THEN ?5 ELSE sent_as END, reason = CASE WHEN ?2 THEN reason ELSE ?6 END
+			WHERE id = ?7 AND (state = ?8 OR state = 5 AND ?1 IN (3, 4))`,
 			int(r.State), untried, due.UnixMicro(), now.UnixMicro(), string(r.SentAs), r.Reason, r.ID, int(from))
 		if err != nil {
 			return err
