@@ -15,10 +15,18 @@ type Shown struct {
 	Message  uint64          `json:"message"`  // that the latest shown version came in
 	Facility halong.Facility `json:"facility"` //
 	Received time.Time       `json:"received"` // of the latest shown version
+	Patient  int64           `json:"-"`        // the store's key, of the first version; 0: none was named
 	Report
 	Order *OrderRef `json:"order,omitempty"` // that the report belongs to; nil: none is known, or nobody asked
 	*Related
 	History []Past `json:"history,omitempty"`
+}
+
+// Numbers gives what the report may be linked to an order by, with whose it is.
+func (s *Shown) Numbers() Numbers {
+	n := s.Report.Numbers()
+	n.Patient = s.Patient
+	return n
 }
 
 // Past is one version as it was received.
@@ -97,6 +105,9 @@ func (f *folding) add(v *Version, history bool) error {
 	r := *v.report
 	s := &f.shown
 	s.Version = v.Number
+	if s.ID == 0 {
+		s.Patient = v.Patient
+	}
 	if history {
 		s.History = append(s.History, Past{Version: v.Number, Message: v.ID.Message(), Received: v.Received, Late: v.Late, Report: r})
 	}

@@ -64,6 +64,7 @@ type Numbers struct {
 	Placer, Filler *Order
 	Accession      string
 	Specimens      []string // identifiers and barcodes
+	Patient        int64    // the store's key; 0: none was named
 }
 
 // OrderRef names an order that a report belongs to.

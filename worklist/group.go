@@ -56,9 +56,10 @@ type divider struct {
 	m        *hl7v2.Message
 	list     []*group
 	pid      hl7v2.Segment
-	specimen string // of an SPM or SAC before its orders (OML^O33, OML^O35)
-	prior    bool   // within a group of prior results (HL7 4.4.6)
-	foreign  bool   // behind the PID of another patient
+	specimen []string // of an SPM and SAC before its orders (OML^O33, OML^O35)
+	spm      int      // how many of these the SPM named
+	prior    bool     // within a group of prior results (HL7 4.4.6)
+	foreign  bool     // behind the PID of another patient
 	here     *group
 }
 
@@ -115,9 +116,7 @@ func (d *divider) order(s hl7v2.Segment) {
 	}
 	d.prior = false
 	d.here = &group{m: d.m, pid: d.pid, orc: s, segments: []hl7v2.Segment{s}, foreign: d.foreign}
-	if d.specimen != "" {
-		d.here.specimen = []string{d.specimen}
-	}
+	d.here.specimen = slices.Clone(d.specimen)
 	d.list = append(d.list, d.here)
 }
 
@@ -144,19 +143,44 @@ func (d *divider) observation(s hl7v2.Segment) {
 	d.here.segments = append(d.here.segments, s)
 }
 
-// container notes a specimen: of the order it follows, or of those that follow it.
+// container notes a specimen: of the order it follows, or, where specimens come first, of those that follow it, up to the next one.
 func (d *divider) container(s hl7v2.Segment) {
-	id := text(s.Field(2).Component(1).Sub(1))
-	if s.Is("SAC") {
-		id = text(s.Field(3).Component(1).Sub(1))
-	}
+	ids := specimenOf(s)
 	switch structure := d.m.Segment(0).Field(9).Component(2).Text(); {
-	case d.prior || id == "":
-	case structure == "O33" || structure == "O35":
-		d.specimen, d.here = id, nil
-	case d.here != nil && len(d.here.specimen) < maxSteps:
-		d.here.specimen = append(d.here.specimen, id)
+	case structure != "O33" && structure != "O35":
+		if d.here != nil && !d.prior {
+			d.here.specimen = joined(d.here.specimen, ids)
+		}
+		return
+	case s.Is("SPM"): // no prior result has one there: it ends them
+		d.specimen, d.spm, d.prior = ids, len(ids), false
+	case d.prior:
+		return
+	case d.here != nil: // a further container of the specimen (OML^O35)
+		d.specimen = joined(d.specimen[:d.spm], ids)
+	default:
+		d.specimen = joined(d.specimen, ids)
 	}
+	d.here = nil
+}
+
+// specimenOf gives the identifiers that an SPM has, the placer's and the filler's (SPM-2.1, SPM-2.2), or the barcode of a SAC (SAC-3).
+func specimenOf(s hl7v2.Segment) []string {
+	if s.Is("SAC") {
+		return joined(nil, []string{text(s.Field(3).Component(1).Sub(1))})
+	}
+	id := s.Field(2)
+	return joined(nil, []string{text(id.Component(1).Sub(1)), text(id.Component(2).Sub(1))})
+}
+
+// joined adds identifiers of specimens, each once, as long as there are not too many.
+func joined(to, more []string) []string {
+	for _, id := range more {
+		if id != "" && len(to) < maxSteps && !slices.Contains(to, id) {
+			to = append(to, id)
+		}
+	}
+	return to
 }
 
 func (d *divider) add(s hl7v2.Segment) {

@@ -156,6 +156,36 @@ func TestKinds(t *testing.T) {
 	}
 }
 
+// TestSpecimens: an order names the specimens it is for, by all their identifiers, each once.
+func TestSpecimens(t *testing.T) {
+	for name, c := range map[string]struct {
+		structure, segments string
+		want                string
+	}{
+		"behind the order":      {"O21", "ORC|NW|1,OBR|1|1||A,SPM|1|P1^L1,SAC|||P1,SPM|2|P2,SAC|||C2,ORC|NW|2,OBR|2|2||B", "1: P1 L1 P2 C2; 2:"},
+		"before the orders":     {"O33", "SPM|1|P1^L1,SAC|||C1,SAC|||C2,ORC|NW|1,OBR|1|1||A,ORC|NW|2,OBR|1|2||B,SPM|2|P2,ORC|NW|3,OBR|1|3||C", "1: P1 L1 C1 C2; 2: P1 L1 C1 C2; 3: P2"},
+		"before each container": {"O35", "SPM|1|P1,SAC|||C1,ORC|NW|1,OBR|1|1||A,SAC|||C2,ORC|NW|2,OBR|1|2||B,SAC|||C3,ORC|NW|3,OBR|1|3||B", "1: P1 C1; 2: P1 C2; 3: P1 C3"},
+		"containers alone":      {"O33", "SAC|||C1,ORC|NW|1,OBR|1|1||A,SAC|||C2,ORC|NW|2,OBR|1|2||B", "1: C1; 2: C2"},
+		"one without a name":    {"O33", "SPM|1|P1,ORC|NW|1,OBR|1|1||A,SPM|2|,ORC|NW|2,OBR|1|2||B", "1: P1; 2:"},
+		"prior results":         {"O21", "ORC|NW|1,OBR|1|1||A,SPM|1|P1,PID|2||X,ORC|PR|9,OBR|1|9||B,SPM|1|OLD,ORC|NW|2,OBR|1|2||B,SPM|1|P2", "1: P1; 2: P2"},
+		"behind prior results":  {"O33", "SPM|1|P1,ORC|NW|1,OBR|1|1||A,PID|2||X,ORC|PR|9,OBR|1|9||B,SPM|2|P2,ORC|NW|2,OBR|1|2||B", "1: P1; 2: P2"},
+	} {
+		m, _ := worklist.Preset(worklist.PresetIHE)
+		h, err := hl7v2.Parse([]byte("MSH|^~\\&|H||||2026||OML^" + c.structure + "|C|P|2.5\rPID|1||X\r" + strings.ReplaceAll(c.segments, ",", "\r") + "\r"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, _ := worklist.Read(h, &m)
+		var got []string
+		for i := range list {
+			got = append(got, strings.TrimSpace(list[i].Order.Placer.ID+": "+strings.Join(list[i].Order.Specimens, " ")))
+		}
+		if s := strings.Join(got, "; "); s != c.want {
+			t.Errorf("%s: %q, not %q", name, s, c.want)
+		}
+	}
+}
+
 // A message is for one patient (HL7 4.4). Orders behind another one's PID are not filed as the first one's: they are left out, and the note says so.
 func TestSecondPatient(t *testing.T) {
 	const first, second, again = "PID|1||P1^^^A||Nguyễn^An", "PID|2||P2^^^A||Lê^Bình", "PID|3||P1^^^A^MR~7^^^B||Nguyễn^An"

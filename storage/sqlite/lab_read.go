@@ -209,37 +209,46 @@ var orderBy = map[string]string{
 	"accession": `SELECT id, status FROM worklist_order INDEXED BY worklist_order_accession WHERE facility = ? AND accession = ? AND accession <> '' ORDER BY id DESC LIMIT 1`,
 }
 
-// OrderOf finds the order of a report: by placer and filler order number, accession, and then the numbers of its
-// specimens, which laboratories print as barcodes of the accession number or the filler's.
+// OrderOf finds the order of a report: by placer and filler order number, accession, then the specimens that orders name, and then the
+// orders whose numbers are those of its specimens: laboratories print barcodes of the accession number or the filler's.
 func (db *DB) OrderOf(ctx context.Context, f halong.Facility, n lab.Numbers) (ref lab.OrderRef, ok bool, err error) {
 	const op = "sqlite.OrderOf"
 	facility, known := db.facilities.get(f)
 	if !known {
 		return ref, false, nil
 	}
-	type look struct{ column, by, number string }
-	var looks []look
+	numbered := func(by, column, number string) {
+		if !ok && err == nil && number != "" {
+			ok, err = found(db.reader.QueryRow(ctx, orderBy[column], facility, number).Scan(&ref.ID, &ref.Status))
+			ref.By = by
+		}
+	}
 	if n.Placer != nil {
-		looks = append(looks, look{"placer", "placer", n.Placer.ID})
+		numbered("placer", "placer", n.Placer.ID)
 	}
 	if n.Filler != nil {
-		looks = append(looks, look{"filler", "filler", n.Filler.ID})
+		numbered("filler", "filler", n.Filler.ID)
 	}
-	if n.Accession != "" {
-		looks = append(looks, look{"accession", "accession", n.Accession})
+	numbered("accession", "accession", n.Accession)
+	if !ok && err == nil && len(n.Specimens) > 0 {
+		ok, err = found(db.orderNaming(ctx, facility, &n, &ref))
+		ref.By = "specimen"
 	}
 	for _, s := range n.Specimens {
-		looks = append(looks, look{"accession", "specimen", s}, look{"filler", "specimen", s}, look{"placer", "specimen", s})
-	}
-	for _, l := range looks {
-		err := db.reader.QueryRow(ctx, orderBy[l.column], facility, l.number).Scan(&ref.ID, &ref.Status)
-		if err == nil {
-			ref.By = l.by
-			return ref, true, nil
-		}
-		if !errors.Is(err, sql.ErrNoRows) {
-			return ref, false, fail(op, "", err)
+		for _, column := range []string{"accession", "filler", "placer"} {
+			numbered("specimen", column, s)
 		}
 	}
-	return ref, false, nil
+	if !ok {
+		return lab.OrderRef{}, false, fail(op, "", err)
+	}
+	return ref, true, nil
+}
+
+// found tells whether a row was read.
+func found(err error) (bool, error) {
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
 }

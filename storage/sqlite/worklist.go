@@ -89,6 +89,9 @@ func (tx *Tx) putOrder(o *worklist.Order) error {
 	if err != nil {
 		return err
 	}
+	if err := tx.putSpecimens(o, facility); err != nil {
+		return err
+	}
 	if _, err := tx.Exec(`DELETE FROM worklist_step WHERE ord = ?`, o.ID); err != nil {
 		return err
 	}

@@ -2,12 +2,14 @@ package sqlite_test
 
 import (
 	"context"
+	"path/filepath"
 	"regexp"
 	"testing"
 	"time"
 
 	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/dicom"
+	"github.com/halong-gateway/halong/lab"
 	"github.com/halong-gateway/halong/storage/sqlite"
 	"github.com/halong-gateway/halong/storage/storagetest"
 	"github.com/halong-gateway/halong/worklist"
@@ -102,4 +104,39 @@ func TestWorklistPlans(t *testing.T) {
 		})
 	})
 	check("in transactions", plans, err)
+}
+
+// TestSpecimensOfBefore: in an index of version 0200 orders are found by the specimens that they name; one whose contents are damaged keeps nothing from opening.
+func TestSpecimensOfBefore(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "halong.db")
+	db := openAt(t, path, nil, sqlite.Options{})
+	put := func(n int, specimens ...string) {
+		o := storagetest.Order(n, "BV1")
+		o.Specimens, o.Patient = specimens, 7
+		if err := db.Update(context.Background(), func(tx halong.Tx) error { return db.PutOrder(tx, o) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(1, "S1", "Ống <1>", "S1")
+	put(2)
+	put(3, "S3")
+	change(t, db, `UPDATE worklist_order SET content = x'7b' WHERE id = ?`, 3<<20)
+	change(t, db, `DROP TABLE worklist_specimen`)
+	change(t, db, `DELETE FROM schema_version WHERE version = 201`)
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db = openAt(t, path, nil, sqlite.Options{})
+	for specimen, want := range map[string]int64{"S1": 1 << 20, "Ống <1>": 1 << 20, "S3": 0, "": 0} {
+		for _, key := range []int64{0, 7} {
+			ref, _, err := db.OrderOf(context.Background(), "BV1", lab.Numbers{Specimens: []string{specimen}, Patient: key})
+			if err != nil || ref.ID != want {
+				t.Errorf("%q of %d: %+v, %v", specimen, key, ref, err)
+			}
+		}
+	}
+	put(2, "S2")
+	if ref, _, err := db.OrderOf(context.Background(), "BV1", lab.Numbers{Specimens: []string{"S2"}, Patient: 7}); err != nil || ref.ID != 2<<20 {
+		t.Error(ref, err)
+	}
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/halong-gateway/halong/dicom"
 	"github.com/halong-gateway/halong/dicom/dataset"
 	"github.com/halong-gateway/halong/dicom/tag"
+	"github.com/halong-gateway/halong/lab"
+	"github.com/halong-gateway/halong/patient"
 	"github.com/halong-gateway/halong/worklist"
 )
 
@@ -25,6 +27,10 @@ type WorklistStore interface {
 	worklist.ProceduresReader
 	worklist.Queue
 	worklist.Watch
+	// OrderOf is lab.Reader's; it knows merges.
+	OrderOf(ctx context.Context, f halong.Facility, n lab.Numbers) (lab.OrderRef, bool, error)
+	AddPatient(tx halong.Tx, p *patient.Patient) (bool, error)
+	UpdatePatient(tx halong.Tx, p *patient.Patient) error
 }
 
 // Worklist checks the store of orders and procedure steps. open gives an empty one and closes it when the test ends.
@@ -40,6 +46,7 @@ func Worklist(t *testing.T, open func(t testing.TB) WorklistStore) {
 		{"deliveries", worklistDeliveries},
 		{"mismatches", worklistMismatches},
 		{"watch", worklistWatch},
+		{"specimens", worklistSpecimens},
 	} {
 		t.Run(s.name, func(t *testing.T) { s.run(t, open(t)) })
 	}

@@ -1,0 +1,44 @@
+package sqlite
+
+import (
+	"context"
+
+	"github.com/halong-gateway/halong/lab"
+	"github.com/halong-gateway/halong/worklist"
+)
+
+// putSpecimens lets an order be found by the specimens that it names.
+func (tx *Tx) putSpecimens(o *worklist.Order, facility int64) error {
+	if len(o.Specimens) == 0 {
+		return nil
+	}
+	_, err := tx.Exec(`INSERT INTO worklist_specimen (facility, specimen, ord, patient) SELECT ?1, value, ?2, ?3 FROM json_each(?4) WHERE true
+		ON CONFLICT (facility, specimen, ord) DO UPDATE SET patient = excluded.patient WHERE patient <> excluded.patient`,
+		facility, o.ID, o.Patient, list(o.Specimens))
+	return err
+}
+
+// A row counts as long as its order names the specimen: rows are not taken back when an order comes to name others.
+const (
+	namedBy = `SELECT id, status FROM worklist_order WHERE id = (SELECT max((SELECT s.ord FROM worklist_specimen s `
+	namesIt = ` AND EXISTS (SELECT 1 FROM json_each(CAST(o.content AS TEXT), '$.specimens') named WHERE named.value = s.specimen) ORDER BY s.ord DESC LIMIT 1))
+		FROM json_each(?2) n`
+
+	ofAnybody = namedBy + `CROSS JOIN worklist_order o ON o.id = s.ord WHERE s.facility = ?1 AND s.specimen = n.value` + namesIt + `)`
+	ofPersons = namedBy + `INDEXED BY worklist_specimen_patient CROSS JOIN worklist_order o ON o.id = s.ord
+		WHERE s.facility = ?1 AND s.specimen = n.value AND s.patient = p.value` + namesIt + ` CROSS JOIN json_each(?3) p)`
+)
+
+// orderNaming finds the newest order of a facility that names one of the specimens, of the same patient if both are known: barcodes are
+// used again. The error is sql.ErrNoRows if there is none.
+func (db *DB) orderNaming(ctx context.Context, facility int64, n *lab.Numbers, ref *lab.OrderRef) error {
+	if n.Patient == 0 {
+		return db.reader.QueryRow(ctx, ofAnybody, facility, list(n.Specimens)).Scan(&ref.ID, &ref.Status)
+	}
+	keys, err := persons(db.readQuery(ctx), n.Patient)
+	if err != nil {
+		return err
+	}
+	keys = append(keys, 0) // orders without a patient
+	return db.reader.QueryRow(ctx, ofPersons, facility, list(n.Specimens), list(keys)).Scan(&ref.ID, &ref.Status)
+}

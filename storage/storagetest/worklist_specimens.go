@@ -1,0 +1,87 @@
+package storagetest
+
+import (
+	"context"
+	"testing"
+
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/lab"
+	"github.com/halong-gateway/halong/patient"
+	"github.com/halong-gateway/halong/worklist"
+)
+
+// worklistSpecimens finds orders by the specimens that they name: the newest of the facility, of the same patient where both are known.
+func worklistSpecimens(t *testing.T, s WorklistStore) {
+	var an, binh, an2 *patient.Patient
+	do(t, s, func(tx halong.Tx) error {
+		an, binh, an2 = person("1", "A", "An"), person("2", "A", "Bình"), person("3", "A", "An")
+		for _, p := range []*patient.Patient{an, binh, an2} {
+			if _, err := s.AddPatient(tx, p); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	put := func(n int, f halong.Facility, key int64, specimens ...string) {
+		t.Helper()
+		do(t, s, func(tx halong.Tx) error {
+			o := Order(n, f)
+			o.Kind, o.Attributes, o.Steps = worklist.Laboratory, o.Steps[0].Attributes, nil
+			o.Patient, o.Specimens, o.Placer.ID = key, specimens, "PL"
+			return s.PutOrder(tx, o)
+		})
+	}
+	survivor := func(p *patient.Patient, key int64) {
+		t.Helper()
+		do(t, s, func(tx halong.Tx) error {
+			p.Survivor = key
+			return s.UpdatePatient(tx, p)
+		})
+	}
+	find := func(what string, want int64, f halong.Facility, n lab.Numbers) {
+		t.Helper()
+		ref, ok, err := s.OrderOf(context.Background(), f, n)
+		wantRef := lab.OrderRef{}
+		if want != 0 {
+			wantRef = lab.OrderRef{ID: want << 20, By: "specimen", Status: string(worklist.Scheduled)}
+		}
+		if err != nil || ok != (want != 0) || ref != wantRef {
+			t.Errorf("%s: %+v %v %v, not %+v", what, ref, ok, err, wantRef)
+		}
+	}
+	of := func(key int64, specimens ...string) lab.Numbers {
+		return lab.Numbers{Filler: &lab.Order{ID: "FX"}, Specimens: specimens, Patient: key}
+	}
+	put(1, "BV1", an.Key, "S1", "C<1>")
+	put(2, "BV1", an.Key, "S1")
+	put(3, "BV1", binh.Key, "S1", "S3")
+	put(4, "BV2", an.Key, "S4")
+	put(5, "BV1", 0, "S5")
+	put(6, "BV1", an.Key) // none
+	find("the newest of the patient", 2, "BV1", of(an.Key, "S1"))
+	find("the other patient's", 3, "BV1", of(binh.Key, "S1"))
+	find("the newest where no patient is known", 3, "BV1", of(0, "S1"))
+	find("another name of it", 1, "BV1", of(an.Key, "C<1>"))
+	find("any of several", 2, "BV1", of(an.Key, "none", "C<1>", "S1"))
+	find("an order without a patient", 5, "BV1", of(an.Key, "S5"))
+	find("another patient's alone", 0, "BV1", of(an.Key, "S3"))
+	find("another facility's", 0, "BV1", of(an.Key, "S4"))
+	find("its own facility", 4, "BV2", of(an.Key, "S4"))
+	find("unknown", 0, "BV1", of(0, "s1", ""))
+
+	find("before the merge", 0, "BV1", of(an2.Key, "C<1>"))
+	survivor(an, an2.Key)
+	find("the retired patient's order", 1, "BV1", of(an2.Key, "C<1>"))
+	find("the retired patient's result", 1, "BV1", of(an.Key, "C<1>"))
+	survivor(an, 0)
+	find("after its undoing", 0, "BV1", of(an2.Key, "C<1>"))
+
+	put(2, "BV1", an.Key, "S2")
+	find("a specimen that was replaced", 1, "BV1", of(an.Key, "S1"))
+	find("by this one", 2, "BV1", of(an.Key, "S2"))
+	put(2, "BV1", binh.Key, "S2")
+	find("an order of another patient now", 0, "BV1", of(an.Key, "S2"))
+	find("that one's", 2, "BV1", of(binh.Key, "S2"))
+	put(2, "BV1", binh.Key)
+	find("none any more", 0, "BV1", of(binh.Key, "S2"))
+}
