@@ -97,10 +97,13 @@ func TestCharsets(t *testing.T) {
 
 func TestBatch(t *testing.T) {
 	one, two := "MSH|^~\\&|A\rPID|1\r", "MSH|^~\\&|B\rPID|2\r"
-	group := func(header string, messages ...string) []BatchGroup {
+	group := func(header, trailer string, messages ...string) []BatchGroup {
 		var g BatchGroup
 		if header != "" {
 			g.Header = []byte(header)
+		}
+		if trailer != "" {
+			g.Trailer = []byte(trailer)
 		}
 		for _, m := range messages {
 			g.Messages = append(g.Messages, []byte(m))
@@ -110,21 +113,21 @@ func TestBatch(t *testing.T) {
 	for in, want := range map[string]Batch{
 		one:                          {Messages: [][]byte{[]byte(one)}},
 		"hello":                      {Messages: [][]byte{[]byte("hello")}},
-		one + two:                    {Messages: [][]byte{[]byte(one), []byte(two)}, Groups: group("", one, two)},
-		"\ufeff" + one + two:         {Messages: [][]byte{[]byte(one), []byte(two)}, Groups: group("", one, two)},
+		one + two:                    {Messages: [][]byte{[]byte(one), []byte(two)}, Groups: group("", "", one, two)},
+		"\ufeff" + one + two:         {Messages: [][]byte{[]byte(one), []byte(two)}, Groups: group("", "", one, two)},
 		"PID|1\r" + one:              {Messages: [][]byte{[]byte("PID|1\r" + one)}},
 		"MSH|^~\\&|A\rOBX|MSH|MSH\r": {Messages: [][]byte{[]byte("MSH|^~\\&|A\rOBX|MSH|MSH\r")}},
 		"FHS|^~\\&\rBHS|^~\\&\r" + one + two + "BTS|2\rFTS|1\r": {
 			Header: []byte("FHS|^~\\&\rBHS|^~\\&\r"), Messages: [][]byte{[]byte(one), []byte(two)}, Trailer: []byte("BTS|2\rFTS|1\r"),
-			File: []byte("FHS|^~\\&\r"), Groups: group("BHS|^~\\&\r", one, two),
+			File: []byte("FHS|^~\\&\r"), FileTrailer: []byte("FTS|1\r"), Groups: group("BHS|^~\\&\r", "BTS|2\r", one, two),
 		},
 		"FHS|^~\\&\rBHS|^~\\&|1\r" + one + "BTS|1\rBHS|^~\\&|2\r" + two + "BTS|1\r" + one + "FTS|2\r": {
 			Header: []byte("FHS|^~\\&\rBHS|^~\\&|1\rBHS|^~\\&|2\r"), Messages: [][]byte{[]byte(one), []byte(two), []byte(one)}, Trailer: []byte("BTS|1\rBTS|1\rFTS|2\r"),
-			File: []byte("FHS|^~\\&\r"), Groups: slices.Concat(group("BHS|^~\\&|1\r", one), group("BHS|^~\\&|2\r", two), group("", one)),
+			File: []byte("FHS|^~\\&\r"), FileTrailer: []byte("FTS|2\r"), Groups: slices.Concat(group("BHS|^~\\&|1\r", "BTS|1\r", one), group("BHS|^~\\&|2\r", "BTS|1\r", two), group("", "", one)),
 		},
 		"BHS|^~\\&\n" + "MSH|^~\\&|A\nPID|1\n" + "BTS\n": {
 			Header: []byte("BHS|^~\\&\n"), Messages: [][]byte{[]byte("MSH|^~\\&|A\nPID|1\n")}, Trailer: []byte("BTS\n"),
-			Groups: group("BHS|^~\\&\n", "MSH|^~\\&|A\nPID|1\n"),
+			Groups: group("BHS|^~\\&\n", "BTS\n", "MSH|^~\\&|A\nPID|1\n"),
 		},
 	} {
 		if d := cmp.Diff(want, SplitBatch([]byte(in))); d != "" {

@@ -1,6 +1,9 @@
 package hl7v2
 
-import "bytes"
+import (
+	"bytes"
+	"strconv"
+)
 
 // Batch is what one transmission holds: normally a single message, or several
 // framed by file and batch headers (HL7 2.10.3).
@@ -9,14 +12,29 @@ type Batch struct {
 	Messages [][]byte // each from its MSH to before the next header or trailer
 	Trailer  []byte   // BTS and FTS segments as received
 
-	File   []byte       // FHS segment; empty without one
-	Groups []BatchGroup // the batches of the file in order; nil for a single message
+	File        []byte       // FHS segment; empty without one
+	FileTrailer []byte       // FTS segment; empty without one
+	Groups      []BatchGroup // the batches of the file in order; nil for a single message
 }
 
 // BatchGroup is one batch of a file.
 type BatchGroup struct {
 	Header   []byte // BHS segment; empty: messages that stand outside of any
 	Messages [][]byte
+	Trailer  []byte // BTS segment; empty without one
+}
+
+// Announced gives the count in a trailer segment, of a batch's messages (BTS-1) or a file's batches (FTS-1); ok is false where it has none.
+func Announced(trailer []byte) (n int, ok bool) {
+	if len(trailer) < 4 {
+		return 0, false
+	}
+	count := trailer[4:]
+	if i := bytes.IndexAny(count, string(rune(trailer[3]))+"\r\n"); i >= 0 {
+		count = count[:i]
+	}
+	n, err := strconv.Atoi(string(bytes.TrimSpace(count)))
+	return n, err == nil && n >= 0
 }
 
 // Reference gives the control ID of a header segment (FHS-11, BHS-11) as it stands, and the delimiters it declares.
@@ -123,6 +141,10 @@ func (o *batchReader) group(kind byte, b []byte) {
 	switch name := string(b[:min(3, len(b))]); {
 	case name == "FHS":
 		o.File = b
+	case name == "FTS":
+		o.FileTrailer = b
+	case name == "BTS" && len(o.Groups) > 0:
+		o.Groups[len(o.Groups)-1].Trailer = b
 	case name == "BHS":
 		o.Groups = append(o.Groups, BatchGroup{Header: b})
 	case kind == 'M' && (len(o.Groups) == 0 || o.ended):

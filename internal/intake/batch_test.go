@@ -1,12 +1,14 @@
 package intake
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/halong-gateway/halong/hl7v2"
+	"github.com/halong-gateway/halong/hl7v2/mllp"
 )
 
 // The answer to a batch has the delimiters of the batch, so that it can be read again,
@@ -56,5 +58,39 @@ func TestNestedBatches(t *testing.T) {
 	}
 	if got := w.send("BHS|^~\\&\r" + simple("n", "NE|NE", "x") + "BTS|1\r"); got != nil {
 		t.Errorf("nobody wants an answer: %q", got)
+	}
+}
+
+// TestBatchCounts: a trailer that announces another number of messages (BTS-1) or batches (FTS-1) than came is remarked in the answer's trailer, and
+// costs no message.
+func TestBatchCounts(t *testing.T) {
+	w := newWorld(t)
+	n := 0
+	one := func() string { n++; return simple(fmt.Sprint(n), "", "x") }
+	for name, c := range map[string]struct {
+		block string
+		want  string // what the answer ends with
+	}{
+		"fewer":          {"BHS|^~\\&\r" + one() + "BTS|5\r", "\rBTS|1|5 messages announced and 1 came\r"},
+		"more":           {"BHS|^~\\&\r" + one() + one() + "BTS| 1 |x\r", "\rBTS|2|1 messages announced and 2 came\r"},
+		"as many":        {"BHS|^~\\&\r" + one() + "BTS|1\r", "\rBTS|1\r"},
+		"no count":       {"BHS|^~\\&\r" + one() + "BTS||5\r", "\rBTS|1\r"},
+		"no number":      {"BHS|^~\\&\r" + one() + "BTS|-5\r", "\rBTS|1\r"},
+		"bare":           {"BHS|^~\\&\r" + one() + "BTS\r", "\rBTS|1\r"},
+		"no trailer":     {"BHS|^~\\&\r" + one(), "\rBTS|1\r"},
+		"batches":        {"FHS|^~\\&\rBHS|^~\\&\r" + one() + "BTS|1\rFTS|3\r", "\rBTS|1\rFTS|1|3 batches announced and 1 came\r"},
+		"empty batch":    {"FHS|^~\\&\rBHS|^~\\&\r" + one() + "BTS|1\rBHS|^~\\&\rBTS|4\rFTS|2\r", "\rBTS|1\rFTS|1\r"},
+		"stray message":  {"FHS|^~\\&\rBHS|^~\\&\r" + one() + "BTS|1\r" + one() + "FTS|1\r", "\rBTS|1\rFTS|1\r"},
+		"without BHS":    {"FHS|^~\\&\r" + one() + one() + "BTS|2\rFTS|1\r", "\rFTS|0\r"},
+		"other dividers": {strings.ReplaceAll("BHS|^~\\&\r"+one()+"BTS|5\r", "|", "#"), "\rBTS#1#5 messages announced and 1 came\r"},
+	} {
+		got := w.send(c.block)
+		if len(got) != 1 || !strings.HasSuffix(got[0], c.want) || strings.Contains(got[0], "MSA|AE") {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	w.in.cfg.Peer = func(mllp.Peer) Rule { return Rule{NoWarnings: true} }
+	if got := w.send("BHS|^~\\&\r" + one() + "BTS|5\r"); len(got) != 1 || !strings.HasSuffix(got[0], "\rBTS|1\r") {
+		t.Errorf("to one that wants no warnings: %q", got)
 	}
 }
