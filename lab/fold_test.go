@@ -1,7 +1,9 @@
 package lab
 
 import (
+	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -115,5 +117,13 @@ func TestComputed(t *testing.T) {
 	flags, computed := o.interpretation("")
 	if d := cmp.Diff([]Flag{{Code: "HH", Text: "above upper panic limits", Abnormal: "critical-high"}, {Code: "x"}}, flags); d != "" || computed != "" {
 		t.Error(d, computed)
+	}
+}
+
+// The number of an order passes what JavaScript counts to (2^53): it is a text, as /api/orders gives it.
+func TestOrderNumberIsText(t *testing.T) {
+	b, err := json.Marshal(Shown{Order: &OrderRef{ID: 1<<53 + 1, By: "placer"}})
+	if err != nil || !strings.Contains(string(b), `"order":{"id":"9007199254740993","by":"placer"}`) {
+		t.Errorf("%s, %v", b, err)
 	}
 }

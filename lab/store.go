@@ -69,8 +69,8 @@ type Numbers struct {
 
 // OrderRef names an order that a report belongs to.
 type OrderRef struct {
-	ID     int64  `json:"id"`
-	By     string `json:"by"` // placer, filler, accession or specimen
+	ID     int64  `json:"id,string"` // as /api/orders names it: JavaScript would round the number
+	By     string `json:"by"`        // placer, filler, accession or specimen
 	Status string `json:"status,omitempty"`
 }
 
