@@ -41,7 +41,7 @@ func (r *reader) observation(o *Observation, s hl7v2.Segment) {
 
 // finish settles the statuses once all of a report is known.
 func (r *Report) finish() {
-	r.Status = reportStatus(r.HL7Status)
+	r.Status = ReportStatus(r.HL7Status)
 	if r.Status == "" && r.HL7Status != "" {
 		r.warn("OBR-25 is not in table 0123")
 	}
@@ -66,7 +66,7 @@ func (r *Report) finish() {
 func (r *Report) settle(list []Observation) {
 	for i := range list {
 		o := &list[i]
-		o.Status = observationStatus(o.HL7Status)
+		o.Status = ObservationStatus(o.HL7Status)
 		if o.Status != "" {
 			continue
 		}

@@ -17,8 +17,8 @@ const (
 	Deleted        Status = "deleted"          // to be taken out: no longer shown, kept in the history
 )
 
-// reportStatus maps OBR-25. An empty or unknown letter gives "".
-func reportStatus(letter string) Status {
+// ReportStatus maps OBR-25. An empty or unknown letter gives "".
+func ReportStatus(letter string) Status {
 	switch strings.ToUpper(letter) {
 	case "O", "I", "S", "N", "Y", "Z":
 		return Registered
@@ -34,8 +34,8 @@ func reportStatus(letter string) Status {
 	return ""
 }
 
-// observationStatus maps OBX-11. An empty or unknown letter gives "".
-func observationStatus(letter string) Status {
+// ObservationStatus maps OBX-11. An empty or unknown letter gives "".
+func ObservationStatus(letter string) Status {
 	switch strings.ToUpper(letter) {
 	case "I", "O", "N":
 		return Registered

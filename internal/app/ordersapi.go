@@ -258,7 +258,7 @@ func (a *App) cancelOrder(c echo.Context) error {
 		return halong.E("app.orders", halong.Permission, "", nil)
 	}
 	x := &intake.JSONOrder{Number: o.Placer.ID, Authority: o.Placer.Authority, Action: "cancel"}
-	x.Patient.ID, x.Patient.Issuer, x.Patient.Name = o.Sent.ID, o.Sent.Issuer, o.Sent.Name
+	x.Patient.ID, x.Patient.Authority, x.Patient.Name = o.Sent.ID, o.Sent.Issuer, o.Sent.Name
 	s, _, err := scope(c)
 	if err != nil {
 		return err

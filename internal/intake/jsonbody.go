@@ -118,6 +118,21 @@ func readBody(b []byte, v any) error {
 	return nil
 }
 
+// JSONAuthority says whose number it is that a patient bears. It has two names, since each of the two bodies had its own.
+type JSONAuthority struct {
+	Authority string `json:"authority,omitempty"`
+	Issuer    string `json:"issuer,omitempty"` // the same
+}
+
+// check gives the authority the name that is read, and refuses two that differ.
+func (a *JSONAuthority) check() error {
+	if a.Authority != "" && a.Issuer != "" && a.Authority != a.Issuer {
+		return &Wrong{Pointer: "/patient/issuer", Detail: "differs from /patient/authority, which means the same"}
+	}
+	a.Authority = cmp.Or(a.Authority, a.Issuer)
+	return nil
+}
+
 // bodyReader walks the tokens of a body beside the type that it is for.
 type bodyReader struct {
 	b        []byte

@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/labstack/echo/v4"
+
+	"github.com/halong-gateway/halong/hl7v2"
 )
 
 // A body that is wrong is refused with the place, as a JSON pointer, and without its values.
@@ -56,6 +58,11 @@ func TestBodiesThatAreWrong(t *testing.T) {
 		"half a character":      {order, `{"number":"1","notes":["\ud800"]}`, "/notes/0", "surrogate"},
 		"too large":             {order, `{"number":"1","patient":{"weight":1e999}}`, "/patient/weight", "too large"},
 		"no number":             {order, `{"patient":{"id":"P1"}}`, "/number", "missing"},
+		"two authorities":       {order, `{"number":"B1","patient":{"id":"P1","issuer":"A","authority":"B"}}`, "/patient/issuer", "differs"},
+		"and of a result":       {result, `{"patient":{"id":"8","issuer":"A","authority":"B"},"reports":[{"service":"S"}]}`, "/patient/issuer", "differs"},
+		"status of no table":    {result, `{"patient":{"id":"8"},"reports":[{"service":"S","status":"Q"}]}`, "/reports/0/status", "not a status"},
+		"another table's":       {result, `{"patient":{"id":"8"},"reports":[{"service":"S","status":"D"}]}`, "/reports/0/status", "not a status"},
+		"OBX-11 of no table":    {result, report + `{"code":"G","value":1,"status":"Q"}]}]}`, "/reports/0/observations/0/status", "not a status"},
 		"no patient":            {order, `{"number":"B1"}`, "/patient/id", "missing"},
 		"line end":              {order, `{"number":"B\rORC","patient":{"id":"P1"}}`, "/number", "control"},
 		"NUL":                   {order, `{"number":"B\u0000","patient":{"id":"P1"}}`, "/number", "control"},
@@ -146,4 +153,36 @@ func TestBodyThatTrickles(t *testing.T) {
 			t.Errorf("%v after %v", err, took)
 		}
 	})
+}
+
+// Orders and results call the authority of a patient's number by either name.
+func TestEitherNameOfAuthority(t *testing.T) {
+	for name, patient := range map[string]string{
+		"authority": `{"id":"8","authority":"BV1"}`,
+		"issuer":    `{"id":"8","issuer":"BV1"}`,
+		"both":      `{"id":"8","issuer":"BV1","authority":"BV1"}`,
+	} {
+		o, err := ReadJSONOrder([]byte(`{"number":"B1","patient":` + patient + `}`))
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		order, err := o.Message(hl7v2.Header{ControlID: "1"}, false).Encode(hl7v2.Standard, hl7v2.Lenient)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		var r resultMessage
+		body := []byte(`{"patient":` + patient + `,"reports":[{"service":"S"}]}`)
+		if err := readBody(body, &r); err != nil {
+			t.Fatal(name, err)
+		}
+		result, err := r.build(body)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		for _, m := range []string{string(order), string(result)} {
+			if !strings.Contains(m, "\rPID|1||8^^^BV1|") && !strings.Contains(m, "\rPID|1||8^^^BV1\r") {
+				t.Errorf("%s: %q", name, m)
+			}
+		}
+	}
 }

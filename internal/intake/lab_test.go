@@ -422,3 +422,23 @@ func TestMergedResults(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// A status that table 0123 does not have is derived from the results, as an empty one is, and the report says so: also one with documents, whose contents
+// are stored.
+func TestUnknownReportStatus(t *testing.T) {
+	w := newLabWorld(t)
+	for i, obx := range []string{"OBX|1|NM|G||5||||||F", "OBX|1|NM|G||5||||||P", "OBX|1|NM|G||5||||||F\rOBX|2|ED|PDF||^application^pdf^Base64^JVBERi0xLjQ=||||||F", ""} {
+		w.send(fmt.Sprintf("MSH|^~\\&|L|S|||20260101||ORU^R01|%d|P|2.5\rPID|||8^^^A\rOBR|1||F%d|X%d|||||||||||||||||||||Q\r%s\r", i, i, i, obx))
+	}
+	w.reindex()
+	var got []string
+	for _, p := range w.results("8", "").Patients {
+		for _, r := range p.Reports {
+			got = append(got, fmt.Sprint(r.Service.Code, " ", r.Status, " ", r.HL7Status, " ", r.Warnings))
+		}
+	}
+	const warning = " Q [OBR-25 is not in table 0123]"
+	if d := cmp.Diff([]string{"X3 registered" + warning, "X2 final" + warning, "X1 preliminary" + warning, "X0 final" + warning}, got); d != "" {
+		t.Error(d)
+	}
+}

@@ -40,8 +40,8 @@ type JSONOrder struct {
 
 // JSONPatient is the patient of an order.
 type JSONPatient struct {
-	ID          string           `json:"id"`
-	Issuer      string           `json:"issuer,omitempty"`
+	ID string `json:"id"`
+	JSONAuthority
 	Identifiers []JSONIdentifier `json:"identifiers,omitempty"` // others: CCCD, insurance card
 	Name        string           `json:"name"`                  // as it is written, or divided by ^ as DICOM does
 	BirthDate   string           `json:"birthDate,omitempty"`   // 1970-01-02, 19700102 or 1970
@@ -142,6 +142,9 @@ func (o *JSONOrder) check() error {
 		return wrong("/priority", "is none of STAT, HIGH and ROUTINE")
 	case o.Action != "cancel" && strings.TrimSpace(o.Patient.ID) == "":
 		return wrong("/patient/id", "is missing")
+	}
+	if err := o.Patient.JSONAuthority.check(); err != nil {
+		return err
 	}
 	if _, ok := orderDate(o.Patient.BirthDate); !ok {
 		return wrong("/patient/birthDate", "is no date such as 1970-01-02")
@@ -263,7 +266,7 @@ func (o *JSONOrder) Message(h hl7v2.Header, known bool) *hl7v2.Builder {
 
 func (o *JSONOrder) patient(b *hl7v2.Builder) {
 	p := &o.Patient
-	b.Add("PID").Set("PID-1", "1").Set("PID-3.1", p.ID).Set("PID-3.4", p.Issuer)
+	b.Add("PID").Set("PID-1", "1").Set("PID-3.1", p.ID).Set("PID-3.4", p.Authority)
 	for i, x := range p.Identifiers {
 		at := "PID-3[" + strconv.Itoa(i+2) + "]"
 		b.Set(at+".1", x.ID).Set(at+".4", x.Authority).Set(at+".5", x.Type)

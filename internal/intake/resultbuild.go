@@ -109,6 +109,9 @@ func (w *resultWriter) patient(p *resultPatient, visit string) {
 		w.fail("/patient", "is needed")
 		return
 	}
+	if err := p.check(); err != nil && w.err == nil {
+		w.err = err
+	}
 	w.b.Add("PID").Set("PID-1", "1")
 	ids := p.Identifiers
 	if p.ID != "" {
@@ -185,7 +188,7 @@ func (w *resultWriter) report(n int, r *resultReport) {
 	w.set(at+"18", r.Accession)
 	w.time(at+"22", place+"/reported", r.Reported)
 	w.set(at+"24", r.Section)
-	status := w.status(place, r.Status, reportLetters, "F")
+	status := w.status(place, r.Status, reportLetters, lab.ReportStatus, "F")
 	w.b.Set(at+"25", status)
 	if p := r.Interpreter; p != nil { // an NDL, whose first component is the person
 		w.set(at+"32.1.1", p.ID)
@@ -221,15 +224,15 @@ var (
 	}
 )
 
-// status gives the letter of a status, which may be a letter already.
-func (w *resultWriter) status(place, s string, letters map[string]string, otherwise string) string {
+// status gives the letter of a status, which may be a letter already, that table knows.
+func (w *resultWriter) status(place, s string, letters map[string]string, table func(letter string) lab.Status, otherwise string) string {
 	if s == "" {
 		return otherwise
 	}
 	if l, ok := letters[s]; ok {
 		return l
 	}
-	if len(s) == 1 && s[0] >= 'A' && s[0] <= 'Z' {
+	if len(s) == 1 && table(s) != "" {
 		return s
 	}
 	w.fail(place+"/status", "is not a status")
@@ -259,7 +262,7 @@ func (w *resultWriter) observation(place string, n int, report string, o *result
 	if report == "A" {
 		report = "F"
 	}
-	w.b.Set(at+"11", w.status(place, o.Status, observationLetters, report))
+	w.b.Set(at+"11", w.status(place, o.Status, observationLetters, lab.ObservationStatus, report))
 	w.time(at+"14", place+"/observed", o.Observed)
 	w.person(at+"16", o.Observer)
 	w.set(at+"17.2", o.Method)

@@ -19,8 +19,8 @@ type resultMessage struct {
 }
 
 type resultPatient struct {
-	ID          string             `json:"id"`
-	Authority   string             `json:"authority"`
+	ID string `json:"id"`
+	JSONAuthority
 	Type        string             `json:"type"`
 	Identifiers []resultIdentifier `json:"identifiers"`
 	Name        string             `json:"name"` // family^given^middle
