@@ -72,6 +72,14 @@ func TestForwardAPI(t *testing.T) {
 		{"GET", "/entries?destination=near", "all", "", "", 404},
 		{"POST", "/retry", "all", asJSON, `{"destination":"near"}`, 404},
 		{"GET", "/pause", "all", "", "", 404},
+		{"POST", "/drop", "one", asJSON, `{"destination":"far","entries":[1],"reason":"x"}`, 403},
+		{"POST", "/drop", "", asJSON, `{"destination":"far","entries":[1],"reason":"x"}`, 401},
+		{"POST", "/drop", "all", "text/plain", `{"destination":"far","entries":[1],"reason":"x"}`, 415},
+		{"POST", "/drop", "all", asJSON, `{"destination":"far","entries":[1]}`, 400},
+		{"POST", "/drop", "all", asJSON, `{"destination":"far","reason":"x"}`, 400},
+		{"POST", "/drop", "all", asJSON, `{"destination":"far","entries":["1"],"reason":"x"}`, 400},
+		{"POST", "/drop", "all", asJSON, `{"destination":"near","entries":[1],"reason":"x"}`, 404},
+		{"POST", "/drop", "all", asJSON, `{"destination":"far","entries":[4711],"reason":"x"}`, 404},
 		{"POST", "/pause", "all", asJSON, `{"destination":"far","reason":"a new server"}`, 200},
 	} {
 		if status, body := do(x.method, x.path, x.token, x.contentType, x.body); status != x.want {
@@ -111,6 +119,23 @@ func TestForwardAPI(t *testing.T) {
 	}
 	if out := run(t, "forward", "--url", g.URL, "--token", "all"); !strings.Contains(out, "far") {
 		t.Error(out)
+	}
+	head := status().Destinations[0].Head
+	if head == nil {
+		t.Fatalf("%+v", status())
+	}
+	order := fmt.Sprintf(`{"destination":"far","entries":[%d],"reason":"a broken object"}`, head.ID)
+	if code, body := do("POST", "/drop", "all", asJSON, order); code != 200 || !strings.Contains(body, `"entries":1`) {
+		t.Errorf("status %d: %s", code, body)
+	}
+	if code, body := do("POST", "/drop", "all", asJSON, order); code != 409 || !strings.Contains(body, "the entry is dead") {
+		t.Errorf("status %d: %s", code, body)
+	}
+	if _, body := do("GET", "/entries?state=dead", "all", "", ""); !strings.Contains(body, "given up by operator: a broken object") {
+		t.Error(body)
+	}
+	if d := status().Destinations[0]; d.Dead != 1 || d.Head == nil || d.Head.ID == head.ID {
+		t.Errorf("%+v", d)
 	}
 }
 

@@ -28,6 +28,7 @@ type forwardCmd struct {
 	Retry  forwardRetryCmd  `cmd:"" help:"Send entries that are dead, or wait, at once."`
 	Replay forwardReplayCmd `cmd:"" help:"Send again what is stored, as the rules say: what never was, and what ended."`
 	Pause  forwardPauseCmd  `cmd:"" help:"Keep a destination's entries waiting."`
+	Drop   forwardDropCmd   `cmd:"" help:"Give up entries that have not ended: they are dead, and those that wait for them go on at once."`
 	Resume forwardResumeCmd `cmd:"" help:"End a pause; or, with --from or --replay, decide how to go on after the index was made again."`
 }
 
@@ -167,11 +168,32 @@ func (x *forwardStatusCmd) Run(e *env) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	for i := range r.Destinations {
+		if head := r.Destinations[i].Head; head != nil && head.Reason != "" {
+			e.printf("%s\n", failing(head))
+		}
+	}
 	if r.Behind > 0 {
 		e.printf("%d events were not looked at yet\n", r.Behind)
 	}
 	return nil
 }
+
+// failing tells of an entry that is the first to be sent, and failed; and of messages how to let the others go on.
+func failing(l *app.ForwardEntry) string {
+	what := "the oldest is"
+	if l.Message != "" {
+		what = "all wait for"
+	}
+	text := fmt.Sprintf("%s: %s entry %d (%s), here since %s, %d attempts: %s", l.Destination, what, l.ID, item(l), l.Entered.Local().Format(time.DateTime), l.Attempts, printable(l.Reason))
+	if l.Message != "" {
+		text += fmt.Sprintf("\n  to give it up: halong forward drop %s %d --reason TEXT", l.Destination, l.ID)
+	}
+	return text
+}
+
+// item names what an entry sends.
+func item(l *app.ForwardEntry) string { return cmp.Or(l.Message, l.Instance.Loggable()) }
 
 func age(t *time.Time) string {
 	if t == nil {
@@ -271,7 +293,7 @@ func (x *forwardListCmd) print(e *env, w io.Writer, l *app.ForwardEntry) error {
 	if x.JSON {
 		return json.NewEncoder(e.stdout).Encode(l)
 	}
-	_, err := fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%s\t%s\t%s\n", l.ID, l.Destination, l.State, l.Attempts, l.Entered.Local().Format(time.DateTime), cmp.Or(l.Message, l.Instance.Loggable()), printable(l.Reason))
+	_, err := fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%s\t%s\t%s\n", l.ID, l.Destination, l.State, l.Attempts, l.Entered.Local().Format(time.DateTime), item(l), printable(l.Reason))
 	return err
 }
 
@@ -321,6 +343,18 @@ type forwardPauseCmd struct {
 // Run pauses a destination.
 func (x *forwardPauseCmd) Run(e *env) error {
 	return x.send(e, "/pause", &app.ForwardOrder{Destination: x.Destination, Reason: x.Reason}, "paused")
+}
+
+type forwardDropCmd struct {
+	operator
+	Destination string  `arg:"" help:"Name of the destination."`
+	Entry       []int64 `arg:"" help:"Numbers of entries, as status and list show them."`
+	Reason      string  `required:"" help:"Why: it is kept with the entries. No patient data." placeholder:"TEXT"`
+}
+
+// Run gives entries up.
+func (x *forwardDropCmd) Run(e *env) error {
+	return x.send(e, "/drop", &app.ForwardOrder{Destination: x.Destination, Entries: x.Entry, Reason: x.Reason}, "# entries are given up; halong forward retry -d "+x.Destination+" --state dead sends what is dead again")
 }
 
 type forwardResumeCmd struct {

@@ -1,4 +1,7 @@
-"""Receives messages over MLLP with python3-hl7 and answers AA; prints a line of JSON for each, and its port first."""
+"""Receives messages over MLLP with python3-hl7 and answers AA; prints a line of JSON for each, and its port first.
+
+A message that is not UTF-8 is never answered.
+"""
 import asyncio
 import json
 
@@ -8,7 +11,10 @@ import hl7.mllp
 async def serve(reader, writer):
     try:
         while not writer.is_closing():
-            message = await reader.readmessage()
+            try:
+                message = await reader.readmessage()
+            except UnicodeDecodeError:
+                continue
             print(json.dumps({"control": str(message.segment("MSH")[10]), "raw": str(message)}), flush=True)
             writer.writemessage(message.create_ack())
             await writer.drain()

@@ -37,6 +37,8 @@ type ForwardDestination struct {
 	Sending     int64      `json:"sending"`
 	Committing  int64      `json:"committing"`
 	Oldest      *time.Time `json:"oldest,omitempty"` // since when the oldest that has not ended is queued
+	// Head is the entry that the others wait for: the first message that has not ended; of objects, which wait for none, the one that is queued longest.
+	Head *ForwardEntry `json:"head,omitempty"`
 }
 
 // ForwardEntry is one entry of the ledger.
@@ -66,14 +68,15 @@ type ForwardEntries struct {
 	After   int64          `json:"after,omitempty"` // 0: that was the last page
 }
 
-// ForwardOrder is what operators send to retry, replay, pause and resume. Empty fields mean all.
+// ForwardOrder is what operators send to retry, replay, pause, resume and drop. Empty fields mean all, but for drop.
 type ForwardOrder struct {
 	Destination string    `json:"destination,omitempty"`
 	States      []string  `json:"states,omitempty"`
 	Study       dicom.UID `json:"study,omitempty"`
 	From        time.Time `json:"from,omitzero"`
 	Until       time.Time `json:"until,omitzero"`
-	Reason      string    `json:"reason,omitempty"` // of a pause
+	Entries     []int64   `json:"entries,omitempty"` // of drop: which
+	Reason      string    `json:"reason,omitempty"`  // of a pause, or of drop
 	Release     string    `json:"release,omitempty"`
 }
 
@@ -103,6 +106,7 @@ func (a *App) registerForward(g *echo.Group) {
 	g.POST("/replay", order(a.forwardReplay))
 	g.POST("/pause", order(a.forwardPause))
 	g.POST("/resume", order(a.forwardResume))
+	g.POST("/drop", order(a.forwardDrop))
 }
 
 // everything lets callers in that see every facility.
@@ -151,11 +155,16 @@ func (a *App) forwardStatus(c echo.Context) error {
 	r := ForwardReport{Held: held, Behind: behind, Destinations: []ForwardDestination{}}
 	for i := range list {
 		s := &list[i]
-		r.Destinations = append(r.Destinations, ForwardDestination{
+		d := ForwardDestination{
 			Name: s.Destination, Configured: s.Active, Paused: s.Paused, Closed: s.Closed, Unreachable: s.Unreachable, Next: orNil(s.Next),
 			Entered: s.Entered, Done: s.Count[forward.Done], Dead: s.Count[forward.Dead], Gone: s.Count[forward.Gone],
 			Waiting: s.Count[forward.Waiting], Sending: s.Count[forward.Sending], Committing: s.Count[forward.Committing], Oldest: orNil(s.Oldest),
-		})
+		}
+		if s.Head != nil {
+			head := entryOf(s.Head)
+			d.Head = &head
+		}
+		r.Destinations = append(r.Destinations, d)
 	}
 	return c.JSON(http.StatusOK, r)
 }
@@ -269,4 +278,9 @@ func (a *App) forwardResume(c echo.Context, o *ForwardOrder) (any, error) {
 		return ForwardDone{}, a.forward.Release(ctx, o.Release == ReleaseReplay)
 	}
 	return nil, halong.E("app.forward", halong.Invalid, "", errors.New("release is now or replay"))
+}
+
+func (a *App) forwardDrop(c echo.Context, o *ForwardOrder) (any, error) {
+	n, err := a.forward.Drop(c.Request().Context(), o.Destination, o.Entries, principal(c).Name, o.Reason)
+	return ForwardDone{n}, err
 }
