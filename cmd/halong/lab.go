@@ -33,8 +33,11 @@ func (c *labMapCheckCmd) Run(e *env) error {
 		}
 	}
 	e.printf("%s: version %s, %d codes, %d units, %s\n", m.Name, m.Version, m.Codes, m.Units, m.Digest)
-	if mistakes > 0 {
-		return fmt.Errorf("%s has %d mistakes", m.Name, mistakes)
+	switch mistakes {
+	case 0:
+		return nil
+	case 1:
+		return fmt.Errorf("%s has 1 mistake", m.Name)
 	}
-	return nil
+	return fmt.Errorf("%s has %d mistakes", m.Name, mistakes)
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/halong-gateway/halong"
 	"github.com/halong-gateway/halong/hl7v2"
 	"github.com/halong-gateway/halong/hl7v2/mllp"
 )
@@ -81,18 +82,19 @@ func answerType(code, event string) string {
 func (p *page) codes() {
 	p.text("| the message | original mode | enhanced mode, accept | ERR-3 |\n| --- | --- | --- | --- |\n" +
 		"| is stored | AA | CA | |\n| is stored, and is a query of a kind that is not answered here | AR | CA, then AR | 200 |\n")
-	for _, k := range []struct {
-		what string
-		code hl7v2.ErrorCode
-		c    struct{ original, accept hl7v2.AckCode }
-	}{
-		{"cannot be read: no MSH, or one without usable delimiters", hl7v2.SegmentSequenceError, codes[kindUnreadable]},
-		{"is larger than the limit", hl7v2.ApplicationInternalError, codes[kindOversized]},
-		{"could not be stored", hl7v2.ApplicationInternalError, codes[kindNotStored]},
-	} {
-		p.printf("| %s | %s | %s | %d |\n", k.what, k.c.original, k.c.accept, k.code)
+	row := func(what string, kind halong.Kind, code hl7v2.ErrorCode) {
+		p.printf("| %s | %s | %s | %d |\n", what, codes[kind].original, codes[kind].accept, code)
 	}
+	for _, u := range unreadable {
+		_, err := hl7v2.Parse([]byte(u.block))
+		row("cannot be read: "+u.what, kindUnreadable, reasonOf(err).Code)
+	}
+	row("is larger than the limit", kindOversized, hl7v2.ApplicationInternalError)
+	row("could not be stored", kindNotStored, hl7v2.ApplicationInternalError)
 }
+
+// unreadable are the kinds of what is no message, each with an example.
+var unreadable = []struct{ what, block string }{{"no MSH", "PID|1"}, {"MSH without usable delimiters", "MSH"}}
 
 // charsets writes the character sets by name.
 func (p *page) charsets() {

@@ -58,3 +58,26 @@ func TestStatementHolds(t *testing.T) {
 		}
 	}
 }
+
+// TestStatementOfUnreadable: what cannot be read is answered with the codes that the statement names.
+func TestStatementOfUnreadable(t *testing.T) {
+	var page strings.Builder
+	if err := Statement(&page); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t)
+	for _, block := range []string{"PID|1", "hello", "BHS|^~\\&\rBTS|1", "MSH", "MSH|^^~\\&|A", "MSHA"} {
+		what := "no MSH"
+		if strings.HasPrefix(block, "MSH") {
+			what = "MSH without usable delimiters"
+		}
+		m, err := hl7v2.Parse([]byte(strings.Join(w.send(block), "")))
+		if err != nil {
+			t.Fatal(block, err)
+		}
+		row := "| cannot be read: " + what + " | " + m.Get("MSA-1") + " | CE | " + m.Get("ERR-3.1") + " |\n"
+		if !strings.Contains(page.String(), row) {
+			t.Errorf("%q: the statement does not say %s", block, row)
+		}
+	}
+}
