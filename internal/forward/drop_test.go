@@ -2,8 +2,10 @@ package forward_test
 
 import (
 	"context"
+	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/dicom"
 	"github.com/halong-gateway/halong/hl7v2"
 	"github.com/halong-gateway/halong/internal/forward"
 )
@@ -216,4 +219,42 @@ func TestDropObjects(t *testing.T) {
 		}
 		b.stop()
 	})
+}
+
+// Of objects that are leased together, one that is given up is not begun; one that is under way is done when it arrives. It is so for both ways to send.
+func TestDropLeased(t *testing.T) {
+	pacs := newArchive(t, "127.0.0.1:0", 1, dicom.ExplicitVRLittleEndian)
+	far := pacs.destination("a")
+	far.Concurrency = 1
+	cloud := newWeb(t, func(w http.ResponseWriter, _ *http.Request, sops []dicom.UID) {
+		reply(w, 200, sequence(referenced, sops, ""))
+	})
+	for name, d := range map[string]forward.Destination{"DIMSE": far, "STOW": cloud.destination("a")} {
+		t.Run(name, func(t *testing.T) {
+			begun, goOn := make(chan struct{}), make(chan struct{})
+			begin, release := sync.OnceFunc(func() { close(begun) }), sync.OnceFunc(func() { close(goOn) })
+			b := newSending(t, shelf{size: 100, open: func(it *forward.Item) error {
+				switch it.SOP {
+				case "1.4.0":
+					begin()
+					<-goOn
+				case "1.4.2":
+					t.Error("it was given up")
+				}
+				return nil
+			}}, d)
+			defer release()
+			b.store(4)
+			<-begun
+			all, err := b.f.List(context.Background(), forward.Selection{}, 0, 9)
+			if err != nil || len(all) != 4 || all[2].State != forward.Sending {
+				t.Fatalf("%+v, %v", all, err)
+			}
+			if n, err := b.f.Drop(context.Background(), "a", []int64{all[0].ID, all[2].ID}, "admin", "test"); n != 2 || err != nil {
+				t.Error(n, err)
+			}
+			release()
+			until(t, "three are sent", func() bool { a := b.account("a"); return a.Count[forward.Done] == 3 && a.Count[forward.Dead] == 1 })
+		})
+	}
 }
