@@ -45,7 +45,7 @@ type labReport struct {
 	ID, Status string
 	Version    int
 	Order      *struct {
-		ID         int64
+		ID         string
 		By, Status string
 	}
 	Observations []struct {
@@ -136,7 +136,12 @@ routes:
 	if d := cmp.Diff("4.0 corrected: HGB=10.5/corrected PDF=/final", r.line()); d != "" || r.Version != 4 {
 		t.Error(d, r.Version)
 	}
-	if r.Order == nil || r.Order.By != "placer" || r.Observations[0].Reading.Code.Code != "718-7" || r.Observations[0].Reading.Code.By != "map lis.csv version 7" {
+	var placed struct{ Orders []struct{ ID string } }
+	labAsk(t, g.gateway, "/api/orders?number=P1", &placed)
+	if r.Order == nil || len(placed.Orders) != 1 || placed.Orders[0].ID != r.Order.ID {
+		t.Fatalf("%+v is not %+v", r.Order, placed)
+	}
+	if r.Order.By != "placer" || r.Observations[0].Reading.Code.Code != "718-7" || r.Observations[0].Reading.Code.By != "map lis.csv version 7" {
 		t.Errorf("%+v %+v", r.Order, r.Observations[0].Reading)
 	}
 	req, err := http.NewRequest(http.MethodGet, g.URL+"/api/reports/4.0/documents/1", nil)
