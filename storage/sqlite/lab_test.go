@@ -30,6 +30,11 @@ func TestLabPlans(t *testing.T) {
 			return err
 		}
 		key = p.Key
+		o := storagetest.Order(1, "BV1") // of another patient, so that the next question is asked
+		o.Patient, o.Placer.ID, o.Filler.ID, o.Accession = key+1, "P", "F", "A"
+		if err := db.PutOrder(tx, o); err != nil {
+			return err
+		}
 		return db.AddVersion(tx, &lab.Version{
 			Head: lab.Head{ID: lab.NewID(1, 0), First: lab.NewID(1, 0), Number: 1, Patient: key, Facility: "BV1", Received: time.Unix(1, 0)}, Content: []byte("{}"),
 		})
@@ -41,6 +46,8 @@ func TestLabPlans(t *testing.T) {
 	specimens := lab.Numbers{Specimens: []string{"S", "T"}}
 	persons := lab.Numbers{Specimens: []string{"S", "T"}, Patient: key}
 	numbers := lab.Numbers{Placer: &lab.Order{ID: "P"}, Filler: &lab.Order{ID: "F"}, Accession: "A", Specimens: []string{"S"}}
+	ofOne := numbers
+	ofOne.Patient = key
 	for name, ask := range map[string]func() error{
 		"versions":             func() error { _, err := db.Versions(ctx, "BV1", key); return err },
 		"person":               func() error { _, err := db.Person(ctx, key); return err },
@@ -55,6 +62,7 @@ func TestLabPlans(t *testing.T) {
 			return nil
 		},
 		"order":                func() error { _, _, err := db.OrderOf(ctx, "BV1", numbers); return err },
+		"order of a person":    func() error { _, _, err := db.OrderOf(ctx, "BV1", ofOne); return err },
 		"order of a specimen":  func() error { _, _, err := db.OrderOf(ctx, "BV1", specimens); return err },
 		"specimen of a person": func() error { _, _, err := db.OrderOf(ctx, "BV1", persons); return err },
 		"documents": func() error {

@@ -1,8 +1,6 @@
 package sqlite
 
 import (
-	"context"
-
 	"github.com/halong-gateway/halong/lab"
 	"github.com/halong-gateway/halong/worklist"
 )
@@ -29,16 +27,14 @@ const (
 		WHERE s.facility = ?1 AND s.specimen = n.value AND s.patient = p.value` + namesIt + ` CROSS JOIN json_each(?3) p)`
 )
 
-// orderNaming finds the newest order of a facility that names one of the specimens, of the same patient if both are known: barcodes are
-// used again. The error is sql.ErrNoRows if there is none.
-func (db *DB) orderNaming(ctx context.Context, facility int64, n *lab.Numbers, ref *lab.OrderRef) error {
-	if n.Patient == 0 {
-		return db.reader.QueryRow(ctx, ofAnybody, facility, list(n.Specimens)).Scan(&ref.ID, &ref.Status)
+// naming finds the newest order that names one of the specimens. The error is sql.ErrNoRows if there is none.
+func (l *orderLook) naming(ref *lab.OrderRef) error {
+	if l.numbers.Patient == 0 {
+		return l.db.reader.QueryRow(l.ctx, ofAnybody, l.facility, list(l.numbers.Specimens)).Scan(&ref.ID, &ref.Status)
 	}
-	keys, err := persons(db.readQuery(ctx), n.Patient)
+	keys, err := l.ones()
 	if err != nil {
 		return err
 	}
-	keys = append(keys, 0) // orders without a patient
-	return db.reader.QueryRow(ctx, ofPersons, facility, list(n.Specimens), list(keys)).Scan(&ref.ID, &ref.Status)
+	return l.db.reader.QueryRow(l.ctx, ofPersons, l.facility, list(l.numbers.Specimens), list(keys)).Scan(&ref.ID, &ref.Status)
 }

@@ -47,6 +47,7 @@ func Worklist(t *testing.T, open func(t testing.TB) WorklistStore) {
 		{"mismatches", worklistMismatches},
 		{"watch", worklistWatch},
 		{"specimens", worklistSpecimens},
+		{"numbers of reports", worklistNumbers},
 	} {
 		t.Run(s.name, func(t *testing.T) { s.run(t, open(t)) })
 	}

@@ -85,3 +85,58 @@ func worklistSpecimens(t *testing.T, s WorklistStore) {
 	put(2, "BV1", binh.Key)
 	find("none any more", 0, "BV1", of(binh.Key, "S2"))
 }
+
+// worklistNumbers finds orders by their numbers: the newest of the facility, of the same patient where both are known.
+func worklistNumbers(t *testing.T, s WorklistStore) {
+	an, binh := person("1", "A", "An"), person("2", "A", "Bình")
+	do(t, s, func(tx halong.Tx) error {
+		for _, p := range []*patient.Patient{an, binh} {
+			if _, err := s.AddPatient(tx, p); err != nil {
+				return err
+			}
+		}
+		for i, key := range []int64{an.Key, an.Key, binh.Key, 0} {
+			number := "12" // which begins again every day
+			if key == 0 {
+				number = "13"
+			}
+			o := Order(i+1, "BV1")
+			o.Patient, o.Placer.ID, o.Filler.ID, o.Accession, o.Specimens = key, number, number, number, nil
+			if err := s.PutOrder(tx, o); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for by, numbers := range map[string]func(n string) lab.Numbers{
+		"placer":    func(n string) lab.Numbers { return lab.Numbers{Placer: &lab.Order{ID: n}} },
+		"filler":    func(n string) lab.Numbers { return lab.Numbers{Filler: &lab.Order{ID: n}} },
+		"accession": func(n string) lab.Numbers { return lab.Numbers{Accession: n} },
+		"specimen":  func(n string) lab.Numbers { return lab.Numbers{Specimens: []string{n}} },
+	} {
+		find := func(what string, want, key int64, number string) {
+			t.Helper()
+			n := numbers(number)
+			n.Patient = key
+			wantRef := lab.OrderRef{}
+			if want != 0 {
+				wantRef = lab.OrderRef{ID: want << 20, By: by, Status: string(worklist.Scheduled)}
+			}
+			if ref, ok, err := s.OrderOf(context.Background(), "BV1", n); err != nil || ok != (want != 0) || ref != wantRef {
+				t.Errorf("%s, %s: %+v %v %v, not %+v", by, what, ref, ok, err, wantRef)
+			}
+		}
+		find("the newest of the patient", 2, an.Key, "12")
+		find("the other patient's", 3, binh.Key, "12")
+		find("the newest where no patient is known", 3, 0, "12")
+		find("an order without a patient", 4, an.Key, "13")
+		find("somebody else's alone", 0, 99, "12")
+		for _, survivor := range []int64{binh.Key, 0} {
+			do(t, s, func(tx halong.Tx) error {
+				an.Survivor = survivor
+				return s.UpdatePatient(tx, an)
+			})
+			find("while merged, or not", map[bool]int64{true: 3, false: 2}[survivor != 0], an.Key, "12")
+		}
+	}
+}
