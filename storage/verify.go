@@ -2,9 +2,7 @@ package storage
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
-	"io"
 	"iter"
 
 	"github.com/halong-gateway/halong"
@@ -100,21 +98,11 @@ func (v *verifier) blob(d halong.Digest, p Place) error {
 	if err != nil {
 		return err
 	}
-	h := sha256.New()
-	n, err := io.Copy(h, io.NewSectionReader(r, 0, r.Size()))
+	n, err := Check(r, d)
 	v.report.Bytes += n
-	if cerr := r.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return halong.E("storage.Verify", halong.Corrupt, d.String(), err)
-	}
-	if halong.Digest(h.Sum(nil)) != d {
-		return corrupt(d)
-	}
-	return nil
+	return err
 }
 
 func corrupt(d halong.Digest) error {
-	return halong.E("storage.Verify", halong.Corrupt, d.String(), errors.New("the bytes are not those of the digest"))
+	return halong.E("storage.Verify", halong.Corrupt, d.String(), errDecayed)
 }

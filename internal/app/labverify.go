@@ -2,12 +2,11 @@ package app
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/storage"
 )
 
 // verifyDocuments hashes the bytes of every document of laboratory reports, each content once. One that is damaged can be made again:
@@ -42,10 +41,5 @@ func (d *Data) verifyDocument(ctx context.Context, digest halong.Digest) (int64,
 	if !ok {
 		return 0, halong.E(op, halong.Corrupt, digest.String(), errors.New("the blob is missing"))
 	}
-	h := sha256.New()
-	n, err := io.Copy(h, io.NewSectionReader(b, 0, b.Size()))
-	if err == nil && halong.Digest(h.Sum(nil)) != digest {
-		err = halong.E(op, halong.Corrupt, digest.String(), errors.New("the bytes are not those of the digest"))
-	}
-	return n, errors.Join(err, b.Close())
+	return storage.Check(b, digest)
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"slices"
 	"strconv"
@@ -203,7 +202,7 @@ func (s messageSource) document(ctx context.Context, report lab.ID, n int) ([]by
 	if err != nil {
 		return nil, err
 	}
-	return readWhole(d.Digest, r)
+	return storage.ReadWhole(r, d.Digest)
 }
 
 // addPID adds a patient (HL7 3.4.2).
@@ -219,16 +218,6 @@ func addPID(b *hl7v2.Builder, p *patient.Patient) {
 	b.SetName("PID-5", 0, p.Name)
 	b.Set("PID-7", lab.HL7Time(p.Birth))
 	b.Set("PID-8", p.Sex)
-}
-
-// readWhole reads all of a blob and closes it.
-func readWhole(digest halong.Digest, r storage.BlobReader) ([]byte, error) {
-	b := make([]byte, r.Size())
-	_, err := io.ReadFull(io.NewSectionReader(r, 0, r.Size()), b)
-	if err = errors.Join(err, r.Close()); err != nil {
-		return nil, halong.E("app.readWhole", halong.Corrupt, digest.String(), err)
-	}
-	return b, nil
 }
 
 // addRoutes adds the destinations and rules of messages.

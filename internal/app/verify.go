@@ -2,10 +2,7 @@ package app
 
 import (
 	"context"
-	"crypto/sha256"
-	"errors"
 	"fmt"
-	"io"
 	"iter"
 
 	"github.com/halong-gateway/halong"
@@ -73,12 +70,7 @@ func (d *Data) verifyMessage(m *storage.Message) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	h := sha256.New()
-	n, err := io.Copy(h, io.NewSectionReader(b, 0, b.Size()))
-	if err == nil && halong.Digest(h.Sum(nil)) != m.Digest {
-		err = halong.E("app.Verify", halong.Corrupt, m.Digest.String(), errors.New("the bytes are not those of the digest"))
-	}
-	return n, errors.Join(err, b.Close())
+	return storage.Check(b, m.Digest)
 }
 
 func damageLine(x storage.Damage) string {

@@ -2,9 +2,6 @@ package intake
 
 import (
 	"context"
-	"crypto/sha256"
-	"errors"
-	"io"
 	"strconv"
 
 	"github.com/halong-gateway/halong"
@@ -56,28 +53,18 @@ func (o Originals) Reports(ctx context.Context, seq uint64) (all []*lab.Report, 
 	return all, nil
 }
 
-// errDecayed means that a message is not what came.
-var errDecayed = errors.New("the bytes are not those of the digest")
-
 // parsed reads the bytes of a message from the store, if they are what came, with the character set that they came in.
 func parsed(blobs Blobs, m *storage.Message) (*hl7v2.Message, error) {
-	const op = "intake.parsed"
-	ref := strconv.FormatUint(m.Seq, 10)
 	r, err := blobs.Open(m.Digest, m.Place)
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
-	m.Raw = make([]byte, r.Size())
-	if _, err := io.ReadFull(io.NewSectionReader(r, 0, r.Size()), m.Raw); err != nil {
-		return nil, halong.E(op, halong.Corrupt, ref, err)
-	}
-	if sha256.Sum256(m.Raw) != m.Digest { // a store that decays may turn one value into another
-		return nil, halong.E(op, halong.Corrupt, ref, errDecayed)
+	if m.Raw, err = storage.ReadWhole(r, m.Digest); err != nil {
+		return nil, err
 	}
 	h, err := hl7v2.Parse(m.Raw, charset(m.Charset)...)
 	if err != nil {
-		return nil, halong.E(op, halong.Corrupt, ref, err)
+		return nil, halong.E("intake.parsed", halong.Corrupt, strconv.FormatUint(m.Seq, 10), err)
 	}
 	return h, nil
 }
