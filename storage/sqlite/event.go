@@ -63,18 +63,16 @@ func salted(salt, payload []byte) halong.Digest {
 // eventsAtOnce is how many events one statement writes: a statement costs more than a row.
 const eventsAtOnce = 16
 
-const (
-	insertEvents = `INSERT INTO event (seq, time, type, facility, payload, salt, digest, chain) VALUES `
-	eventValues  = `(?, ?, ?, ?, ?, ?, ?, ?)`
-)
+var insertEventTexts = upToRows(eventsAtOnce, `INSERT INTO event (seq, time, type, facility, payload, salt, digest, chain) VALUES `, `(?, ?, ?, ?, ?, ?, ?, ?)`)
 
-// insertEventTexts are the statements for 1, 2, 3 … events.
-var insertEventTexts = func() (texts [eventsAtOnce]string) {
+// upToRows gives the statements that insert 1, 2, 3 … rows.
+func upToRows(most int, insert, row string) []string {
+	texts := make([]string, most)
 	for i := range texts {
-		texts[i] = insertEvents + strings.Repeat(eventValues+", ", i) + eventValues
+		texts[i] = insert + strings.Repeat(row+", ", i) + row
 	}
 	return texts
-}()
+}
 
 // writeEvents numbers and chains a group's events.
 func (db *DB) writeEvents(events []halong.Event) (head, error) {

@@ -37,18 +37,7 @@ const wordRows = 4096
 // wordsAtOnce is how many words one statement takes: a statement costs more than a word.
 const wordsAtOnce = 16
 
-const (
-	insertWords = `INSERT OR IGNORE INTO patient_word (word, patient) VALUES (?, ?)`
-	moreWords   = `, (?, ?)`
-)
-
-// insertWordsTexts are the statements for 1, 2, 3 … words.
-var insertWordsTexts = func() (texts [wordsAtOnce]string) {
-	for i := range texts {
-		texts[i] = insertWords + strings.Repeat(moreWords, i)
-	}
-	return texts
-}()
+var insertWordsTexts = upToRows(wordsAtOnce, `INSERT OR IGNORE INTO patient_word (word, patient) VALUES `, `(?, ?)`)
 
 // mark gives the state at a savepoint, or at the beginning of a transaction.
 func (w *words) mark() int { return len(w.rows) }
