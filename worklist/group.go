@@ -224,9 +224,6 @@ func (g *group) segment(name string) hl7v2.Segment {
 			return g.lastZDS()
 		}
 	}
-	if !g.mixed {
-		return g.m.First(name)
-	}
 	for s := range g.common() {
 		if s.Is(name) {
 			return s
