@@ -244,13 +244,21 @@ func TestDropLeased(t *testing.T) {
 				return nil
 			}}, d)
 			defer release()
+			ctx := context.Background()
+			if err := b.f.Pause(ctx, "a", "so that all are due when they are leased"); err != nil {
+				t.Fatal(err)
+			}
 			b.store(4)
+			until(t, "all wait", func() bool { return b.account("a").Count[forward.Waiting] == 4 })
+			if err := b.f.Resume(ctx, "a"); err != nil {
+				t.Fatal(err)
+			}
 			<-begun
-			all, err := b.f.List(context.Background(), forward.Selection{}, 0, 9)
+			all, err := b.f.List(ctx, forward.Selection{}, 0, 9)
 			if err != nil || len(all) != 4 || all[2].State != forward.Sending {
 				t.Fatalf("%+v, %v", all, err)
 			}
-			if n, err := b.f.Drop(context.Background(), "a", []int64{all[0].ID, all[2].ID}, "admin", "test"); n != 2 || err != nil {
+			if n, err := b.f.Drop(ctx, "a", []int64{all[0].ID, all[2].ID}, "admin", "test"); n != 2 || err != nil {
 				t.Error(n, err)
 			}
 			release()
