@@ -16,6 +16,20 @@ func Check(r BlobReader, d halong.Digest) (int64, error) {
 	return n, checked(d, halong.Digest(h.Sum(nil)), errors.Join(err, r.Close()))
 }
 
+// OpenWhole opens a blob for somebody who is given its bytes, once all of them are checked: where only the last one is wrong, none is given.
+func OpenWhole(b interface {
+	Open(halong.Digest, Place) (BlobReader, error)
+}, d halong.Digest, p Place) (BlobReader, error) {
+	r, err := b.Open(d, p)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := Check(r, d); err != nil {
+		return nil, err
+	}
+	return b.Open(d, p)
+}
+
 // ReadWhole is Check for a blob that is wanted in memory, and gives its bytes.
 func ReadWhole(r BlobReader, d halong.Digest) ([]byte, error) {
 	b := make([]byte, r.Size())

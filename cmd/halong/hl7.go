@@ -103,16 +103,22 @@ func (x *hl7ShowCmd) Run(e *env) error {
 		return err
 	}
 	if x.JSON {
-		return x.printJSON(e, v)
+		return errors.Join(x.printJSON(e, v), damage(&v))
 	}
-	if err := x.ask(e.ctx, path, nil, &raw); err != nil {
-		return err
+	if v.Damaged == "" {
+		if err := x.ask(e.ctx, path, nil, &raw); err != nil {
+			return err
+		}
 	}
 	e.printf("message %d of %s, received %s by %s from %s: %s\n", v.Message, v.Facility, v.Received.Local().Format(time.DateTime), v.Protocol, v.Address, v.State)
 	if v.Note+v.Reason != "" {
 		e.printf("%s\n", printable(v.Note+v.Reason))
 	}
-	printMessage(e, raw, v.Charset)
+	if v.Damaged == "" {
+		printMessage(e, raw, v.Charset)
+	} else {
+		e.printf("its bytes are damaged, and not shown: %s\n", printable(v.Damaged))
+	}
 	for _, a := range v.Answers {
 		e.printf("answered:\n")
 		printMessage(e, []byte(a), v.Charset)
@@ -121,7 +127,15 @@ func (x *hl7ShowCmd) Run(e *env) error {
 		d := &v.Deliveries[i]
 		e.printf("to %s: %s, %d attempts %s\n", d.Destination, d.State, d.Attempts, printable(d.Reason))
 	}
-	return nil
+	return damage(&v)
+}
+
+// damage tells, with an error, that a message is damaged.
+func damage(v *app.MessageView) error {
+	if v.Damaged == "" {
+		return nil
+	}
+	return errors.New("the message is damaged")
 }
 
 // printMessage prints segments, each in a line, in UTF-8. charset is that of the peer; empty: MSH-18 says it.

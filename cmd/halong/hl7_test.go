@@ -26,3 +26,32 @@ func TestMessageListIsPrintable(t *testing.T) {
 		t.Errorf("%q", out.String())
 	}
 }
+
+// TestShowDamaged: what a damaged message says is not shown; that it is damaged is, and the command fails.
+func TestShowDamaged(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, rq *http.Request) {
+		if strings.HasSuffix(rq.URL.Path, "/status") {
+			_, _ = w.Write([]byte(`{"message":1,"state":"kept","damaged":"not those of the digest","answers":["MSH|^~\\&|HALONG\rMSA|AA|1\r"]}`))
+			return
+		}
+		w.WriteHeader(http.StatusInternalServerError)
+		_, _ = w.Write([]byte(`{"title":"Internal Server Error","status":500,"detail":"The stored bytes are damaged."}`))
+	}))
+	defer s.Close()
+	for _, c := range []struct {
+		raw, json  bool
+		out, fails string
+	}{
+		{false, false, "its bytes are damaged, and not shown: not those of the digest", "is damaged"},
+		{false, true, `"damaged": "not those of the digest"`, "is damaged"},
+		{true, false, "", "The stored bytes are damaged"},
+	} {
+		var out bytes.Buffer
+		x := hl7ShowCmd{Message: 1, Raw: c.raw}
+		x.URL, x.JSON = s.URL, c.json
+		err := x.Run(&env{ctx: context.Background(), stdout: &out})
+		if err == nil || !strings.Contains(err.Error(), c.fails) || !strings.Contains(out.String(), c.out) || !c.raw && !strings.Contains(out.String(), "MSA|AA|1") {
+			t.Errorf("%+v: %v, %s", c, err, out.String())
+		}
+	}
+}

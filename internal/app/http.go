@@ -80,8 +80,11 @@ func (a *App) observed(c echo.Context, took time.Duration) {
 
 var methods = map[string]struct{}{"GET": {}, "HEAD": {}, "POST": {}, "PUT": {}, "DELETE": {}, "OPTIONS": {}}
 
+// damagedText is what callers are told who ask for bytes that are not what they were.
+const damagedText = "The stored bytes are damaged: they are not those that came."
+
 // httpError answers what a handler returned and did not answer, as a problem (RFC 9457). Texts of 500s
-// stay in the log.
+// stay in the log, but that stored bytes are damaged is told.
 func (a *App) httpError(err error, c echo.Context) {
 	if c.Response().Committed {
 		a.log.Error("http: failed after the answer had begun", "route", c.Path(), "error", err)
@@ -106,6 +109,9 @@ func (a *App) httpError(err error, c echo.Context) {
 	}
 	if status == http.StatusInternalServerError || text == http.StatusText(status) {
 		text = ""
+	}
+	if halong.KindOf(err) == halong.Corrupt {
+		text = damagedText
 	}
 	if status == http.StatusServiceUnavailable {
 		c.Response().Header().Set(echo.HeaderRetryAfter, "5")

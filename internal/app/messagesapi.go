@@ -32,6 +32,7 @@ type MessageView struct {
 	Note        string          `json:"note,omitempty"`     // why it is only kept, or what operators should know
 	Reason      string          `json:"reason,omitempty"`   // why it was refused
 
+	Damaged    string         `json:"damaged,omitempty"`    // why its bytes are not given out, of one message alone
 	Answers    []string       `json:"answers,omitempty"`    // what was acknowledged, of one message alone
 	Deliveries []ForwardEntry `json:"deliveries,omitempty"` // where it was sent, of one message alone
 }
@@ -135,6 +136,9 @@ func (a *App) messageStatus(c echo.Context) error {
 		return err
 	}
 	v := messageView(m)
+	if _, err := a.data.verifyMessage(m); err != nil {
+		v.Damaged = err.Error()
+	}
 	for _, b := range m.Answers {
 		v.Answers = append(v.Answers, string(b))
 	}
@@ -166,6 +170,10 @@ func (a *App) resendMessage(c echo.Context) error {
 	}
 	if a.forward == nil {
 		return echo.NewHTTPError(http.StatusConflict, "Nothing is sent on: the configuration has no routes.destinations.")
+	}
+	if _, err := a.data.verifyMessage(m); err != nil {
+		a.log.Error("a message is damaged", "message", m.Seq, "error", err)
+		return echo.NewHTTPError(http.StatusConflict, damagedText+" Nothing is sent of it.")
 	}
 	n, err := a.forward.Resend(c.Request().Context(), messageRef(m.Seq), m.Received, o.Destination)
 	if err != nil {

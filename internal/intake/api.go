@@ -307,7 +307,7 @@ func (a *api) unassigned(c echo.Context, scope halong.Scope) error {
 	return answer(c, map[string]any{"facility": f, "reports": reports})
 }
 
-// message answers GET /messages/{id} with the bytes as received.
+// message answers GET /messages/{id} with the bytes as received; damaged ones are not given out.
 func (a *api) message(c echo.Context, scope halong.Scope) error {
 	seq, err := messageNumber(c)
 	if err != nil {
@@ -317,7 +317,7 @@ func (a *api) message(c echo.Context, scope halong.Scope) error {
 	if err != nil {
 		return err
 	}
-	r, err := a.Blobs.Open(m.Digest, m.Place)
+	r, err := storage.OpenWhole(a.Blobs, m.Digest, m.Place)
 	if err != nil {
 		return err
 	}
