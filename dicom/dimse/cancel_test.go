@@ -45,7 +45,7 @@ func serveUntil(t *testing.T, u *until) *Association {
 	t.Helper()
 	m := &Mux{}
 	m.Handle(findClass, Offer{Service: u, Accepts: func(ts dicom.UID) bool { return ts == dicom.ImplicitVRLittleEndian }})
-	addr := start(t, &Server{Mux: m, Timeouts: Timeouts{Network: 500 * time.Millisecond}}) // silence while it works does not count
+	addr := start(t, &Server{Mux: m, Timeouts: Timeouts{Network: 3 * time.Second}}) // silence while it works does not count
 	return dial(t, addr, func(o *Options) {
 		o.Contexts = []pdu.ProposedContext{{AbstractSyntax: findClass, TransferSyntaxes: []dicom.UID{dicom.ImplicitVRLittleEndian}}}
 	})
@@ -53,16 +53,17 @@ func serveUntil(t *testing.T, u *until) *Association {
 
 // TestN14Cancel: a C-CANCEL-RQ reaches a service that is busy, and the Association goes on.
 func TestN14Cancel(t *testing.T) {
+	t.Parallel()
 	u := &until{pending: 3, cause: make(chan error, 1)}
 	a := serveUntil(t, u)
-	for round := range 3 {
+	for round := range 2 {
 		rq := &Command{Field: CFindRQ, AffectedSOPClass: findClass}
 		n := 0
 		resp, err := a.Call(t.Context(), 1, rq, bytes.NewReader([]byte("query!")), func(*Response) error {
 			if n++; n < 3 {
 				return nil
 			}
-			time.Sleep(time.Duration(round) * 600 * time.Millisecond) // longer than the time-out
+			time.Sleep(time.Duration(round) * 3500 * time.Millisecond) // longer than the time-out
 			return a.Cancel(1, rq)
 		})
 		if err != nil || resp.Status != Cancelled || n != 3 {

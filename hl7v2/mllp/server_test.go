@@ -159,8 +159,10 @@ func TestUnframedAnswer(t *testing.T) {
 // is handed on.
 func TestIdle(t *testing.T) {
 	h := &echo{}
-	_, addr := serve(t, Config{Handler: h, IdleTimeout: 50 * time.Millisecond, MessageTimeout: 100 * time.Millisecond})
-	silent, half, unframed := dial(t, addr), dial(t, addr), dial(t, addr)
+	_, addr := serve(t, Config{Handler: h, IdleTimeout: 50 * time.Millisecond})
+	silent := dial(t, addr)
+	_, addr = serve(t, Config{Handler: h, MessageTimeout: 100 * time.Millisecond})
+	half, unframed := dial(t, addr), dial(t, addr)
 	fmt.Fprint(half, block("a")+vt+"MSH|half")
 	fmt.Fprint(unframed, "MSH|unframed")
 	for _, c := range []net.Conn{silent, half, unframed} {
