@@ -17,17 +17,15 @@ func Check(r BlobReader, d halong.Digest) (int64, error) {
 }
 
 // OpenWhole opens a blob for somebody who is given its bytes, once all of them are checked: where only the last one is wrong, none is given.
-func OpenWhole(b interface {
-	Open(halong.Digest, Place) (BlobReader, error)
-}, d halong.Digest, p Place) (BlobReader, error) {
-	r, err := b.Open(d, p)
+func OpenWhole(open func(halong.Digest, Place) (BlobReader, error), d halong.Digest, p Place) (BlobReader, error) {
+	r, err := open(d, p)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := Check(r, d); err != nil {
 		return nil, err
 	}
-	return b.Open(d, p)
+	return open(d, p)
 }
 
 // ReadWhole is Check for a blob that is wanted in memory, and gives its bytes.

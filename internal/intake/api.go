@@ -317,7 +317,7 @@ func (a *api) message(c echo.Context, scope halong.Scope) error {
 	if err != nil {
 		return err
 	}
-	r, err := storage.OpenWhole(a.Blobs, m.Digest, m.Place)
+	r, err := storage.OpenWhole(a.Blobs.Open, m.Digest, m.Place)
 	if err != nil {
 		return err
 	}

@@ -83,7 +83,7 @@ func (a *api) mapFile(c echo.Context, m *storage.MapVersion) error {
 	if a.Blobs == nil {
 		return halong.E("intake.maps", halong.NotExist, m.Name, nil)
 	}
-	r, err := storage.OpenWhole(a.Blobs, m.Digest, m.Place)
+	r, err := storage.OpenWhole(a.Blobs.Open, m.Digest, m.Place)
 	if err != nil {
 		return err
 	}

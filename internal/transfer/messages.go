@@ -43,7 +43,7 @@ func (x *Export) Messages(ctx context.Context, messages MessageSource, blobs Blo
 }
 
 func (x *Export) message(m *storage.Message, blobs BlobSource, name string) (int64, error) {
-	r, err := storage.OpenWhole(blobs, m.Digest, m.Place)
+	r, err := storage.OpenWhole(blobs.Open, m.Digest, m.Place)
 	if err != nil {
 		return 0, err
 	}
