@@ -93,7 +93,7 @@ func associate(addr, calling, called string, contexts ...pdu.ProposedContext) (*
 	if len(contexts) == 0 {
 		contexts = []pdu.ProposedContext{{AbstractSyntax: ctStorage, TransferSyntaxes: []dicom.UID{dicom.ExplicitVRLittleEndian}}}
 	}
-	return dimse.Dial(context.Background(), addr, dimse.Options{CallingAE: calling, CalledAE: called, Contexts: contexts, Timeouts: dimse.Timeouts{ARTIM: time.Second}})
+	return dimse.Dial(context.Background(), addr, dimse.Options{CallingAE: calling, CalledAE: called, Contexts: contexts, Timeouts: dimse.Timeouts{ARTIM: time.Minute}})
 }
 
 // TestN19Status: every kind of error has the status of design.md section 5, and a
