@@ -17,6 +17,15 @@ const (
 	Deleted        Status = "deleted"          // to be taken out: no longer shown, kept in the history
 )
 
+// Known tells whether s is one of the statuses.
+func (s Status) Known() bool {
+	switch s {
+	case Registered, Preliminary, Final, Corrected, Cancelled, EnteredInError, Deleted:
+		return true
+	}
+	return false
+}
+
 // ReportStatus maps OBR-25. An empty or unknown letter gives "".
 func ReportStatus(letter string) Status {
 	switch strings.ToUpper(letter) {

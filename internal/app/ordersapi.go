@@ -203,7 +203,7 @@ func (a *App) listOrders(c echo.Context) error {
 		}
 	}
 	if l.Status != "" && !l.Status.Known() {
-		return echo.NewHTTPError(http.StatusBadRequest, "status is no state of an order")
+		return echo.NewHTTPError(http.StatusBadRequest, "status is scheduled, arrived, ready, started, departed, held, completed, discontinued or cancelled")
 	}
 	if s := c.QueryParam("after"); s != "" {
 		b, err := base64.RawURLEncoding.DecodeString(s)

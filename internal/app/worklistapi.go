@@ -2,6 +2,7 @@ package app
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 	"net/http"
 	"strconv"
@@ -40,8 +41,12 @@ func (a *App) listMismatches(c echo.Context, which string) error {
 	if err != nil {
 		return err
 	}
+	resolved, err := strconv.ParseBool(cmp.Or(c.QueryParam("resolved"), "false"))
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, "resolved is true or false")
+	}
 	all, err := a.data.Index.Mismatches(c.Request().Context(), scope, worklist.MismatchListing{
-		Unmatched: which == "unmatched", Resolved: c.QueryParam("resolved") == "true", Limit: mismatchLimit,
+		Unmatched: which == "unmatched", Resolved: resolved, Limit: mismatchLimit,
 	})
 	if err != nil {
 		return err

@@ -71,6 +71,9 @@ func filterOf(c echo.Context) (f filter, err error) {
 	if f.history, err = boolean(c, "history"); err != nil {
 		return f, err
 	}
+	if f.status != "" && !f.status.Known() {
+		return f, wrongParameter("status", "registered, preliminary, final, corrected, cancelled, entered-in-error or deleted")
+	}
 	if s := c.QueryParam("before"); s != "" {
 		if err := f.before.UnmarshalText([]byte(s)); err != nil {
 			return f, wrongParameter("before", aReportID)
@@ -327,6 +330,10 @@ type unmappedList struct {
 
 // unmapped answers GET /lab/unmapped: the most frequent first.
 func (a *api) unmapped(c echo.Context, scope halong.Scope) error {
+	format := c.QueryParam("format")
+	if format != "" && format != "json" && format != "csv" {
+		return wrongParameter("format", "json or csv")
+	}
 	ctx := c.Request().Context()
 	behind, err := a.library.IndexLab(ctx, indexNow)
 	if err != nil {
@@ -338,7 +345,7 @@ func (a *api) unmapped(c echo.Context, scope halong.Scope) error {
 	}
 	out := unmappedList{Behind: behind}
 	out.Codes, out.Units = a.Maps.Unmapped(used)
-	if c.QueryParam("format") == "csv" {
+	if format == "csv" {
 		h := c.Response().Header()
 		h.Set(echo.HeaderContentType, "text/csv; charset=utf-8")
 		h.Set(echo.HeaderCacheControl, "no-store")
