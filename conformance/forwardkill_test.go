@@ -211,8 +211,11 @@ func TestForwardDeleted(t *testing.T) {
 	run(t, "delete", "--data", data, "--instance", string(objects[0].sop), "--study", string(objects[0].study), "--reason", "test")
 	far := start(t, t.TempDir(), "--dicom", addr)
 	near = start(t, data, args...)
-	eventually(t, "the rest is sent", func() bool { return account(t, near.HTTP, "far").Done == 5 })
-	if d := account(t, near.HTTP, "far"); d.Gone != 1 || d.Entered != 6 {
+	eventually(t, "the rest is sent", func() bool {
+		d := account(t, near.HTTP, "far")
+		return d.Done == 5 && d.Gone == 1 && forwardReport(t, near.HTTP).Behind == 0
+	})
+	if d := account(t, near.HTTP, "far"); d.Entered != 6 {
 		t.Errorf("%+v", d)
 	}
 	var e app.ForwardEntry

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -214,13 +215,19 @@ func (o *orthanc) take(t testing.TB, files ...string) {
 	}
 }
 
-// freePort gives a TCP port of loopback that nobody listened on just now.
+// freePort gives a TCP port of loopback that nobody listened on just now. It is below those that the system hands out, from 32768 on: else one of
+// the many connections of other tests could have it before it is used, or between two uses.
 func freePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	var err error
+	for range 100 {
+		port := 15_000 + rand.IntN(15_000)
+		var l net.Listener
+		if l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
+			_ = l.Close() // nothing came
+			return port
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatal(err)
+	return 0
 }

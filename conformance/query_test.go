@@ -36,15 +36,8 @@ func tool(t *testing.T, name string, args ...string) string {
 func listening(t *testing.T, name string, args func(port string) []string) (address string) {
 	t.Helper()
 	needTool(t, name)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address = l.Addr().String()
+	address = freeAddress(t)
 	_, port, _ := net.SplitHostPort(address)
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
 	cmd := exec.Command(name, args(port)...)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

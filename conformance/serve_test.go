@@ -93,7 +93,7 @@ func TestGracefulStopUnderLoad(t *testing.T) {
 			}
 		})
 	}
-	for deadline := time.Now().Add(30 * time.Second); stored.Load() < 20; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); stored.Load() < 20; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("nothing is stored")
 		}
@@ -126,7 +126,7 @@ func TestGracefulStopUnderLoad(t *testing.T) {
 // storeOne sends an object over an Association of its own; false when it was
 // not acknowledged.
 func storeOne(address string, o *object) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	a, err := dimse.Dial(ctx, address, dimse.Options{
 		CallingAE: "STOP", CalledAE: "HALONG",

@@ -167,10 +167,12 @@ func (r *receiver) live(t *testing.T) {
 	if r.addr == "" {
 		r.addr, r.took, r.dead = "127.0.0.1:0", map[dicom.UID]bool{}, make(chan struct{})
 	}
-	l, err := net.Listen("tcp", r.addr)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var l net.Listener
+	eventually(t, "its port is free again", func() bool {
+		var err error
+		l, err = net.Listen("tcp", r.addr)
+		return err == nil
+	})
 	m := &dimse.Mux{}
 	m.HandleFunc(func(dicom.UID) bool { return true }, dimse.Offer{Service: r, Accepts: func(dicom.UID) bool { return true }})
 	r.addr, r.server = l.Addr().String(), &dimse.Server{Mux: m}

@@ -104,9 +104,10 @@ func TestPeersWhoReadNothing(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			var folder string
 			a := run(t, func(x *config.Config) {
-				x.HTTP.Stall = config.Duration(time.Second)
+				x.HTTP.Stall = config.Duration(3 * time.Second) // the image's own way here is not held up for so long
 				if folder = x.Data; c.tls {
 					x.HTTP.TLS = config.TLS{Cert: cert, Key: key}
 				}

@@ -144,10 +144,12 @@ func newArchive(t testing.TB, addr string, window uint16, syntaxes ...dicom.UID)
 		}
 		return false
 	}})
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var l net.Listener
+	until(t, "the port is free", func() bool { // a connection of another test may have it for a while
+		var err error
+		l, err = net.Listen("tcp", addr)
+		return err == nil
+	})
 	a.addr = l.Addr().String()
 	a.server = &dimse.Server{Mux: m, AsyncOperations: window}
 	ended := make(chan error, 1)

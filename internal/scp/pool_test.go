@@ -80,10 +80,12 @@ func newSink(t *testing.T, s *sink, addr string, window uint16) *sink {
 	if addr == "" {
 		addr = "127.0.0.1:0"
 	}
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var l net.Listener
+	eventually(t, "the port is free", func() bool { // a connection of another test may have it for a while
+		var err error
+		l, err = net.Listen("tcp", addr)
+		return err == nil
+	})
 	m := &dimse.Mux{}
 	m.HandleFunc(func(dicom.UID) bool { return true }, dimse.Offer{Service: s, Accepts: nativeSyntax, Concurrent: window > 1})
 	s.addr, s.server = l.Addr().String(), &dimse.Server{Mux: m, Observe: s, AsyncOperations: window}

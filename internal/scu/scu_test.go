@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -191,12 +193,7 @@ func TestStorescp(t *testing.T) {
 		t.Skip("storescp is missing: apt-get install dcmtk")
 	}
 	for _, max := range []string{"4096", "131072"} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, port, _ := net.SplitHostPort(l.Addr().String())
-		l.Close()
+		port := strconv.Itoa(15_000 + rand.IntN(15_000)) // below those that the system hands out to connections
 		out := t.TempDir()
 		cmd := exec.Command(path, "-od", out, "+B", "+xa", "-pm", "-pdu", max, port) // +B: exactly as read from the network
 		if err := cmd.Start(); err != nil {
