@@ -71,6 +71,9 @@ func TestForwardAPI(t *testing.T) {
 		{"GET", "/entries?limit=x", "all", "", "", 400},
 		{"GET", "/entries?destination=near", "all", "", "", 404},
 		{"POST", "/retry", "all", asJSON, `{"destination":"near"}`, 404},
+		{"POST", "/retry", "all", asJSON, `{"destination":"far","entries":[4711]}`, 404},
+		{"POST", "/retry", "all", asJSON, `{"entries":[4711]}`, 400},
+		{"POST", "/replay", "all", asJSON, `{"destination":"far","entries":[4711]}`, 400},
 		{"GET", "/pause", "all", "", "", 404},
 		{"POST", "/drop", "one", asJSON, `{"destination":"far","entries":[1],"reason":"x"}`, 403},
 		{"POST", "/drop", "", asJSON, `{"destination":"far","entries":[1],"reason":"x"}`, 401},
@@ -136,6 +139,9 @@ func TestForwardAPI(t *testing.T) {
 	}
 	if d := status().Destinations[0]; d.Dead != 1 || d.Head == nil || d.Head.ID == head.ID {
 		t.Errorf("%+v", d)
+	}
+	if out := run(t, "forward", "retry", "--url", g.URL, "--token", "all", "-d", "far", "--id", fmt.Sprint(head.ID)); !strings.Contains(out, "1 entries are sent again") || status().Destinations[0].Dead != 0 {
+		t.Error(out, status())
 	}
 }
 

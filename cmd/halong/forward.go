@@ -313,11 +313,14 @@ func (o *operator) send(e *env, path string, x *app.ForwardOrder, text string) e
 type forwardRetryCmd struct {
 	operator
 	entryFlags
+	ID []int64 `name:"id" help:"These entries of the destination alone, all of them or none." placeholder:"NUMBER"`
 }
 
 // Run makes entries due.
 func (x *forwardRetryCmd) Run(e *env) error {
-	return x.send(e, "/retry", x.order(), "# entries are sent again")
+	o := x.order()
+	o.Entries = x.ID
+	return x.send(e, "/retry", o, "# entries are sent again")
 }
 
 type forwardReplayCmd struct {

@@ -75,7 +75,7 @@ type ForwardOrder struct {
 	Study       dicom.UID `json:"study,omitempty"`
 	From        time.Time `json:"from,omitzero"`
 	Until       time.Time `json:"until,omitzero"`
-	Entries     []int64   `json:"entries,omitempty"` // of drop: which
+	Entries     []int64   `json:"entries,omitempty"` // of drop, and of retry: which
 	Reason      string    `json:"reason,omitempty"`  // of a pause, or of drop
 	Release     string    `json:"release,omitempty"`
 }
@@ -252,12 +252,16 @@ func (a *App) forwardRetry(c echo.Context, o *ForwardOrder) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.Entries = o.Entries
 	n, err := a.forward.Retry(c.Request().Context(), s)
 	return ForwardDone{n}, err
 }
 
 func (a *App) forwardReplay(c echo.Context, o *ForwardOrder) (any, error) {
 	s, err := o.selection()
+	if err == nil && len(o.Entries) > 0 {
+		err = halong.E("app.forward", halong.Invalid, "", errors.New("replay goes by what is stored: retry takes entries"))
+	}
 	if err != nil {
 		return nil, err
 	}

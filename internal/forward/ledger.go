@@ -127,6 +127,7 @@ type Selection struct {
 	Study       dicom.UID
 	Ref         string    // of a message: "message 12"
 	From, Until time.Time // by Entered: not before, before
+	Entries     []int64   // for a retry: these of the destination alone
 }
 
 // Ledger keeps the entries. A change is durable when its method, or the transaction, has returned. now is stamped on what changes.
@@ -179,6 +180,7 @@ type Ledger interface {
 	// Deliveries gives entries in order of ID, from the first after the one given, at most limit.
 	Deliveries(ctx context.Context, s Selection, after int64, limit int) ([]Entry, error)
 	// RetryDeliveries makes entries that have ended, or wait, due now; those that are gone or done only when States names it. It tells how many.
+	// Where the selection names entries, it is all of them or none: the error is of kind NotExist for what is no entry of the destination, Conflict for one in another state.
 	RetryDeliveries(ctx context.Context, s Selection, now time.Time) (int, error)
 	// DropDeliveries makes entries of a destination dead that have not ended, all or none of them, and tells how many. What was said of each before follows the
 	// reason. Those that are being sent are given; EndDeliveries may tell later that they were sent. The error is of kind NotExist for what

@@ -85,8 +85,12 @@ func (f *Forwarder) pokeAll() {
 }
 
 // Retry makes entries that are there due at once, those that are dead or wait unless the selection says otherwise, and
-// tries destinations that could not be reached. The error is of kind NotExist for a destination that never was.
+// tries destinations that could not be reached. The error is of kind NotExist for a destination that never was, Invalid for entries without the name of theirs; see
+// also Ledger.RetryDeliveries.
 func (f *Forwarder) Retry(ctx context.Context, s Selection) (int, error) {
+	if len(s.Entries) > 0 && s.Destination == "" {
+		return 0, halong.E("forward.Retry", halong.Invalid, "", errors.New("entries need the name of their destination"))
+	}
 	if err := f.known(ctx, s.Destination); err != nil {
 		return 0, err
 	}

@@ -89,6 +89,55 @@ func TestDropDeliveries(t *testing.T) {
 	}
 }
 
+// TestRetryEntries: entries that are named are sent again, all of them or none, and no others.
+func TestRetryEntries(t *testing.T) {
+	ctx, db := context.Background(), open(t, nil, sqlite.Options{})
+	if _, err := db.OpenForwarding(ctx, []string{"a", "b"}, epoch, began); err != nil {
+		t.Fatal(err)
+	}
+	emit(t, db, 6)
+	enter(t, db, "a", epoch, nil, 1, 2, 3, 4, 5)
+	enter(t, db, "b", epoch, nil, 6)
+	all, err := db.LeaseDeliveries(ctx, "a", epoch, epoch.Add(time.Hour), 5)
+	if err != nil || len(all) != 5 {
+		t.Fatal(all, err)
+	}
+	dead, dead2, waits, done, sending := all[0].ID, all[1].ID, all[2].ID, all[3].ID, all[4].ID
+	err = db.EndDeliveries(ctx, epoch, []forward.Result{
+		{ID: dead, State: forward.Dead, Reason: "why"}, {ID: dead2, State: forward.Dead}, {ID: waits, State: forward.Waiting, Due: epoch.Add(time.Hour)}, {ID: done, State: forward.Done},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		to     string
+		ids    []int64
+		states []forward.State
+		want   halong.Kind
+	}{
+		{"a", []int64{dead, done}, nil, halong.Conflict},
+		{"a", []int64{dead, waits}, []forward.State{forward.Waiting}, halong.Conflict},
+		{"a", []int64{sending}, []forward.State{forward.Sending}, halong.Conflict},
+		{"a", []int64{dead, sending + 100}, nil, halong.NotExist},
+		{"b", []int64{dead}, nil, halong.NotExist},
+		{"c", []int64{dead}, nil, halong.NotExist},
+	} {
+		if n, err := db.RetryDeliveries(ctx, forward.Selection{Destination: c.to, Entries: c.ids, States: c.states}, epoch); n != 0 || halong.KindOf(err) != c.want {
+			t.Errorf("%+v: %d, %v", c, n, err)
+		}
+	}
+	if n, err := db.RetryDeliveries(ctx, forward.Selection{Destination: "a", Entries: []int64{waits, dead, dead}}, epoch); n != 2 || err != nil {
+		t.Error(n, err)
+	}
+	if n, err := db.RetryDeliveries(ctx, forward.Selection{Destination: "a", Entries: []int64{done}, States: []forward.State{forward.Done}}, epoch); n != 1 || err != nil {
+		t.Error(n, err)
+	}
+	counts := map[forward.State]int64{forward.Waiting: 3, forward.Sending: 1, forward.Done: 0, forward.Dead: 1}
+	if d := cmp.Diff(counts, accountOf(t, db, "a").Count); d != "" {
+		t.Error(d)
+	}
+}
+
 // TestFirstDelivery: of messages the first is what the others wait for, of objects the one that waits longest is given. No table is read for it.
 func TestFirstDelivery(t *testing.T) {
 	ctx, db := context.Background(), open(t, nil, sqlite.Options{})

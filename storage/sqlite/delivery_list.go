@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 
 	"github.com/halong-gateway/halong"
@@ -47,6 +48,9 @@ func momentOrNone(micros int64) time.Time {
 // selected adds a selection's conditions.
 func selected(s *forward.Selection) *where {
 	w := &where{}
+	if len(s.Entries) > 0 {
+		w.and("d.id IN (SELECT value FROM json_each(?))", list(s.Entries))
+	}
 	if s.Destination != "" {
 		w.and("d.destination = (SELECT id FROM destination WHERE name = ?)", s.Destination)
 	}
@@ -81,7 +85,17 @@ func (db *DB) RetryDeliveries(ctx context.Context, s forward.Selection, now time
 	if len(s.States) == 0 {
 		s.States = []forward.State{forward.Waiting, forward.Dead}
 	}
-	err = db.within(ctx, "sqlite.RetryDeliveries", func(tx *Tx) error {
+	const op = "sqlite.RetryDeliveries"
+	err = db.within(ctx, op, func(tx *Tx) error {
+		entries, err := tx.named(op, s.Destination, s.Entries)
+		if err != nil {
+			return err
+		}
+		for i := range entries {
+			if e := &entries[i]; e.State == forward.Sending || !slices.Contains(s.States, e.State) {
+				return isIn(op, e)
+			}
+		}
 		w := selected(&s)
 		w.and("d.state <> ?", int(forward.Sending))
 		at := now.UnixMicro()
