@@ -45,8 +45,9 @@ routes:
 	arrives("G1")
 	var head *app.ForwardEntry
 	eventually(t, "the second is tried again and again", func() bool {
-		head = account(t, p.HTTP, "his").Head
-		return head != nil && head.Attempts > 2
+		a := account(t, p.HTTP, "his")
+		head = a.Head
+		return a.Done == 1 && head != nil && head.Attempts > 2
 	})
 	if said := run(t, "forward", "status", "--url", p.HTTP); !strings.Contains(said, fmt.Sprintf("his: all wait for entry %d (%s), here since ", head.ID, head.Message)) ||
 		!strings.Contains(said, "no acknowledgement came in time") || !strings.Contains(said, fmt.Sprintf("halong forward drop his %d --reason TEXT", head.ID)) {
