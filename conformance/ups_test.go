@@ -17,6 +17,10 @@ import (
 	"github.com/coder/websocket"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/halong-gateway/halong/dicom"
+	"github.com/halong-gateway/halong/dicom/dataset"
+	"github.com/halong-gateway/halong/dicom/tag"
+	"github.com/halong-gateway/halong/dicomweb/client"
 	"github.com/halong-gateway/halong/internal/app"
 )
 
@@ -218,6 +222,86 @@ func TestOrdersAreWorkitems(t *testing.T) {
 	if err := c.Close(websocket.StatusNormalClosure, ""); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestWorkitemsMoveTheirOrders: who claims, completes or cancels the workitem of an order by UPS-RS starts, completes or cancels its step: the Modality Worklist and
+// the placer see it. It is the same after the index was made again.
+func TestWorkitemsMoveTheirOrders(t *testing.T) {
+	g := serve(t, withWorklist(t))
+	c := &client.Client{URL: g.URL + "/dicom-web"}
+	ctx := t.Context()
+	order := func(control, number, accession string) (uids []string) {
+		t.Helper()
+		segments := headOrder(control)
+		for i := range segments {
+			segments[i] = strings.NewReplacer("PL1", number, "ACC1", accession, "2.25.7001000801", "2.25.70010008"+number[2:], "SPS", number+"S").Replace(segments[i])
+		}
+		hl7(t, g.HL7, "OMI^O23^OMI_O23", segments...)
+		for _, code := range []string{"CTP1", "CTP2"} {
+			uids = append(uids, scheduled(t, &process{HTTP: g.URL}, "ReferencedRequestSequence.AccessionNumber="+accession+"&ScheduledWorkitemCodeSequence.CodeValue="+code)...)
+		}
+		return uids
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	state := func(uid string, transaction dicom.UID, to client.State) {
+		t.Helper()
+		must(c.ChangeWorkitemState(ctx, dicom.UID(uid), transaction, to))
+	}
+	is := func(number, want string) {
+		t.Helper()
+		if got := orderOf(t, g.URL, number).states(); got != want {
+			t.Errorf("order %s is %q, want %q", number, got, want)
+		}
+	}
+	one := order("NW", "PL1", "ACC1")
+	state(one[0], "2.25.1", client.InProgress)
+	is("PL1", "started: started scheduled")
+	must(c.UpdateWorkitem(ctx, dicom.UID(one[0]), "2.25.1", workDone(t)))
+	state(one[0], "2.25.1", client.Completed)
+	is("PL1", "started: completed scheduled")
+	must(c.RequestCancellation(ctx, dicom.UID(one[1]), nil))
+	is("PL1", "completed: completed cancelled")
+
+	two := order("NW", "PL2", "ACC2")
+	state(two[0], "2.25.2", client.InProgress)
+	order("CA", "PL2", "ACC2")
+	is("PL2", "started: started cancelled")
+	if o := orderOf(t, g.URL, "PL2"); !o.CancelRequested {
+		t.Error("the order does not tell that its cancellation was asked for")
+	}
+	if d := cmp.Diff([]string{"PL2S1"}, stepIDs(t, g)); d != "" {
+		t.Errorf("worklist: %s", d)
+	}
+	if d := cmp.Diff([]string{"PL1 started workitem", "PL1 completed workitem", "PL2 started workitem"}, statusEvents(t, g.URL)); d != "" {
+		t.Error(d)
+	}
+	sameAfterReindex(t, g, "/api/orders?number=PL1", "/api/orders?number=PL2", "/dicom-web/workitems?includefield=all")
+}
+
+// workDone is what a workitem must have when it is completed.
+func workDone(t *testing.T) *dataset.Set {
+	t.Helper()
+	code := func(of dicom.Tag, value string) dataset.Element {
+		item := &dataset.Set{}
+		item.PutString(tag.CodeValue, dicom.SH, value)
+		item.PutString(tag.CodingSchemeDesignator, dicom.SH, "L")
+		item.PutString(tag.CodeMeaning, dicom.LO, value)
+		return dataset.Element{Tag: of, VR: dicom.SQ, Items: []*dataset.Set{item}}
+	}
+	done := &dataset.Set{}
+	done.Put(code(tag.PerformedStationNameCodeSequence, "CT1"))
+	done.Put(code(tag.PerformedWorkitemCodeSequence, "CTP1"))
+	done.PutString(tag.PerformedProcedureStepStartDateTime, dicom.DT, "20261122093000")
+	done.PutString(tag.PerformedProcedureStepEndDateTime, dicom.DT, "20261122094500")
+	done.Put(dataset.Element{Tag: tag.OutputInformationSequence, VR: dicom.SQ})
+	s := &dataset.Set{}
+	s.Put(dataset.Element{Tag: tag.UnifiedProcedureStepPerformedProcedureSequence, VR: dicom.SQ, Items: []*dataset.Set{done}})
+	return s
 }
 
 // scheduled gives the UIDs of the workitems that a search finds.

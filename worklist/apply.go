@@ -31,6 +31,7 @@ const (
 	CausePerform  = "mpps"     // a Modality Performed Procedure Step
 	CauseImages   = "images"   // images, of a modality that has no MPPS
 	CauseOperator = "operator" // somebody at the API
+	CauseWorkitem = "workitem" // who works by UPS-RS
 )
 
 // Apply carries out what a message asks of an order: it adds it, changes it or ends it.
@@ -54,7 +55,7 @@ func (s *Service) Apply(tx halong.Tx, r *Request, from Origin) (Outcome, error) 
 	before, whose := o.Status, o.Patient
 	out := Outcome{Order: o, Control: "OK"}
 	out.Remark = o.enter(to, by.CancelStarted)
-	if r.Detailed && !to.ends() { // afterwards: it may cancel steps that are not ordered any more
+	if (r.Detailed || r.Reschedule) && !to.ends() { // afterwards: it may cancel steps that are not ordered any more
 		o.revise(r, from, false)
 		o.identify(serve)
 		o.sum(to)

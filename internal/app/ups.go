@@ -4,9 +4,11 @@ import (
 	"context"
 
 	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/dicom/tag"
 	"github.com/halong-gateway/halong/internal/app/config"
 	"github.com/halong-gateway/halong/storage"
 	"github.com/halong-gateway/halong/storage/disk"
+	"github.com/halong-gateway/halong/worklist"
 	"github.com/halong-gateway/halong/worklist/ups"
 )
 
@@ -21,8 +23,21 @@ func (d *Data) newUPS(c *config.Config) *ups.Service {
 	}
 	return ups.New(ups.Config{
 		Updater: d.Index, Store: d.Index, Journal: workitemJournal{d.Store}, Events: d.Index, Log: d.log, Label: label, Keep: keep,
+		Moved: d.workitemMoved,
 		Items: u.Items, AEs: u.Subscribers, Waiting: ups.Limit{Reports: u.Waiting}, Channels: u.Channels,
 	})
+}
+
+// workitemMoved brings the step of an order along with its workitem, which somebody claimed, completed or cancelled by UPS-RS.
+func (d *Data) workitemMoved(tx halong.Tx, it *ups.Item) error {
+	to := map[ups.State]worklist.Status{ups.InProgress: worklist.Started, ups.Completed: worklist.Completed, ups.Canceled: worklist.Discontinued}[it.State]
+	switch {
+	case to == "":
+		return nil
+	case to == worklist.Discontinued && it.Transaction == "":
+		to = worklist.Cancelled // nobody had begun
+	}
+	return d.worklist.WorkitemMoved(tx, it.Facility, it.UID, it.Attributes.UID(tag.StudyInstanceUID), to, it.Changed)
 }
 
 // workitemJournal keeps the records of workitems in the store.

@@ -18,7 +18,25 @@ func (s *Service) Replay(tx halong.Tx, payload []byte) error {
 	if err != nil {
 		return err
 	}
-	return s.apply(tx, r)
+	return s.take(tx, r)
+}
+
+// take applies a record of a client's doing, and tells of the state that it brought a workitem into.
+func (s *Service) take(tx halong.Tx, r *record) error {
+	if r.Op != opItem || s.Moved == nil {
+		return s.apply(tx, r)
+	}
+	before, err := s.Store.ItemTx(tx, r.Facility, r.UID)
+	if err != nil {
+		return err
+	}
+	if err := s.apply(tx, r); err != nil {
+		return err
+	}
+	if before == nil || before.State == r.State || r.State == InProgress && r.Transaction == "" { // nobody has it: it is on its way to CANCELED
+		return nil
+	}
+	return s.Moved(tx, &Item{Facility: r.Facility, UID: r.UID, State: r.State, Transaction: r.Transaction, Changed: r.at(), Attributes: r.attributes})
 }
 
 // apply makes the rows of a record: the one function for what happens now and for what is replayed. It depends on the record and on

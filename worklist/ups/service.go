@@ -32,6 +32,9 @@ type Config struct {
 	Keep      time.Duration // final workitems without a deletion lock are deleted after it; default 30 days, negative: never
 	Remember  time.Duration // UIDs of deleted workitems are remembered so long; default a year
 	PollEvery time.Duration // how often a channel looks for what others queued; default 1 s
+
+	// Moved is told, in the transaction, of each change of state that a client made: live and in a replay, not of what orders make. nil: nobody is.
+	Moved func(tx halong.Tx, it *Item) error
 }
 
 func (c Config) withDefaults() Config {
@@ -104,7 +107,7 @@ func (s *Service) commit(tx halong.Tx, r *record) error {
 	if err := s.Journal.AppendWorkitem(tx, parts...); err != nil {
 		return err
 	}
-	return s.apply(tx, r)
+	return s.take(tx, r)
 }
 
 // item gives a workitem that is there.
