@@ -117,6 +117,11 @@ func TestBatch(t *testing.T) {
 		"\ufeff" + one + two:         {Messages: [][]byte{[]byte(one), []byte(two)}, Groups: group("", "", one, two)},
 		"PID|1\r" + one:              {Messages: [][]byte{[]byte("PID|1\r" + one)}},
 		"MSH|^~\\&|A\rOBX|MSH|MSH\r": {Messages: [][]byte{[]byte("MSH|^~\\&|A\rOBX|MSH|MSH\r")}},
+		one + "BTS|1\r":              {Messages: [][]byte{[]byte(one + "BTS|1\r")}, Trailer: []byte("BTS|1\r"), Groups: group("", "BTS|1\r", one+"BTS|1\r")},
+		one + two + "BTS|2\rFTS|1": {
+			Messages: [][]byte{[]byte(one), []byte(two)}, Trailer: []byte("BTS|2\rFTS|1"), FileTrailer: []byte("FTS|1"), Groups: group("", "BTS|2\r", one, two),
+		},
+		"BTS|1\r": {Messages: [][]byte{[]byte("BTS|1\r")}},
 		"FHS|^~\\&\rBHS|^~\\&\r" + one + two + "BTS|2\rFTS|1\r": {
 			Header: []byte("FHS|^~\\&\rBHS|^~\\&\r"), Messages: [][]byte{[]byte(one), []byte(two)}, Trailer: []byte("BTS|2\rFTS|1\r"),
 			File: []byte("FHS|^~\\&\r"), FileTrailer: []byte("FTS|1\r"), Groups: group("BHS|^~\\&\r", "BTS|2\r", one, two),

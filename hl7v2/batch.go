@@ -14,7 +14,7 @@ type Batch struct {
 
 	File        []byte       // FHS segment; empty without one
 	FileTrailer []byte       // FTS segment; empty without one
-	Groups      []BatchGroup // the batches of the file in order; nil for a single message
+	Groups      []BatchGroup // the batches of the file in order; nil for a single message without headers and trailers
 }
 
 // BatchGroup is one batch of a file.
@@ -57,20 +57,29 @@ func (d Delimiters) Encoding() []byte { return d.encoding() }
 
 // SplitBatch divides b at lines that begin with FHS, BHS, BTS, FTS or MSH. The parts are
 // slices of b in order; together they are all of b from its first segment on. Without any of these segments
-// Messages holds b as its only element.
+// Messages holds b as its only element; so it does where only a trailer is there beside a single message, which keeps it.
 func SplitBatch(b []byte) Batch {
 	var out batchReader
 	text := trimStart(b)
 	if !bytes.HasPrefix(text, []byte("FHS")) && !bytes.HasPrefix(text, []byte("BHS")) &&
-		bytes.Count(text, []byte("MSH")) < 2 {
+		bytes.Count(text, []byte("MSH")) < 2 && !endsBatch(text) {
 		out.Messages = [][]byte{b}
 		return out.Batch
 	}
 	out.cutLines(text)
 	if len(out.Messages) < 2 && len(out.Header) == 0 {
-		return Batch{Messages: [][]byte{b}}
+		if len(out.Messages) == 0 || len(out.Trailer) == 0 {
+			return Batch{Messages: [][]byte{b}}
+		}
+		out.Messages[0], out.Groups[0].Messages[0] = b, b
 	}
 	return out.Batch
+}
+
+// endsBatch tells whether the last line of a message is a trailer. The headers of a batch may be left out, its trailer need not be (HL7 2.10.3.1).
+func endsBatch(text []byte) bool {
+	text = bytes.TrimRight(text, "\r\n")
+	return len(text) > 3 && string(text[:3]) == "MSH" && lineKind(text[bytes.LastIndexAny(text, "\r\n")+1:], text[3]) == 'T'
 }
 
 // batchReader sorts the parts of a transmission.

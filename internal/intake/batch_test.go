@@ -1,7 +1,9 @@
 package intake
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -87,6 +89,27 @@ func TestBatchCounts(t *testing.T) {
 		got := w.send(c.block)
 		if len(got) != 1 || !strings.HasSuffix(got[0], c.want) || strings.Contains(got[0], "MSA|AE") {
 			t.Errorf("%s: %q", name, got)
+		}
+	}
+	var log bytes.Buffer
+	w.in.cfg.Log = slog.New(slog.NewTextHandler(&log, nil))
+	for name, c := range map[string]struct { // without headers the answers are blocks of their own, which have no trailer
+		block   string
+		answers int
+		logged  string
+	}{
+		"one message, BTS":    {one() + "BTS|5\r", 1, "number of messages than its trailer announces\" peer=10.1.2.3 control=\"\" type=\"\" announced=5 came=1"},
+		"several, BTS":        {one() + one() + "BTS|5\r", 2, "announced=5 came=2"},
+		"one message, FTS":    {one() + "BTS|1\rFTS|3", 1, "number of batches than its trailer announces\" peer=10.1.2.3 control=\"\" type=\"\" announced=3 came=1"},
+		"one, counted":        {one() + "BTS|1\rFTS|1\r", 1, ""},
+		"one, without number": {one() + "BTS\r", 1, ""},
+	} {
+		log.Reset()
+		if got := w.send(c.block); len(got) != c.answers || strings.Contains(strings.Join(got, ""), "BTS") || !strings.Contains(got[0], "MSA|AA") {
+			t.Errorf("%s: %q", name, got)
+		}
+		if !strings.Contains(log.String(), c.logged) || c.logged == "" && log.Len() > 0 {
+			t.Errorf("%s: logged %q", name, log.String())
 		}
 	}
 	w.in.cfg.Peer = func(mllp.Peer) Rule { return Rule{NoWarnings: true} }

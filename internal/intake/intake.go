@@ -160,7 +160,7 @@ func (a *arrival) frame(f mllp.Frame) [][]byte {
 // block takes a whole block: normally one message, else a batch.
 func (a *arrival) block(b []byte) [][]byte {
 	batch := hl7v2.SplitBatch(b)
-	if len(batch.Messages) == 1 && len(batch.Header) == 0 {
+	if len(batch.Messages) == 1 && len(batch.Header) == 0 && len(batch.Trailer) == 0 {
 		return a.message(batch.Messages[0])
 	}
 	if len(batch.Messages) == 0 {
