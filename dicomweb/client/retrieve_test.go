@@ -95,11 +95,12 @@ func TestRetrieveParts(t *testing.T) {
 	}
 	for _, x := range []struct {
 		study string
+		stall time.Duration
 		is    error
-	}{{"3", io.ErrUnexpectedEOF}, {"5", ErrStalled}} {
+	}{{"3", time.Minute, io.ErrUnexpectedEOF}, {"5", 200 * time.Millisecond, ErrStalled}} {
 		var last error
-		impatient := &Client{URL: s.URL, Retries: -1, Stall: 200 * time.Millisecond}
-		for p, err := range impatient.Retrieve(t.Context(), Resource{Study: dicom.UID(x.study)}) {
+		c := &Client{URL: s.URL, Retries: -1, Stall: x.stall}
+		for p, err := range c.Retrieve(t.Context(), Resource{Study: dicom.UID(x.study)}) {
 			if last = err; err == nil {
 				_, last = io.Copy(io.Discard, p.Body)
 			}
