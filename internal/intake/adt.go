@@ -25,6 +25,8 @@ var (
 	adtMerge = []string{"A18", "A34", "A36", "A39", "A40", "A47"}
 	// The two patients of two PID are one person: A24; or, A37, are not.
 	adtLink = []string{"A24", "A37"}
+
+	adtEvents = slices.Concat(adtRegister, adtUpdate, adtMerge, adtLink)
 )
 
 // maxGroups bounds how many merges one message may order.
@@ -37,6 +39,9 @@ type adt struct{ in *Intake }
 // of a merge or link is told by an ERR with severity W that says where the fault is: the message itself is accepted, to send it again changes nothing.
 func (a adt) Handle(tx halong.Tx, m *storage.Message, h *hl7v2.Message) (Applied, error) {
 	event := trigger(m, h)
+	if !slices.Contains(adtEvents, event) {
+		return Applied{Note: "neither MSH-9 nor EVN-1 says a trigger event that is processed"}, nil
+	}
 	w := adtWork{adt: a, tx: tx, m: m, why: patient.Cause{At: m.Received, Record: m.Seq, By: m.Source}, sent: patient.SentAt(h.At("MSH-7"))}
 	err := a.in.cfg.Messages.Attempt(tx, func() error {
 		switch {

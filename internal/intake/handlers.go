@@ -2,7 +2,6 @@ package intake
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"github.com/halong-gateway/halong"
@@ -66,9 +65,9 @@ func Families() []Family {
 			make:     func(in *Intake) handler { return results{in: in} },
 		},
 		{
-			Code: "ADT", Events: slices.Concat(adtRegister, adtUpdate, adtMerge, adtLink),
+			Code: "ADT", Events: adtEvents, Bare: true,
 			Segments: []string{"MSH", "EVN", "PID", "MRG"},
-			Files:    "patient: registration, update, merge, change of identifier, link and unlink, with their history",
+			Files:    "patient: registration, update, merge, change of identifier, link and unlink, with their history; without MSH-9.2 by EVN-1",
 			make:     func(in *Intake) handler { return adt{in} },
 		},
 		{

@@ -25,8 +25,10 @@ func orderFamilies() []Family {
 			return orders{in}
 		}}
 	}
+	general := row("ORM", []string{"O01"}, "orders and their Scheduled Procedure Steps", segments)
+	general.Bare = true // HL7 2.1
 	return []Family{
-		row("ORM", []string{"O01"}, "orders and their Scheduled Procedure Steps", segments),
+		general,
 		row("OMI", []string{"O23"}, "orders and their Scheduled Procedure Steps, one for each IPC", segments),
 		row("OMG", []string{"O19"}, "orders and their Scheduled Procedure Steps", segments),
 		row("OML", []string{"O21", "O33", "O35"}, "laboratory orders", segments),
