@@ -187,6 +187,32 @@ func TestAppointments(t *testing.T) {
 	w.replayed()
 }
 
+// An appointment need not say the service again (HL7 10.4): one without AIS is of the order that SCH names. The appointment's own numbers are none
+// of the order, where its are said.
+func TestAppointmentsWithoutService(t *testing.T) {
+	w := newWorld(t, worklist.PresetIHE, nil)
+	w.message("OMI^O23", omi("NW", "SC")...)
+	const sch = "SCH|AP1|AF1|||||||||^^^20261202093000|||||||||||||||PL1"
+	w.message("SIU^S13", sch, patientOne, "RGS|1", "AIL|1||ROOM5^^^H")
+	o := w.order("PL1")
+	if o.Steps[0].Start != "20261202093000" || o.Steps[1].Start != "20261202093000" || inStep(&o.Steps[0]).String(tag.ScheduledProcedureStepLocation) != "ROOM5^^^H" {
+		t.Errorf("%+v", o.Steps)
+	}
+	if o.Filler.ID == "AF1" || o.Service.Value != "CT" {
+		t.Errorf("%+v", o)
+	}
+	if out := w.message("SIU^S15", "SCH|AP1|AF1||||||||||||||||||||||||PL1", patientOne)[0]; out.Control != "CR" {
+		t.Errorf("%+v", out)
+	}
+	if got := states(w.order("PL1")); got != "cancelled: cancelled cancelled" {
+		t.Error(got)
+	}
+	if out := w.message("SIU^S12", "SCH|AP7", patientOne)[0]; out.Order != nil || !strings.Contains(out.Remark, "no such order") {
+		t.Errorf("%+v", out)
+	}
+	w.replayed()
+}
+
 // An appointment that puts nothing into the worklist, or less than a modality needs, says so; one that gets its station later is in the worklist from then on.
 func TestAppointmentsThatLack(t *testing.T) {
 	w := newWorld(t, worklist.PresetIHE, func(c *worklist.Config) {

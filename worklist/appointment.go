@@ -1,6 +1,8 @@
 package worklist
 
 import (
+	"slices"
+
 	"github.com/halong-gateway/halong/dicom"
 	"github.com/halong-gateway/halong/dicom/tag"
 	"github.com/halong-gateway/halong/hl7v2"
@@ -21,9 +23,12 @@ func appointment(m *hl7v2.Message, by *Mapping) ([]Request, string) {
 	msh := m.Segment(0)
 	r := Request{Control: codes[0], State: codes[1], PID: m.First("PID"), Detailed: true, Reschedule: true}
 	r.Order = Order{
-		Placer: number(sch.Field(26), sch.Field(1)), Filler: number(sch.Field(27), sch.Field(2)), Kind: Other,
+		Placer: number(sch.Field(26)), Filler: number(sch.Field(27)), Kind: Other,
 		Application: text(msh.Field(3).Component(1)), Site: text(msh.Field(4).Component(1)), Version: text(msh.Field(12).Component(1)),
 		Control: text(msh.Field(10)), Type: "SIU^" + event,
+	}
+	if r.Order.Placer.ID == "" && r.Order.Filler.ID == "" { // no order is named: it goes by the appointment's own numbers
+		r.Order.Placer, r.Order.Filler = number(sch.Field(1)), number(sch.Field(2))
 	}
 	g := &group{m: m, pid: r.PID}
 	common := newItem()
@@ -31,13 +36,18 @@ func appointment(m *hl7v2.Message, by *Mapping) ([]Request, string) {
 	g.visit(common, by)
 	common.id(tag.PlacerOrderNumberImagingServiceRequest, dicom.LO, r.Order.Placer.ID)
 	common.id(tag.FillerOrderNumberImagingServiceRequest, dicom.LO, r.Order.Filler.ID)
-	for _, resources := range resourceGroups(m) {
+	all := resourceGroups(m)
+	for _, resources := range all {
 		if len(r.Order.Steps) < maxSteps {
 			g.service(&r, by, common, resources)
 		}
 	}
-	if len(r.Order.Steps) == 0 {
-		return nil, "no AIS: the appointment is for no service"
+	if len(r.Order.Steps) == 0 { // no AIS: only when and where, of an order that is known
+		s, at, sps := Step{}, item{clone(common.Set)}, newItem()
+		g.appointed(&s, sps, hl7v2.Value{}, slices.Concat(all...))
+		at.sequence(tag.ScheduledProcedureStepSequence, sps.Set)
+		s.Attributes = at.Set
+		r.Detailed, r.Order.Steps = false, []Step{s}
 	}
 	r.Order.Attributes = common.Set
 	return []Request{r}, ""
@@ -81,14 +91,6 @@ func resourceGroups(m *hl7v2.Message) (all [][]hl7v2.Segment) {
 
 // service adds a step for each AIS of a resource group, with the location and staff of the group.
 func (g *group) service(r *Request, by *Mapping, common item, resources []hl7v2.Segment) {
-	part := func(name string) hl7v2.Segment {
-		for _, s := range resources {
-			if s.Is(name) {
-				return s
-			}
-		}
-		return hl7v2.Segment{}
-	}
 	for _, ais := range resources {
 		if !ais.Is("AIS") {
 			continue
@@ -96,18 +98,13 @@ func (g *group) service(r *Request, by *Mapping, common item, resources []hl7v2.
 		all, sps := item{clone(common.Set)}, newItem()
 		s := Step{Modality: by.Modalities[""]}
 		c := codeOf(ais.Field(3))
-		start := orValue(ais.Field(4), orValue(g.m.First("TQ1").Field(7), g.m.First("SCH").Field(11).Component(4)))
-		if date, clock, ok := when(text(start.Component(1))); ok {
-			s.Start = date + clock
-		}
+		g.appointed(&s, sps, ais.Field(4), resources)
 		sps.put(tag.ScheduledProcedureStepDescription, dicom.LO, orElse(c.Meaning, c.Value))
 		all.put(tag.RequestedProcedureDescription, dicom.LO, orElse(c.Meaning, c.Value))
 		if c.Value != "" {
 			sps.sequence(tag.ScheduledProtocolCodeSequence, c.item())
 			all.sequence(tag.RequestedProcedureCodeSequence, c.item())
 		}
-		sps.put(tag.ScheduledProcedureStepLocation, dicom.SH, location(part("AIL").Field(3)))
-		sps.put(tag.ScheduledPerformingPhysicianName, dicom.PN, person(part("AIP").Field(3)))
 		g.place(&s, sps, by, hl7v2.Segment{}, c.Value)
 		if len(s.Stations) > 0 {
 			r.Order.Kind = Imaging
@@ -119,4 +116,22 @@ func (g *group) service(r *Request, by *Mapping, common item, resources []hl7v2.
 		s.Attributes = all.Set
 		r.addStep(s)
 	}
+}
+
+// appointed puts when a step is to be done, where and by whom. start is that of its AIS.
+func (g *group) appointed(s *Step, sps item, start hl7v2.Value, resources []hl7v2.Segment) {
+	part := func(name string) hl7v2.Segment {
+		for _, s := range resources {
+			if s.Is(name) {
+				return s
+			}
+		}
+		return hl7v2.Segment{}
+	}
+	start = orValue(start, orValue(g.m.First("TQ1").Field(7), g.m.First("SCH").Field(11).Component(4)))
+	if date, clock, ok := when(text(start.Component(1))); ok {
+		s.Start = date + clock
+	}
+	sps.put(tag.ScheduledProcedureStepLocation, dicom.SH, location(part("AIL").Field(3)))
+	sps.put(tag.ScheduledPerformingPhysicianName, dicom.PN, person(part("AIP").Field(3)))
 }
