@@ -10,6 +10,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/halong-gateway/halong"
 )
@@ -81,8 +82,22 @@ func ParseMap(name string, r io.Reader) (*Map, []Problem, error) {
 		p.problem(0, false, "larger than %d bytes", maxMapBytes)
 		return p.m, p.problems, nil
 	}
+	if n := notText(b); n > 0 {
+		p.problem(n, false, `not in UTF-8: save the file as "CSV UTF-8"`)
+		return p.m, p.problems, nil
+	}
 	p.parse(bytes.TrimPrefix(b, []byte("\ufeff")))
 	return p.m, p.problems, nil
+}
+
+// notText gives the first line that is not UTF-8; 0 if all are. What it names would match nothing that is sent.
+func notText(b []byte) (line int) {
+	for l := range bytes.Lines(b) {
+		if line++; !utf8.Valid(l) {
+			return line
+		}
+	}
+	return 0
 }
 
 type mapParser struct {

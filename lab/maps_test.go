@@ -100,20 +100,21 @@ func TestComplaint18Maps(t *testing.T) {
 
 func TestMapProblems(t *testing.T) {
 	for in, want := range map[string][]string{
-		"":                                   {"line 1: the first line has to name the columns: facility, sender, system, code, text, loinc, display, unit, ucum"},
-		"code,loink\n":                       {`line 1: no such column: "loink" (columns are facility, sender, system, code, text, loinc, display, unit, ucum, note)`},
-		"code,code,loinc\n":                  {`line 1: column "code" twice`},
-		"code,text\n":                        {"line 1: a column loinc or ucum is needed"},
-		"code,loinc\n":                       {"line 1: warning: no rows"},
-		"code,loinc\nA,2345-7\nA,2345-7\n":   {"line 3: warning: says the same as line 2"},
-		"code,loinc\nA,2345-7\nA,2339-0\n":   {"line 3: says otherwise than line 2: 2339-0, not 2345-7"},
-		"code,loinc\nA,2345-8\n":             {`line 2: "2345-8" is not a LOINC code: the check digit is wrong, or the form`, "line 1: warning: no rows"},
-		"code,loinc\n,2345-7\nB,2345-7\n":    {"line 2: loinc without code or text"},
-		"code,loinc\nA,\nB,2345-7\n":         {"line 2: warning: maps to nothing: left out"},
-		"unit,ucum\nx,K/uL\ny,furlongs/L\n":  {`line 3: warning: "furlongs/L" is not a unit of UCUM that is known here`},
-		"unit,ucum\n,g/L\nx,g/L\n":           {"line 2: ucum without unit or code"},
-		"code,loinc\nA,2345-7,x\nB,2345-7\n": {"line 2: more columns than the first line names"},
-		"code,loinc\n\"A,2345-7\n":           {"line 0: parse error on line 2, column 11: extraneous or missing \" in quoted-field"},
+		"":                                      {"line 1: the first line has to name the columns: facility, sender, system, code, text, loinc, display, unit, ucum"},
+		"code,loink\n":                          {`line 1: no such column: "loink" (columns are facility, sender, system, code, text, loinc, display, unit, ucum, note)`},
+		"code,code,loinc\n":                     {`line 1: column "code" twice`},
+		"code,text\n":                           {"line 1: a column loinc or ucum is needed"},
+		"code,loinc\n":                          {"line 1: warning: no rows"},
+		"code,loinc\nA,2345-7\nA,2345-7\n":      {"line 3: warning: says the same as line 2"},
+		"code,loinc\nA,2345-7\nA,2339-0\n":      {"line 3: says otherwise than line 2: 2339-0, not 2345-7"},
+		"code,loinc\nA,2345-8\n":                {`line 2: "2345-8" is not a LOINC code: the check digit is wrong, or the form`, "line 1: warning: no rows"},
+		"code,loinc\n,2345-7\nB,2345-7\n":       {"line 2: loinc without code or text"},
+		"code,loinc\nA,\nB,2345-7\n":            {"line 2: warning: maps to nothing: left out"},
+		"unit,ucum\nx,K/uL\ny,furlongs/L\n":     {`line 3: warning: "furlongs/L" is not a unit of UCUM that is known here`},
+		"unit,ucum\n,g/L\nx,g/L\n":              {"line 2: ucum without unit or code"},
+		"code,loinc\nA,2345-7,x\nB,2345-7\n":    {"line 2: more columns than the first line names"},
+		"code,loinc\nA,2345-7\nGL\xFC,2345-7\n": {"line 3: not in UTF-8: save the file as \"CSV UTF-8\""}, // it would match no code
+		"code,loinc\n\"A,2345-7\n":              {"line 0: parse error on line 2, column 11: extraneous or missing \" in quoted-field"},
 	} {
 		_, problems, err := ParseMap("m.csv", strings.NewReader(in))
 		if err != nil {

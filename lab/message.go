@@ -99,6 +99,7 @@ func addSpecimen(b *hl7v2.Builder, s *Specimen) {
 	b.Add("SPM")
 	b.Set("SPM-1", "1")
 	b.Set("SPM-2.1", s.ID)
+	b.Set("SPM-2.2", s.Filler)
 	setCoded(b, "SPM-4", 1, s.Type)
 	b.Set("SPM-17", HL7Time(s.Collected))
 	b.Set("SPM-18", HL7Time(s.Received))

@@ -16,7 +16,9 @@ func (r *reader) observation(o *Observation, s hl7v2.Segment) {
 		o.Units = &r.shelves.units.place()[0]
 		*o.Units = u
 	}
-	o.Range = r.parseRange(f.Field(7))
+	if o.Range = r.parseRange(f.Field(7)); !o.Range.isOf(o.Units) {
+		*o.Range = Range{Text: o.Range.Text}
+	}
 	for _, v := range f.Field(8).Repetitions() {
 		if t := text(v.Component(1)); t != "" {
 			o.Flags = append(o.Flags, t)

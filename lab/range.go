@@ -30,9 +30,7 @@ func (x *reader) parseRange(f hl7v2.Value) *Range {
 		r.Limits = l
 		return r
 	}
-	low, _, ok1 := number(v.Component(2).Text())
-	high, _, ok2 := number(v.Component(3).Text())
-	if ok1 && ok2 {
+	if low, high, ok := pair(v.Component(2).Text(), v.Component(3).Text()); ok {
 		r.Low, r.High = low, high
 		return r
 	}
@@ -178,10 +176,36 @@ func between(s string) (low, high json.Number, ok bool) {
 	return pair(s[:i+1], s[i+2:])
 }
 
+// pair reads two limits. Those that are the wrong way round are a slip, of which nobody knows how far it goes.
 func pair(a, b string) (low, high json.Number, ok bool) {
 	low, ok1 := amountOf(a)
 	high, ok2 := amountOf(b)
-	return low, high, ok1 && ok2
+	if !ok1 || !ok2 {
+		return low, high, false
+	}
+	l, err1 := low.Float64()
+	h, err2 := high.Float64()
+	return low, high, err1 == nil && err2 == nil && l <= h
+}
+
+// unitWithin matches a unit behind a number of a range that is one without doubt: other words may be anything.
+var unitWithin = regexp.MustCompile(`[0-9]\s*(%|[a-zA-Zµμ][a-zA-Zµμ0-9^*.]*/[a-zA-Zµμ0-9/^*.]+)`)
+
+// spelling is what makes no difference between two units.
+var spelling = strings.NewReplacer("\u00b5", "u", "\u03bc", "u", " ", "", "x10", "10", "X10", "10", "^", "", "*", "")
+
+// isOf tells whether a range may be one of values with these units (OBX-6): it names no other.
+func (r *Range) isOf(units *Coded) bool {
+	if r == nil || units == nil || !strings.ContainsAny(r.Text, "/%") {
+		return true
+	}
+	same := func(a, b string) bool { return strings.EqualFold(spelling.Replace(a), spelling.Replace(b)) }
+	for _, m := range unitWithin.FindAllStringSubmatch(r.Text, -1) {
+		if !same(m[1], units.Code) && !same(m[1], units.Text) {
+			return false
+		}
+	}
+	return true
 }
 
 // normals are texts that say which result is normal, in lower case.

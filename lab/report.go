@@ -62,6 +62,7 @@ type Person struct {
 // Specimen is what was examined.
 type Specimen struct {
 	ID           string        `json:"id,omitempty"`           // SPM-2.1, else SPM-2.2, else SAC-3
+	Filler       string        `json:"filler,omitempty"`       // SPM-2.2 beside SPM-2.1: the laboratory's name for the same specimen
 	Container    string        `json:"container,omitempty"`    // SAC-3: what the barcode says
 	Accession    string        `json:"accession,omitempty"`    // SAC-2
 	Type         Coded         `json:"type,omitzero"`          // SPM-4

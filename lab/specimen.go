@@ -9,11 +9,11 @@ import (
 // specimen takes SPM (HL7 7.4.3): of the OBR before it, or, where specimens come first or no OBR came, of those after it.
 func (r *reader) specimen(s hl7v2.Segment) {
 	sp := Specimen{
-		ID: text(s.Field(2).Component(1).Sub(1)), Type: coded(s.Field(4)), Role: text(s.Field(11).Component(1)),
+		ID: text(s.Field(2).Component(1).Sub(1)), Filler: text(s.Field(2).Component(2).Sub(1)), Type: coded(s.Field(4)), Role: text(s.Field(11).Component(1)),
 		Collected: r.when(s.Field(17)), Received: r.when(s.Field(18)),
 	}
 	if sp.ID == "" {
-		sp.ID = text(s.Field(2).Component(2).Sub(1))
+		sp.ID, sp.Filler = sp.Filler, ""
 	}
 	r.notes = nil
 	if r.form == specimenForm || r.report == nil {
@@ -101,7 +101,7 @@ func (r *reader) giveSpecimen(rep *Report) {
 	rep.addSpecimen(*r.waiting)
 	if r.form == specimenForm {
 		r.waiting = &Specimen{ // for the next OBR of the same specimen, without its own observations
-			ID: r.waiting.ID, Container: r.waiting.Container, Accession: r.waiting.Accession, Type: r.waiting.Type,
+			ID: r.waiting.ID, Filler: r.waiting.Filler, Container: r.waiting.Container, Accession: r.waiting.Accession, Type: r.waiting.Type,
 			Role: r.waiting.Role, Collected: r.waiting.Collected, Received: r.waiting.Received,
 		}
 		return

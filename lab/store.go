@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"slices"
 
 	"github.com/halong-gateway/halong"
 )
@@ -64,6 +65,7 @@ type Numbers struct {
 	Placer, Filler *Order
 	Accession      string
 	Specimens      []string // identifiers and barcodes
+	Fillers        []string // what the laboratory calls specimens that have another identifier: it counts where no order has that
 	Patient        int64    // the store's key; 0: none was named
 }
 
@@ -82,6 +84,9 @@ func (r *Report) Numbers() Numbers {
 			if id != "" && len(id) <= maxKey {
 				n.Specimens = append(n.Specimens, id)
 			}
+		}
+		if s.Filler != "" && len(s.Filler) <= maxKey {
+			n.Fillers = append(n.Fillers, s.Filler)
 		}
 	}
 	if r.Specimen != nil {
@@ -113,7 +118,7 @@ func (n *Numbers) All() []string {
 		}
 	}
 	add(n.Accession)
-	for _, s := range n.Specimens {
+	for _, s := range slices.Concat(n.Specimens, n.Fillers) {
 		add(s)
 	}
 	return all

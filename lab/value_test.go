@@ -2,6 +2,7 @@ package lab
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -12,7 +13,13 @@ import (
 // obx reads one observation from OBX-2, OBX-5 and OBX-7.
 func obx(t *testing.T, typ, value, ref string) Observation {
 	t.Helper()
-	m, err := hl7v2.Parse([]byte("MSH|^~\\&|A\rPID|1||7\rOBR|1\rOBX|1|" + typ + "|C||" + value + "||" + ref + "||||F\r"))
+	return obxIn(t, typ, value, "", ref)
+}
+
+// obxIn is obx with units.
+func obxIn(t *testing.T, typ, value, units, ref string) Observation {
+	t.Helper()
+	m, err := hl7v2.Parse([]byte("MSH|^~\\&|A||||||||||||||||UNICODE UTF-8\rPID|1||7\rOBR|1\rOBX|1|" + typ + "|C||" + value + "|" + units + "|" + ref + "||||F\r"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +118,8 @@ func TestRanges(t *testing.T) {
 		"see^1^2":          {Limits: both("1", "2")},
 		"negative":         {Limits: Limits{Normal: "negative"}},
 		"Âm tính":          {Limits: Limits{Normal: "Âm tính"}},
-		"-":                {}, "[ ]": {}, "< x": {}, "N": {}, "A-B": {}, "1-2-3": {}, "see note": {},
+		"5-3":              {}, "M: 5-3": {}, "5^5^3": {}, // a slip: every value would be outside
+		"-": {}, "[ ]": {}, "< x": {}, "N": {}, "A-B": {}, "1-2-3": {}, "see note": {},
 		"M: 13-18; F: 12-16":             {Forms: []RangeForm{{Sex: "M", Limits: both("13", "18")}, {Sex: "F", Limits: both("12", "16")}}},
 		"Nam 4.5-5.9, Nữ 4.0-5.2":        {Forms: []RangeForm{{Sex: "M", Limits: both("4.5", "5.9")}, {Sex: "F", Limits: both("4.0", "5.2")}}},
 		"Male: 13-18 Female: 12-16":      {Forms: []RangeForm{{Sex: "M", Limits: both("13", "18")}, {Sex: "F", Limits: both("12", "16")}}},
@@ -130,6 +138,30 @@ func TestRanges(t *testing.T) {
 		}
 		if d := cmp.Diff(want, obx(t, "NM", "1", in).Range); d != "" {
 			t.Errorf("%q: %s", in, d)
+		}
+	}
+}
+
+// A range in another unit than the value's says nothing of the value: 5 mmol/L is not low by "70 - 110 mg/dL".
+func TestRangeInAnotherUnit(t *testing.T) {
+	for _, c := range []struct{ units, ref, computed string }{
+		{"mmol/L", "70 - 110 mg/dL", ""},
+		{"mmol/L", "< 110 mg/dL", ""},
+		{"mmol/L", "M: 70-110 mg/dL; F: 60-100 mg/dL", ""},
+		{"mmol/L", "0.0-0.3%", ""},
+		{"mmol/L", "6-8 mmol/l", "low"},
+		{"mmol/L", "6-8", "low"},
+		{"", "6-8 mmol/L", "low"},
+		{"%", "6 - 8 %", "low"},
+		{"ug/mL", "6-8 µg/mL", "low"},
+		{"µg/mL", "6-8 µg/ml", "low"},
+		{"X1^mmol/L^L", "6-8 mmol/L", "low"},
+		{"10*9/L", "6-8 x10\\S\\9/L", "low"},
+		{"10*9/L", "6-8 x10\\S\\12/L", ""},
+	} {
+		o := obxIn(t, "NM", "5", c.units, c.ref)
+		if _, got := o.interpretation("M"); got != c.computed || o.Range.Text != strings.ReplaceAll(c.ref, `\S\`, "^") || (o.Range.Low+o.Range.High == "" && o.Range.Forms == nil) != (c.computed == "") {
+			t.Errorf("5 %s by %q: %q, %+v", c.units, c.ref, got, o.Range)
 		}
 	}
 }
