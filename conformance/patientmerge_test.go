@@ -251,6 +251,9 @@ func (w *merging) forward(out map[string]string) {
 func (w *merging) sent() {
 	for _, name := range []string{"far", "stow"} {
 		eventually(w.t, name+" has all", func() bool {
+			if forwardReport(w.t, w.URL).Behind > 0 { // not all have entered yet
+				return false
+			}
 			a := account(w.t, w.URL, name)
 			return a.Done > 0 && a.Done == a.Entered
 		})
