@@ -51,10 +51,11 @@ func TestForwardCommitted(t *testing.T) {
 	objects := series(9701, 20)
 	storeAll(t, near.DICOM, objects)
 	eventually(t, "all are committed", func() bool { return account(t, near.URL, "far").Done == 20 })
-	_, metrics := get(t, far.URL+"/metrics", "")
-	if !strings.Contains(string(metrics), `halong_storage_commitments_total{outcome="complete"}`) {
-		t.Error("nothing was asked for")
-	}
+	var metrics []byte
+	eventually(t, "it is counted that something was asked for", func() bool {
+		_, metrics = get(t, far.URL+"/metrics", "")
+		return strings.Contains(string(metrics), `halong_storage_commitments_total{outcome="complete"}`)
+	})
 	if strings.Contains(string(metrics), `halong_storage_commitments_total{outcome="failures"}`) {
 		t.Error("not everything was there")
 	}
