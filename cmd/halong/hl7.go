@@ -1,12 +1,8 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"net"
 	"net/url"
 	"os"
 	"strconv"
@@ -14,7 +10,6 @@ import (
 	"time"
 
 	"github.com/halong-gateway/halong/hl7v2"
-	"github.com/halong-gateway/halong/hl7v2/mllp"
 	"github.com/halong-gateway/halong/hl7v2/transform"
 	"github.com/halong-gateway/halong/internal/app"
 	"github.com/halong-gateway/halong/internal/app/config"
@@ -125,9 +120,17 @@ func (x *hl7ShowCmd) Run(e *env) error {
 	}
 	for i := range v.Deliveries {
 		d := &v.Deliveries[i]
-		e.printf("to %s: %s, %d attempts %s\n", d.Destination, d.State, d.Attempts, printable(d.Reason))
+		e.printf("to %s: %s, attempts: %d%s\n", d.Destination, d.State, d.Attempts, withReason(d.Reason))
 	}
 	return damage(&v)
+}
+
+// withReason gives a reason, if there is one, to be put behind what came of something.
+func withReason(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return ": " + printable(reason)
 }
 
 // damage tells, with an error, that a message is damaged.
@@ -190,76 +193,12 @@ func (x *hl7ReprocessCmd) Run(e *env) error {
 	if x.JSON {
 		return x.printJSON(e, done)
 	}
-	e.printf("message %d, %s: %s %s\n", done.Message, printable(done.Type), done.State, printable(done.Note))
+	e.printf("message %d, %s: %s%s\n", done.Message, printable(done.Type), done.State, withReason(done.Note))
 	return nil
 }
 
-type hl7SendCmd struct {
-	Address string        `arg:"" help:"HOST:PORT of the receiver."`
-	Files   []string      `arg:"" help:"Files with messages, sent as they are." type:"existingfile"`
-	Timeout time.Duration `help:"How long an answer is waited for." default:"30s"`
-	tlsFlags
-}
-
-// maxMessageFile bounds a file that is sent, in bytes.
+// maxMessageFile bounds a file that is sent, or tried, in bytes.
 const maxMessageFile = 256 << 20
-
-// Run sends the files over one connection.
-func (x *hl7SendCmd) Run(e *env) error {
-	if _, _, err := net.SplitHostPort(x.Address); err != nil {
-		return usage{fmt.Errorf("%s: want HOST:PORT", x.Address)}
-	}
-	d := config.Destination{TLS: x.TLS, CA: x.CA, Cert: x.Cert, Key: x.Key, ServerName: x.ServerName}
-	make := app.NewDial
-	if x.TLSInsecure {
-		make = app.NewUnverifiedDial
-	}
-	dial, err := make(d, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return usage{err}
-	}
-	conn, err := dial(e.ctx, "tcp", x.Address)
-	if err != nil {
-		return err
-	}
-	c := mllp.NewClient(conn)
-	defer c.Close()
-	refused := 0
-	for _, name := range x.Files {
-		ok, err := x.one(e, c, name)
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		if !ok {
-			refused++
-		}
-	}
-	if refused > 0 {
-		return fmt.Errorf("%d of %d were not accepted", refused, len(x.Files))
-	}
-	return nil
-}
-
-// one sends a file, and tells whether the receiver took it.
-func (x *hl7SendCmd) one(e *env, c *mllp.Client, name string) (bool, error) {
-	raw, err := readBounded(name)
-	if err != nil {
-		return false, err
-	}
-	ctx, cancel := context.WithTimeout(e.ctx, x.Timeout)
-	defer cancel()
-	answer, err := c.Send(ctx, bytes.TrimRight(raw, "\n"))
-	if err != nil {
-		return false, err
-	}
-	printMessage(e, answer, "")
-	m, err := hl7v2.Parse(answer)
-	if err != nil {
-		return false, nil
-	}
-	code := m.Get("MSA-1")
-	return code == "AA" || code == "CA", nil
-}
 
 func readBounded(name string) ([]byte, error) {
 	info, err := os.Stat(name)

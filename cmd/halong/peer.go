@@ -101,13 +101,21 @@ func (f *tlsFlags) destination() config.Destination {
 	return config.Destination{TLS: f.TLS, CA: f.CA, Cert: f.Cert, Key: f.Key, ServerName: f.ServerName}
 }
 
-// transport sets how connections are opened.
-func (f *tlsFlags) transport(e *env, t *scu.Target) (err error) {
+// check refuses flags that would be of no effect: what is meant for TLS is not sent in clear.
+func (f *tlsFlags) check() error {
 	switch {
 	case !f.TLS && (f.CA != "" || f.Cert != "" || f.ServerName != "" || f.TLSInsecure):
 		return usage{errors.New("--ca, --cert, --server-name and --tls-insecure need --tls")}
 	case (f.Cert == "") != (f.Key == ""):
 		return usage{errors.New("--cert and --key go together")}
+	}
+	return nil
+}
+
+// transport sets how connections are opened.
+func (f *tlsFlags) transport(e *env, t *scu.Target) (err error) {
+	if err := f.check(); err != nil {
+		return err
 	}
 	log := slog.New(slog.NewTextHandler(e.stderr, nil))
 	if !f.TLSInsecure {
