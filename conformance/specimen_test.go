@@ -32,13 +32,16 @@ func TestResultOfSpecimen(t *testing.T) {
 	w.result("7", "F3", "SPM|1|SP103")
 	w.result("7", "F4", "SPM|1|", "SAC|||C102")
 	w.are("F1=PL101", "F2=PL102", "F3=PL103", "F4=PL102")
+	w.result("7", "F7", "SPM|1|SP199^LAB102||BLD") // the placer's number is of no order, the filler's is: both are names of one specimen (EIP)
+	w.result("7", "F8", "SPM|1|SP103^LAB102||BLD") // of two orders: the placer's decides
+	w.result("8", "F9", "SPM|1|SP199^LAB102||BLD") // the filler's number on another patient's specimen
 
 	w.order("127.0.0.1", "7", "PL104", "SPM|1|SP101") // a later order for the same specimen
 	w.order("127.0.0.2", "7", "PL105", "SPM|1|SP103") // another facility's
 	w.order("127.0.0.1", "8", "PL106", "SPM|1|SP103") // the barcode on another patient's specimen
 	w.result("9", "F5", "SPM|1|SP103")                // and on a third one's
 	w.result("", "F6", "SPM|1|SP103")                 // and on nobody's
-	want := []string{"F1=PL104", "F2=PL102", "F3=PL103", "F4=PL102", "F5=none", "F6=PL106"}
+	want := []string{"F1=PL104", "F2=PL102", "F3=PL103", "F4=PL102", "F5=none", "F6=PL106", "F7=PL102", "F8=PL103", "F9=none"}
 	w.are(want...)
 	w.order("127.0.0.1", "7", "PL104", "SPM|1|SP104") // it was another specimen
 	want[0] = "F1=PL101"

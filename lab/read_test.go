@@ -2,6 +2,7 @@ package lab
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -189,5 +190,29 @@ func TestComplaint20Duplicates(t *testing.T) {
 	want := []string{"A false 0", "A true 0", "A false 1", "T false 1", "T false 1", "B false 1", "B false 1"}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestSpecimenNames: SPM-2.1 and SPM-2.2 are two names of one specimen, of each report of it, and are sent on as they came.
+func TestSpecimenNames(t *testing.T) {
+	for field, want := range map[string]Specimen{
+		"P1^L1": {ID: "P1", Filler: "L1"}, "P1": {ID: "P1"}, "^L1": {ID: "L1"}, "P1&HIS^L1&LIS": {ID: "P1", Filler: "L1"},
+	} {
+		for _, r := range reports(t, header("OUL^R22"), "PID|1||7", "SPM|1|"+field, "OBR|1|1|1|A", "OBX|1|NM|X||1", "OBR|2|2|2|B", "OBX|1|NM|Y||1") {
+			if r.Specimen == nil || r.Specimen.ID != want.ID || r.Specimen.Filler != want.Filler {
+				t.Errorf("%s: %+v", field, r.Specimen)
+				continue
+			}
+			n := r.Numbers()
+			if all := n.All(); slices.Contains(all, "L1") != strings.Contains(field, "L1") || slices.Contains(n.Specimens, want.Filler) {
+				t.Errorf("%s: %+v", field, n)
+			}
+			b := hl7v2.NewBuilder(hl7v2.Header{})
+			addSpecimen(b, r.Specimen)
+			m, err := b.Message(hl7v2.Standard, hl7v2.Lenient)
+			if err != nil || m.Get("SPM-2.1") != want.ID || m.Get("SPM-2.2") != want.Filler {
+				t.Errorf("%s: %v, %v", field, m, err)
+			}
+		}
 	}
 }

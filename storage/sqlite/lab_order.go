@@ -23,8 +23,9 @@ const (
 )
 
 // OrderOf finds the order of a report: by placer and filler order number, accession, then the specimens that orders name, and then the
-// orders whose numbers are those of its specimens: laboratories print barcodes of the accession number or the filler's. It is one of
-// the same patient, where both are known: numbers and barcodes are used again, some the next day.
+// orders whose numbers are those of its specimens: laboratories print barcodes of the accession number or the filler's; at last in the
+// same way by what the laboratory calls them beside that. It is one of the same patient, where both are known: numbers and barcodes are
+// used again, some the next day.
 func (db *DB) OrderOf(ctx context.Context, f halong.Facility, n lab.Numbers) (ref lab.OrderRef, ok bool, err error) {
 	const op = "sqlite.OrderOf"
 	facility, known := db.facilities.get(f)
@@ -45,13 +46,15 @@ func (db *DB) OrderOf(ctx context.Context, f halong.Facility, n lab.Numbers) (re
 		numbered("filler", "filler", n.Filler.ID)
 	}
 	numbered("accession", "accession", n.Accession)
-	if !ok && err == nil && len(n.Specimens) > 0 {
-		ok, err = found(l.naming(&ref))
-		ref.By = "specimen"
-	}
-	for _, s := range n.Specimens {
-		for _, column := range []string{"accession", "filler", "placer"} {
-			numbered("specimen", column, s)
+	for _, names := range [][]string{n.Specimens, n.Fillers} {
+		if !ok && err == nil && len(names) > 0 {
+			ok, err = found(l.naming(names, &ref))
+			ref.By = "specimen"
+		}
+		for _, s := range names {
+			for _, column := range []string{"accession", "filler", "placer"} {
+				numbered("specimen", column, s)
+			}
 		}
 	}
 	if !ok {

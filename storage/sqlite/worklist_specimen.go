@@ -28,13 +28,13 @@ const (
 )
 
 // naming finds the newest order that names one of the specimens. The error is sql.ErrNoRows if there is none.
-func (l *orderLook) naming(ref *lab.OrderRef) error {
+func (l *orderLook) naming(specimens []string, ref *lab.OrderRef) error {
 	if l.numbers.Patient == 0 {
-		return l.db.reader.QueryRow(l.ctx, ofAnybody, l.facility, list(l.numbers.Specimens)).Scan(&ref.ID, &ref.Status)
+		return l.db.reader.QueryRow(l.ctx, ofAnybody, l.facility, list(specimens)).Scan(&ref.ID, &ref.Status)
 	}
 	keys, err := l.ones()
 	if err != nil {
 		return err
 	}
-	return l.db.reader.QueryRow(l.ctx, ofPersons, l.facility, list(l.numbers.Specimens), list(keys)).Scan(&ref.ID, &ref.Status)
+	return l.db.reader.QueryRow(l.ctx, ofPersons, l.facility, list(specimens), list(keys)).Scan(&ref.ID, &ref.Status)
 }

@@ -69,6 +69,14 @@ func worklistSpecimens(t *testing.T, s WorklistStore) {
 	find("its own facility", 4, "BV2", of(an.Key, "S4"))
 	find("unknown", 0, "BV1", of(0, "s1", ""))
 
+	filler := func(key int64, id, filler string) lab.Numbers {
+		return lab.Numbers{Specimens: []string{id}, Fillers: []string{filler}, Patient: key}
+	}
+	find("the laboratory's name of it", 1, "BV1", filler(an.Key, "none", "C<1>"))
+	find("both names", 1, "BV1", filler(an.Key, "C<1>", "C<1>"))
+	find("names of two orders", 1, "BV1", filler(an.Key, "C<1>", "S1"))
+	find("the laboratory's name of another patient's", 0, "BV1", filler(an.Key, "none", "S3"))
+
 	find("before the merge", 0, "BV1", of(an2.Key, "C<1>"))
 	survivor(an, an2.Key)
 	find("the retired patient's order", 1, "BV1", of(an2.Key, "C<1>"))
