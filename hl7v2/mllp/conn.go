@@ -46,7 +46,7 @@ func (c *serverConn) identify(ctx context.Context) error {
 // runs out or the server closes.
 func (c *serverConn) serve(ctx context.Context) {
 	defer func() { _ = c.c.Close() }() // everything to be said has been written
-	c.r = NewReader(timedReader{c}, Limits{MaxMessage: c.s.cfg.MaxMessage, Large: c.s.takeLarge})
+	c.r = NewReader(timedReader{c}, Limits{MaxMessage: c.s.cfg.MaxMessage, Large: c.s.takeLarge, EndForeign: true})
 	defer c.r.done()
 	for {
 		f, err := c.r.Next()

@@ -2,6 +2,7 @@ package mllp
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 )
@@ -48,12 +49,21 @@ type Frame struct {
 	Reason string
 }
 
+// errForeign means that the peer speaks another protocol: it waits for what never comes.
+var errForeign = errors.New("mllp: the peer speaks another protocol")
+
 // junkReason tells what bytes outside any block look like.
 func junkReason(b []byte) string {
 	b = bytes.TrimLeft(b, "\r\n\x00 \t\ufeff")
-	switch {
-	case bytes.HasPrefix(b, []byte("MSH")), bytes.HasPrefix(b, []byte("FHS")), bytes.HasPrefix(b, []byte("BHS")):
+	if bytes.HasPrefix(b, []byte("MSH")) || bytes.HasPrefix(b, []byte("FHS")) || bytes.HasPrefix(b, []byte("BHS")) {
 		return "a message without the start block VT (0x0B): the sender does not use MLLP"
+	}
+	return cmp.Or(foreign(b), "bytes outside a message block")
+}
+
+// foreign names the other protocol that bytes are the beginning of; empty if they are of none that is known.
+func foreign(b []byte) string {
+	switch {
 	case len(b) > 2 && b[0] == 0x16 && b[1] == 3:
 		return "a TLS handshake on a port without TLS"
 	case bytes.HasPrefix(b, []byte("GET ")), bytes.HasPrefix(b, []byte("POST ")), bytes.HasPrefix(b, []byte("PUT ")), bytes.HasPrefix(b, []byte("HEAD ")), bytes.HasPrefix(b, []byte("OPTIONS ")):
@@ -61,7 +71,7 @@ func junkReason(b []byte) string {
 	case len(b) > 6 && b[0] == 1 && b[1] == 0 && b[2] == 0 && b[3] == 0:
 		return "a DICOM association"
 	}
-	return "bytes outside a message block"
+	return ""
 }
 
 // endReason tells why a block has no end.

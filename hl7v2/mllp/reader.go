@@ -19,6 +19,8 @@ type Limits struct {
 	// Large, if set, is asked before a buffer grows beyond LargeMessage, and release is called
 	// after such a message. It may wait; an error ends reading.
 	Large func() (release func(), err error)
+	// EndForeign ends a stream that begins as TLS, HTTP or DICOM does with one frame of what has come, and an error.
+	EndForeign bool
 }
 
 // Reader finds blocks in a stream. It tolerates an end block without CR, bytes between
@@ -32,6 +34,7 @@ type Reader struct {
 	at      int
 	scanned int   // from buf[at] on: already searched for a boundary
 	inBlock bool  // buf[at] is the first byte of a block's content
+	foreign bool  // no block has begun yet, and the stream may be of another protocol (Limits.EndForeign)
 	skipCR  bool  // the last byte consumed was FS: a CR that follows belongs to it
 	skipped int64 // bytes of an oversized block thrown away after the first max
 	cut     bool  // an oversized block is being passed over
@@ -44,7 +47,7 @@ func NewReader(src io.Reader, l Limits) *Reader {
 	if l.MaxMessage <= 0 {
 		l.MaxMessage = DefaultMaxMessage
 	}
-	return &Reader{src: src, max: l.MaxMessage, large: l.Large}
+	return &Reader{src: src, max: l.MaxMessage, large: l.Large, foreign: l.EndForeign}
 }
 
 // Partial tells whether bytes of an unfinished block or unreported junk have come.
@@ -164,6 +167,10 @@ func (r *Reader) outside() (Frame, bool) {
 		}
 	}
 	rest := r.buf[r.at:]
+	if r.foreign && r.err == nil && foreign(rest) != "" {
+		r.err = errForeign // rest gives the bytes
+		return Frame{}, false
+	}
 	i := bytes.IndexByte(rest[r.scanned:], startBlock)
 	if i < 0 {
 		r.scanned = len(rest)
@@ -175,7 +182,7 @@ func (r *Reader) outside() (Frame, bool) {
 	}
 	junk := rest[:r.scanned+i]
 	r.at += len(junk) + 1
-	r.scanned, r.inBlock = 0, true
+	r.scanned, r.inBlock, r.foreign = 0, true, false
 	if len(junk) == 0 {
 		return Frame{}, false
 	}

@@ -157,6 +157,34 @@ func TestUnframedAnswer(t *testing.T) {
 
 // TestIdle closes connections that say nothing, and soon those that stop in a message; what came
 // is handed on.
+// Who speaks another protocol waits for our first word: the connection is closed at once, and what came is one frame, whatever bytes it holds.
+func TestOtherProtocols(t *testing.T) {
+	for name, hello := range map[string]string{
+		"TLS": "\x16\x03\x01\x00\x10\x01\x0babc\x1c\r\x0bMSH|x\x1c\r", "HTTP": "GET /hl7 HTTP/1.1\r\nHost: x\r\n\r\n", "DICOM": "\x01\x00\x00\x00\x00\xcd\x00\x01\x00\x00HALONG",
+	} {
+		e := &echo{}
+		_, addr := serve(t, Config{Handler: e})
+		c, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := io.WriteString(c, hello); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := io.ReadAll(c)
+		if errors.Is(err, os.ErrDeadlineExceeded) || len(answer) > 0 {
+			t.Errorf("%s: %q, %v", name, answer, err)
+		}
+		if got, ok := strings.CutPrefix(e.seen(), "bytes outside a message block: "); !ok || !strings.HasPrefix(hello, got) {
+			t.Errorf("%s: %q", name, e.seen())
+		}
+	}
+}
+
 func TestIdle(t *testing.T) {
 	h := &echo{}
 	_, addr := serve(t, Config{Handler: h, IdleTimeout: 50 * time.Millisecond})
