@@ -129,7 +129,7 @@ func TestMoveReuse(t *testing.T) {
 	d := newSink(t, &sink{}, "", 1)
 	c := Config{Storer: a, Archive: a, AE: "HALONG", Destinations: []Destination{{AE: "DEST", Address: d.addr}}}
 	patient := New(c)
-	patient.pool = newPool(time.Hour) // however long it takes from one to the next
+	patient.pool.idle = time.Hour // however long it takes from one to the next
 	addr := startServer(t, patient)
 	moveStudy(t, addr, "1.2.1", scu.Counts{Completed: 4})
 	moveStudy(t, addr, "1.2.1", scu.Counts{Completed: 4})
