@@ -73,12 +73,24 @@ func (b *Builder) Add(name string) *Builder {
 func (b *Builder) Set(path, text string) *Builder { return b.put(path, node{text: text}) }
 
 // SetName puts a person's name whose parts are divided by ^ as in DICOM (PS3.5 6.2.1: prefix before suffix) at the components of a path, from
-// the first on for XPN, or after as many others as XCN and PPN have before it.
+// the first on for XPN, or after as many others as XCN and PPN have before it. Of the component groups behind = (PS3.5 6.2.1.1) a field of XPN gets repetitions, the
+// ideographic one called I and the phonetic one P in XPN.8 (table 0465).
 func (b *Builder) SetName(path string, before int, name string) *Builder {
-	parts := strings.Split(name, "^")
-	for i, c := range []int{1, 2, 3, 5, 4} { // family, given, middle, prefix, suffix
-		if i < len(parts) {
-			b.Set(path+"."+strconv.Itoa(before+c), parts[i])
+	groups := strings.Split(name, "=")
+	for g, representation := range []string{"", "I", "P"} {
+		if g >= len(groups) || g > 0 && (groups[g] == "" || before > 0) {
+			continue
+		}
+		to := path
+		if g > 0 {
+			to += "[" + strconv.Itoa(g+1) + "]"
+			b.Set(to+".8", representation)
+		}
+		parts := strings.Split(groups[g], "^")
+		for i, c := range []int{1, 2, 3, 5, 4} { // family, given, middle, prefix, suffix
+			if i < len(parts) {
+				b.Set(to+"."+strconv.Itoa(before+c), parts[i])
+			}
 		}
 	}
 	return b

@@ -42,3 +42,24 @@ func TestBuilder(t *testing.T) {
 		}
 	}
 }
+
+// Component groups of a DICOM name become repetitions of XPN; an XCN has room for the first.
+func TestSetName(t *testing.T) {
+	for _, c := range []struct {
+		path       string
+		before     int
+		name, want string
+	}{
+		{"PID-5", 0, "Nguyễn^Đức^Văn^Bà^III", "PID|||||Nguyễn^Đức^Văn^III^Bà"},
+		{"PID-5", 0, "YAMADA^TARO=山田^太郎=ヤマダ^タロウ", "PID|||||YAMADA^TARO~山田^太郎^^^^^^I~ヤマダ^タロウ^^^^^^P"},
+		{"PID-5", 0, "=山田^太郎", "PID|||||~山田^太郎^^^^^^I"},
+		{"PID-5", 0, "YAMADA==ヤマダ", "PID|||||YAMADA~~ヤマダ^^^^^^^P"},
+		{"PID-9", 1, "YAMADA^TARO=山田^太郎", "PID|||||||||^YAMADA^TARO"},
+	} {
+		var b Builder
+		got, err := b.Add("PID").SetName(c.path, c.before, c.name).Encode(Standard, Lenient)
+		if err != nil || string(got) != c.want+"\r" {
+			t.Errorf("%s: %q, %v", c.name, got, err)
+		}
+	}
+}

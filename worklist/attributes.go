@@ -54,18 +54,25 @@ func (g *group) identifiers() (list []hl7v2.CX) {
 	return list
 }
 
-// patientName gives the legal name of PID-5, else the first one.
-func patientName(f hl7v2.Value) (first string) {
+// representations are the component groups of a person's name (PS3.5 6.2.1.1) by what XPN.8 says of a repetition (table 0465); the others are alphabetic.
+var representations = map[string]int{"I": 1, "P": 2}
+
+// patientName gives the legal name of PID-5, else the first one, of each representation. Where none is alphabetic, the first one stands for it, so that
+// everybody sees a name.
+func patientName(f hl7v2.Value) string {
+	var groups [3]string
+	var legal [3]bool
+	first := ""
 	for _, v := range f.Repetitions() {
 		x := v.XPN()
-		switch n := x.DICOM(); {
-		case n != "" && x.Type == "L":
-			return n
-		case first == "":
-			first = n
+		n, g := x.DICOM(), representations[strings.ToUpper(text(v.Component(8)))]
+		if n != "" && (groups[g] == "" || x.Type == "L" && !legal[g]) {
+			groups[g], legal[g] = n, x.Type == "L"
 		}
+		first = orElse(first, n)
 	}
-	return first
+	groups[0] = orElse(groups[0], first)
+	return strings.TrimRight(strings.Join(groups[:], "="), "=")
 }
 
 func address(v hl7v2.Value) string {

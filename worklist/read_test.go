@@ -57,6 +57,26 @@ func TestConventions(t *testing.T) {
 	}
 }
 
+// Repetitions of PID-5 that XPN.8 calls ideographic or phonetic are the component groups of the name (PS3.5 6.2.1.1, H).
+func TestNamesOfSeveralRepresentations(t *testing.T) {
+	for field, want := range map[string]string{
+		"YAMADA^TARO^^^^^L^A~山田^太郎^^^^^L^I~ヤマダ^タロウ^^^^^L^P": "YAMADA^TARO=山田^太郎=ヤマダ^タロウ",
+		"山田^太郎^^^^^L^I~YAMADA^TARO":                         "YAMADA^TARO=山田^太郎",
+		"山田^太郎^^^^^L^I~ヤマダ^タロウ^^^^^L^P":                     "山田^太郎=山田^太郎=ヤマダ^タロウ", // as Japanese systems send it
+		"YAMADA~ヤマダ^タロウ^^^^^^P":                             "YAMADA==ヤマダ^タロウ",
+		"Alias^A^^^^^A~Nguyễn^Đức^Văn^^^^L":                 "Nguyễn^Đức^Văn",
+		"Hong^Gildong~洪^吉洞^^^^^A^I~洪2^吉洞^^^^^L^I":           "Hong^Gildong=洪2^吉洞",
+		"": "",
+	} {
+		w := newWorld(t, worklist.PresetIHE, nil)
+		w.message("ORM^O01", "PID|1||P1^^^A||"+field, "ORC|NW|PL1|FL1||SC", "OBR|1|PL1|FL1|A^Ordered^L")
+		o := w.order("PL1")
+		if got := o.Steps[0].Attributes.String(tag.PatientName); got != want || o.Sent.Name != want {
+			t.Errorf("%s: %q, %q", field, got, o.Sent.Name)
+		}
+	}
+}
+
 // What ORC-1 and ORC-5 ask for. Many systems leave ORC-5 empty.
 func TestStatuses(t *testing.T) {
 	for _, c := range []struct{ control, state, ihe, dcm4chee string }{

@@ -139,6 +139,7 @@ func (w *resultWriter) patient(p *resultPatient, visit string) {
 
 // name puts family^given^middle^prefix^suffix from a component on. Without ^ it is a whole name, family first.
 func (w *resultWriter) name(path string, first int, name string) {
+	name, _, _ = strings.Cut(name, "=") // the alphabetic one (PS3.5 6.2.1.1)
 	parts := strings.Split(name, "^")
 	for i, at := range []int{0, 1, 2, 4, 3} { // HL7 has the suffix before the prefix
 		if i < len(parts) {

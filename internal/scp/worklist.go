@@ -5,6 +5,7 @@ import (
 	"iter"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/halong-gateway/halong"
@@ -181,7 +182,9 @@ const asciiTerm = "ISO_IR 6"
 func plain(s *dataset.Set) *dataset.Set {
 	out := &dataset.Set{}
 	for _, e := range s.Elements {
-		if textual(e.VR) {
+		if e.VR == dicom.PN {
+			e.Value = []byte(plainNames(string(e.Value)))
+		} else if textual(e.VR) {
 			e.Value = []byte(fold.Plain(string(e.Value)))
 		}
 		items := e.Items
@@ -192,6 +195,21 @@ func plain(s *dataset.Set) *dataset.Set {
 		out.Put(e)
 	}
 	return out
+}
+
+// plainNames gives persons' names in ASCII. Of component groups (PS3.5 6.2.1.1) behind the alphabetic one those that it has no letters for are left out.
+func plainNames(s string) string {
+	names := strings.Split(s, `\`)
+	for i, n := range names {
+		groups := strings.Split(n, "=")
+		for g := range groups {
+			if groups[g] = fold.Plain(groups[g]); g > 0 && strings.Contains(groups[g], "?") {
+				groups[g] = ""
+			}
+		}
+		names[i] = strings.TrimRight(strings.Join(groups, "="), "=")
+	}
+	return strings.Join(names, `\`)
 }
 
 // supportsKey tells whether the worklist knows an attribute: those of the modules in PS3.4 table K.6-1.

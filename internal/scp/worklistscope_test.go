@@ -25,3 +25,18 @@ func TestWorklistScope(t *testing.T) {
 		}
 	}
 }
+
+// A modality that knows only ASCII gets of a name in several component groups what it can read.
+func TestPlainNames(t *testing.T) {
+	for in, want := range map[string]string{
+		"Nguyễn^Đức^Văn":            "Nguyen^Duc^Van",
+		"YAMADA^TARO=山田^太郎=ヤマダ^タロウ": "YAMADA^TARO",
+		"Buc^Jerome=Bùc^Jérôme":     "Buc^Jerome=Buc^Jerome",
+		"山田^太郎":                     "??^??",
+		`A^B=山田\Trần^C`:             `A^B\Tran^C`,
+	} {
+		if got := plainNames(in); got != want {
+			t.Errorf("%s: %q", in, got)
+		}
+	}
+}
