@@ -54,7 +54,7 @@ func (s *Service) Apply(tx halong.Tx, r *Request, from Origin) (Outcome, error) 
 	}
 	before, whose := o.Status, o.Patient
 	out := Outcome{Order: o, Control: "OK"}
-	out.Remark = o.enter(to, by.CancelStarted)
+	out.Remark = o.enter(to, by.CancelStarted, r.Detailed && !r.Reschedule)
 	if (r.Detailed || r.Reschedule) && !to.ends() { // afterwards: it may cancel steps that are not ordered any more
 		o.revise(r, from, false)
 		o.identify(serve)
@@ -202,8 +202,9 @@ func (o *Order) sum(to Status) {
 	}
 }
 
-// enter brings an order and its steps into a state. It tells why it did not.
-func (o *Order) enter(to Status, cancelStarted bool) (remark string) {
+// enter brings an order and its steps into a state. It tells why it did not. Where the message names the steps (detailed), those that were called off come back
+// only by being named: see take.
+func (o *Order) enter(to Status, cancelStarted, detailed bool) (remark string) {
 	o.Requested = false
 	if len(o.Steps) == 0 {
 		switch {
@@ -217,6 +218,9 @@ func (o *Order) enter(to Status, cancelStarted bool) (remark string) {
 	}
 	for i := range o.Steps {
 		s := &o.Steps[i]
+		if s.Status == Cancelled && detailed && !to.ends() {
+			continue
+		}
 		if why := s.enter(to, cancelStarted); why != "" {
 			remark = why
 			o.Requested = true

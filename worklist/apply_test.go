@@ -60,6 +60,11 @@ func TestLifeOfAnOrder(t *testing.T) {
 		"changed when begun":       {[]string{"SC IP", "XO+"}, "started: started started", "OK", false, false},
 		"without a known code":     {[]string{"QQ"}, "scheduled: scheduled scheduled", "UA", false, false},
 		"a step is left out by XO": {[]string{"XO-"}, "scheduled: scheduled cancelled", "OK", false, false},
+		"ordered anew, less":       {[]string{"XO-", "CA", "NW-"}, "scheduled: scheduled cancelled", "OK", false, false},
+		"left out, said again":     {[]string{"XO-", "XO-"}, "scheduled: scheduled cancelled", "OK", false, false},
+		"left out, then ordered":   {[]string{"XO-", "XO+"}, "scheduled: scheduled scheduled", "OK", false, false},
+		"cancelled, then released": {[]string{"CA", "RL"}, "scheduled: scheduled scheduled", "OK", false, false},
+		"held, one left out":       {[]string{"HD", "RL", "NW-"}, "scheduled: scheduled scheduled", "OK", false, false}, // an NW may bring steps one by one
 	} {
 		w := worlds[c.mayClose]
 		n++

@@ -91,8 +91,11 @@ func (o *Order) step(x *Step, place int, named []bool) int {
 	return -1
 }
 
-// take takes over what a message says of a step. Once work has begun its study stays: images have it.
+// take takes over what a message says of a step. One that was called off is ordered again. Once work has begun its study stays: images have it.
 func (s *Step) take(x *Step) {
+	if s.Status == Cancelled {
+		s.Status = "" // what is asked for: see sum
+	}
 	s.ID, s.Procedure, s.Start = orElse(x.ID, s.ID), orElse(x.Procedure, s.Procedure), orElse(x.Start, s.Start)
 	if x.Modality != "" {
 		s.Modality = x.Modality
