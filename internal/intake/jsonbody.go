@@ -226,7 +226,7 @@ func (r *bodyReader) expected(t reflect.Type, scalars string) error {
 	switch {
 	case scalars == "":
 		scalars = scalarOf(t)
-	case t.Kind() == reflect.Struct:
+	case t.Kind() == reflect.Struct && scalars != "an object":
 		scalars += " or an object"
 	}
 	return r.fail("is to be %s", scalars)

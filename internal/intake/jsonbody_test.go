@@ -67,6 +67,10 @@ func TestBodiesThatAreWrong(t *testing.T) {
 		"line end":              {order, `{"number":"B\rORC","patient":{"id":"P1"}}`, "/number", "control"},
 		"NUL":                   {order, `{"number":"B\u0000","patient":{"id":"P1"}}`, "/number", "control"},
 		"birth":                 {order, `{"number":"B","patient":{"id":"P1","birthDate":"hôm nay"}}`, "/patient/birthDate", "no date"},
+		"sex":                   {order, `{"number":"B","patient":{"id":"P1","sex":"X"}}`, "/patient/sex", "is none of"},
+		"sex, of a result":      {result, `{"patient":{"id":"8","sex":"1"},"reports":[{"service":"S"}]}`, "/patient/sex", "is none of"},
+		"control ID":            {result, `{"control":"` + strings.Repeat("X", 200) + `","patient":{"id":"8"},"reports":[{"service":"S"}]}`, "/control", "longer than 199"},
+		"a text for a body":     {order, `"x"`, "", "is to be an object"},
 		"modality, small":       {order, `{"number":"B","patient":{"id":"P1"},"modality":"ct"}`, "/modality", "capitals"},
 		"modality, long":        {order, `{"number":"B","patient":{"id":"P1"},"steps":[{},{"modality":"COMPUTEDTOMOGRAPHY"}]}`, "/steps/1/modality", "at most 16"},
 		"modality, several":     {order, `{"number":"B","patient":{"id":"P1"},"modality":"CT\\MR"}`, "/modality", "CS"},
@@ -94,7 +98,7 @@ func TestBodiesThatAreWrong(t *testing.T) {
 			if err := c.read(c.body); !errors.As(err, &w) {
 				t.Fatalf("%v", err)
 			}
-			if w.Pointer != c.pointer || !strings.Contains(w.Detail, c.detail) {
+			if w.Pointer != c.pointer || !strings.Contains(w.Detail, c.detail) || strings.Contains(w.Detail, "object or an object") {
 				t.Errorf("%q, %q; not %q, %q", w.Pointer, w.Detail, c.pointer, c.detail)
 			}
 		})
@@ -111,6 +115,38 @@ func TestBodiesThatAreRight(t *testing.T) {
 	if d := cmp.Diff(want, o.Warnings); d != "" || o.Number != "B1" || o.Patient.Weight != 70.5 || o.Service.Name != "\ufffd 😀" {
 		t.Errorf("%+v %s", o, d)
 	}
+}
+
+// Sexes are said in both intakes alike.
+func TestSexes(t *testing.T) {
+	utf8, _ := hl7v2.LookupCharset("UTF-8")
+	for said, want := range map[string]string{"": "", "m": "M", " Nữ ": "F", "nam": "M", "female": "F", "O": "O", "U": "U"} {
+		o, err := ReadJSONOrder([]byte(`{"number":"B","patient":{"id":"P1","sex":"` + said + `"}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := o.Message(hl7v2.Header{}, false).Encode(hl7v2.Standard, utf8)
+		if err != nil || field(t, raw, "PID-8") != want {
+			t.Errorf("order, %q: %q %v", said, raw, err)
+		}
+		body := []byte(`{"patient":{"id":"8","sex":"` + said + `"},"reports":[{"service":"S"}]}`)
+		r := &resultMessage{}
+		if err := readBody(body, r); err != nil {
+			t.Fatal(err)
+		}
+		if raw, err = r.build(body); err != nil || field(t, raw, "PID-8") != want {
+			t.Errorf("result, %q: %q %v", said, raw, err)
+		}
+	}
+}
+
+func field(t *testing.T, raw []byte, place string) string {
+	t.Helper()
+	m, err := hl7v2.Parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m.Get(place)
 }
 
 // What is compressed is refused as that (RFC 9110 15.5.16), and a byte order mark, which some senders put before JSON, is let pass (RFC 8259 8.1).

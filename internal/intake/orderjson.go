@@ -149,6 +149,9 @@ func (o *JSONOrder) check() error {
 	if _, ok := orderDate(o.Patient.BirthDate); !ok {
 		return wrong("/patient/birthDate", "is no date such as 1970-01-02")
 	}
+	if !knownSex(o.Patient.Sex) {
+		return wrong("/patient/sex", notSex)
+	}
 	if o.Accession == "" && len(o.Number) <= 16 {
 		o.Accession = o.Number
 	}
@@ -282,6 +285,7 @@ func (o *JSONOrder) patient(b *hl7v2.Builder) {
 	}
 }
 
+// sexOf writes a sex as HL7 table 0001 does.
 func sexOf(s string) string {
 	switch s = strings.ToUpper(strings.TrimSpace(s)); s {
 	case "NAM", "MALE":
@@ -291,6 +295,14 @@ func sexOf(s string) string {
 	}
 	return s
 }
+
+// knownSex tells whether a sex is one of table 0001, or a word for it.
+func knownSex(s string) bool {
+	s = sexOf(s)
+	return s == "" || len(s) == 1 && strings.Contains("MFOUAN", s)
+}
+
+const notSex = "is none of M, F, O, U, A, N, nam and nữ"
 
 // details adds what is ordered.
 func (o *JSONOrder) details(b *hl7v2.Builder) {

@@ -20,6 +20,9 @@ func (r *resultMessage) build(body []byte) ([]byte, error) {
 		sum := sha256.Sum256(body)
 		w.control = base32.HexEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:12]) // 20 characters
 	}
+	if len(w.control) > maxControl {
+		w.fail("/control", fmt.Sprintf("is longer than %d bytes", maxControl))
+	}
 	h := hl7v2.Header{
 		SendingApplication: r.Sender, SendingFacility: r.Site, Type: [3]string{"ORU", "R01", "ORU_R01"}, ControlID: w.control,
 	}
@@ -42,6 +45,9 @@ func (r *resultMessage) build(body []byte) ([]byte, error) {
 	}
 	return raw, nil
 }
+
+// maxControl bounds a control ID in bytes (MSH-10; HL7 2.15.9.10).
+const maxControl = 199
 
 // resultWriter fills a message.
 type resultWriter struct {
@@ -131,7 +137,10 @@ func (w *resultWriter) patient(p *resultPatient, visit string) {
 	}
 	w.name("PID-5", 1, p.Name)
 	w.time("PID-7", "/patient/birthDate", p.BirthDate)
-	w.set("PID-8", p.Sex)
+	if !knownSex(p.Sex) {
+		w.fail("/patient/sex", notSex)
+	}
+	w.set("PID-8", sexOf(p.Sex))
 	if visit != "" {
 		w.b.Add("PV1").Set("PV1-1", "1").Set("PV1-2", "U").Set("PV1-19", visit)
 	}
