@@ -79,8 +79,8 @@ func (x *Exchange) Positive() bool {
 var (
 	// ErrNoAnswer means that the time for acknowledgements ran out.
 	ErrNoAnswer = errors.New("mllp: no acknowledgement came in time")
-	// ErrOtherAnswer is ErrNoAnswer where acknowledgements of other messages came: see Exchange.Others.
-	ErrOtherAnswer = errors.New("mllp: only acknowledgements of other messages came")
+	// ErrOtherAnswer is ErrNoAnswer where acknowledgements of other messages came, or what is none: see Exchange.Others.
+	ErrOtherAnswer = errors.New("mllp: what came is no acknowledgement of this message (MSA-1, MSA-2)")
 	// ErrClosed means that the receiver closed the connection instead of answering.
 	ErrClosed = errors.New("mllp: the receiver closed the connection without an acknowledgement")
 	// ErrControl means that the message cannot be told apart from its answer: it is no message, or holds VT or FS.

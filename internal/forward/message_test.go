@@ -447,22 +447,29 @@ func TestRulesAndDestinations(t *testing.T) {
 // hospital answers requests of an HTTP client without a network.
 type hospital func(rq *http.Request) *http.Response
 
-func (h hospital) RoundTrip(rq *http.Request) (*http.Response, error) { return h(rq), nil }
+func (h hospital) RoundTrip(rq *http.Request) (*http.Response, error) {
+	if answer := h(rq); answer != nil {
+		return answer, nil
+	}
+	return nil, rq.Context().Err()
+}
 
 func TestPost(t *testing.T) {
 	id := regexp.MustCompile(`\|(M\d+)\|`)
 	for name, c := range map[string]struct {
 		answer func(n int, control string) (int, string)
 		want   string
+		reason string // of the first
 	}{
-		"acknowledged": {func(_ int, id string) (int, string) { return 200, ack("AA", id) }, "done done"},
-		"padded":       {func(_ int, id string) (int, string) { return 200, ack("AA ", " "+id+" ") }, "done done"},
-		"no body":      {func(int, string) (int, string) { return 204, "" }, "done done"},
-		"AE":           {func(_ int, id string) (int, string) { return 200, ack("AE", id) }, "dead dead"},
-		"AE with 500":  {func(_ int, id string) (int, string) { return 500, ack("AE", id) }, "dead dead"},
-		"refused":      {func(int, string) (int, string) { return 422, "no" }, "dead dead"},
-		"busy":         {func(n int, id string) (int, string) { return map[bool]int{true: 503, false: 200}[n < 3], "" }, "done done"},
-		"forbidden":    {func(int, string) (int, string) { return 403, "" }, "waiting waiting"},
+		"acknowledged": {func(_ int, id string) (int, string) { return 200, ack("AA", id) }, "done done", ""},
+		"padded":       {func(_ int, id string) (int, string) { return 200, ack("AA ", " "+id+" ") }, "done done", ""},
+		"no body":      {func(int, string) (int, string) { return 204, "" }, "done done", ""},
+		"AE":           {func(_ int, id string) (int, string) { return 200, ack("AE", id) }, "dead dead", "answered with AE"},
+		"AE with 500":  {func(_ int, id string) (int, string) { return 500, ack("AE", id) }, "dead dead", "answered with AE"},
+		"refused":      {func(int, string) (int, string) { return 422, "no" }, "dead dead", "refused with HTTP status 422"},
+		"busy":         {func(n int, id string) (int, string) { return map[bool]int{true: 503, false: 200}[n < 3], "" }, "done done", ""},
+		"forbidden":    {func(int, string) (int, string) { return 403, "" }, "waiting waiting", "HTTP status 403"},
+		"silent":       {func(int, string) (int, string) { return 0, "" }, "sending sending", "no answer came in time"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -474,6 +481,10 @@ func TestPost(t *testing.T) {
 					}
 					n++
 					status, body := c.answer(n, id.FindStringSubmatch(string(b))[1])
+					if status == 0 {
+						<-rq.Context().Done()
+						return nil
+					}
 					return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: rq}
 				})}
 				b := newRoute(t, numbered{}, forward.Destination{
@@ -482,7 +493,7 @@ func TestPost(t *testing.T) {
 				b.messages(2)
 				after(10 * time.Minute)
 				list, err := b.f.List(context.Background(), forward.Selection{}, 0, 10)
-				if err != nil || len(list) != 2 || list[0].State.String()+" "+list[1].State.String() != c.want {
+				if err != nil || len(list) != 2 || list[0].State.String()+" "+list[1].State.String() != c.want || list[0].Reason != c.reason {
 					t.Errorf("%+v %v", list, err)
 				}
 				b.stop()

@@ -27,7 +27,10 @@ func (posts) rest() {}
 // send implements carrier.
 func (c *posts) send(ctx context.Context, j *job) error { return j.messages(ctx, c.one) }
 
-var errOther = errors.New("the answer is to another message")
+var (
+	errOther = errors.New("the answer is to another message")
+	errLate  = errors.New("no answer came in time")
+)
 
 func (c *posts) one(ctx context.Context, m *hl7v2.Message) (outcome, error) {
 	limit := c.p.Answer
@@ -37,6 +40,9 @@ func (c *posts) one(ctx context.Context, m *hl7v2.Message) (outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	answer, err := c.p.Client.Send(ctx, m.Bytes())
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = errLate
+	}
 	if err != nil {
 		return again("%v", reasonOf(err)), err
 	}
