@@ -145,6 +145,9 @@ func (s *Service) perform(tx halong.Tx, seq uint64, r *record) (left []dicom.Tag
 		p, err = s.begin(tx, r, set)
 	default:
 		left, err = p.change(r, set)
+		if err == nil && len(p.Links) == 0 { // its order may have come since
+			err = s.link(tx, p)
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -196,8 +199,13 @@ func (s *Service) begin(tx halong.Tx, r *record, set *dataset.Set) (*Performed, 
 	p := &Performed{
 		SOP: r.SOP, Facility: r.Facility, Status: InProgress, Source: r.Source, Created: r.At, Attributes: set,
 	}
+	return p, s.link(tx, p)
+}
+
+// link finds the study of a Performed Procedure Step, and the steps that it was scheduled as.
+func (s *Service) link(tx halong.Tx, p *Performed) error {
 	var items []*dataset.Set
-	if e := set.Get(tag.ScheduledStepAttributesSequence); e != nil {
+	if e := p.Attributes.Get(tag.ScheduledStepAttributesSequence); e != nil {
 		items = e.Items
 	}
 	for _, item := range items {
@@ -207,15 +215,15 @@ func (s *Service) begin(tx halong.Tx, r *record, set *dataset.Set) (*Performed, 
 		if len(p.Links) >= maxSteps {
 			break
 		}
-		l, ok, err := s.scheduled(tx, r.Facility, item)
+		l, ok, err := s.scheduled(tx, p.Facility, item)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if ok && !hasLink(p.Links, l) {
 			p.Links = append(p.Links, l)
 		}
 	}
-	return p, nil
+	return nil
 }
 
 func hasLink(all []Link, l Link) bool {

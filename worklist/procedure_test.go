@@ -181,6 +181,22 @@ func TestScheduledSteps(t *testing.T) {
 	w.replayed()
 }
 
+// An emergency: the modality begins before the order comes, whose step is completed by what it tells then.
+func TestPerformedBeforeItsOrder(t *testing.T) {
+	w := newWorld(t, worklist.PresetIHE, nil)
+	if err := w.create("2.25.7", begun("2.25.1", "S2")); err != nil {
+		t.Fatal(err)
+	}
+	w.message("OMI^O23", omi("NW", "SC")...)
+	if err := w.set("2.25.7", over("COMPLETED", "")); err != nil {
+		t.Fatal(err)
+	}
+	if o := w.order("PL1"); states(o) != "started: scheduled completed" || o.Steps[1].Performed != "2.25.7" {
+		t.Errorf("%s, performed by %s", states(o), o.Steps[1].Performed)
+	}
+	w.replayed()
+}
+
 // What breaks table F.7.2-1 is refused with the attribute's name, and nothing of it stays.
 func TestAttributeRules(t *testing.T) {
 	w := newWorld(t, worklist.PresetIHE, nil)
