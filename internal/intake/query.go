@@ -18,7 +18,7 @@ type Registry interface {
 	FindPatientsIn(tx halong.Tx, scope halong.Scope, q patient.Query) (patient.Found, error)
 	// PatientGroupIn gives who survives of a patient, and who else is that person.
 	PatientGroupIn(tx halong.Tx, key int64) (*patient.Group, error)
-	// HasAuthority tells whether any patient of a facility bears an identifier of an assigning authority as its identity.
+	// HasAuthority tells whether any patient of a facility bears an identifier of an assigning authority.
 	HasAuthority(tx halong.Tx, f halong.Facility, authority string) (bool, error)
 }
 

@@ -149,6 +149,7 @@ func TestPIX(t *testing.T) {
 		"another identifier": {"NI1^^^VNM", "^^^A", ok("1^^^A^MR")},
 		"nowhere else":       {"3^^^A", "", none},
 		"not in that domain": {"3^^^A", "^^^&1.2.3&ISO", none},
+		"of others' second":  {"3^^^A", "^^^VNM", none}, // nobody's identity is of that domain
 		"merged":             {"22^^^A", "", ok("2^^^A^MR~D2^^^D")},
 		"over one merged":    {"D2^^^D", "^^^A", ok("2^^^A^MR")},
 		"unknown domain":     {"1^^^A", "^^^NOWHERE", bad("ERR QPD^1^4^1 204")},

@@ -57,10 +57,10 @@ func (tx *Tx) addPatient(p *patient.Patient) (bool, error) {
 	if err := tx.putAuthority(authorityKey{facility, id.Authority}); err != nil {
 		return true, err
 	}
-	return true, tx.addOthers(p)
+	return true, tx.addOthers(facility, p)
 }
 
-// putAuthority notes that a patient of the facility has an identity of the authority.
+// putAuthority notes that a patient of the facility has an identifier of the authority.
 func (tx *Tx) putAuthority(key authorityKey) error {
 	if _, known := tx.db.patients.authorities.get(key); known {
 		return nil
@@ -73,8 +73,11 @@ func (tx *Tx) putAuthority(key authorityKey) error {
 }
 
 // addOthers makes the patient findable by the identifiers after the first.
-func (tx *Tx) addOthers(p *patient.Patient) error {
+func (tx *Tx) addOthers(facility int64, p *patient.Patient) error {
 	for _, id := range p.Identifiers[1:] {
+		if err := tx.putAuthority(authorityKey{facility, id.Authority}); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(`INSERT INTO patient_other (identifier, patient) VALUES (?, ?) ON CONFLICT DO NOTHING`, id.ID, p.Key); err != nil {
 			return err
 		}
@@ -139,7 +142,7 @@ func (db *DB) UpdatePatient(t halong.Tx, p *patient.Patient) error {
 		p.Survivor, micro(p.Since), p.Key)
 	if err == nil {
 		tx.putWords(p.Key, before, wordsOf(folded, p.Birth))
-		err = tx.addOthers(p)
+		err = tx.addOthers(key.facility, p)
 	}
 	return fail(op, "", err)
 }

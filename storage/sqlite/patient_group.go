@@ -34,7 +34,7 @@ func (db *DB) PatientGroupIn(t halong.Tx, key int64) (*patient.Group, error) {
 	return g, fail(op, "", err)
 }
 
-// HasAuthority tells whether a patient of a facility has an identity of an assigning authority.
+// HasAuthority tells whether a patient of a facility has an identifier of an assigning authority.
 func (db *DB) HasAuthority(t halong.Tx, f halong.Facility, authority string) (found bool, err error) {
 	const op = "sqlite.HasAuthority"
 	tx, err := db.tx(op, t)

@@ -150,7 +150,7 @@ func patientWords(t *testing.T, x PatientIndex) {
 	}
 }
 
-// patientAuthorities: an authority is known once a patient of the facility has an identity of it, and not of one that was taken back.
+// patientAuthorities: an authority is known once a patient of the facility has an identifier of it, and not of one that was taken back.
 func patientAuthorities(t *testing.T, x PatientIndex) {
 	fails := errors.New("taken back")
 	add := func(id, authority string, err error) {
@@ -173,8 +173,17 @@ func patientAuthorities(t *testing.T, x PatientIndex) {
 	}
 	all.Wait()
 	update(t, x, func(tx halong.Tx) error {
+		p := person("S", "known0", "")
+		p.Identifiers = append(p.Identifiers, patient.Identifier{ID: "001085012345", Authority: "second"})
+		if _, err := x.AddPatient(tx, p); err != nil {
+			return err
+		}
+		p.Identifiers = append(p.Identifiers, patient.Identifier{ID: "DN4010", Authority: "third"})
+		return x.UpdatePatient(tx, p)
+	})
+	update(t, x, func(tx halong.Tx) error {
 		for authority, want := range map[string]bool{
-			"known0": true, "known1": true, "known2": true, "known3": true, "later0": true, "later1": true, "later2": true, "never": false, "": false,
+			"second": true, "third": true, "known0": true, "known1": true, "known2": true, "known3": true, "later0": true, "later1": true, "later2": true, "never": false, "": false,
 		} {
 			if got, err := x.HasAuthority(tx, "BV1", authority); got != want || err != nil {
 				t.Errorf("%q: %v, %v", authority, got, err)
