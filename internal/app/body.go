@@ -39,12 +39,14 @@ func readOrder(c echo.Context, o any) error {
 
 // wrongOrder says what is wrong with an order, without its contents.
 func wrongOrder(err error) string {
-	const text = "The body is no such order"
+	const text = "The body is not what this request takes"
 	var kind *json.UnmarshalTypeError
 	var syntax *json.SyntaxError
 	switch {
 	case err == nil:
 		return "The body is more than one JSON value."
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return text + ": the JSON ends too early."
 	case errors.As(err, &kind):
 		return fmt.Sprintf("%s: %q is of another kind.", text, kind.Field)
 	case errors.As(err, &syntax):

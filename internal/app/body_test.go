@@ -34,6 +34,8 @@ func TestBodiesInJSON(t *testing.T) {
 		{"/api/orders", "application/json", strings.Repeat(" ", maxOrderBody+1), 413, ""},
 		{"/api/orders/1/status", "application/x-www-form-urlencoded", "status=arrived", 415, ""},
 		{"/api/orders/1/status", "application/json", `{"status":"arrived"} {}`, 400, ""},
+		{"/api/orders/1/status", "application/json", `{"status":"arrived"`, 400, "takes: the JSON ends too early."},
+		{"/api/worklist/items", "application/dicom", "\x10\x00\x10\x00PN\x04\x00A^B ", 400, "the item has no Scheduled Procedure Step"},
 	} {
 		if strings.HasSuffix(c.path, "/status") {
 			c.path = "/api/orders/1048576/status" // of the first message

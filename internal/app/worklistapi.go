@@ -209,7 +209,9 @@ func (a *App) postItem(c echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, reasonOf(err)).SetInternal(err)
 	}
 	in.Facility, in.Source = f, halong.Source{Protocol: "HTTP", Peer: principal(c).Name, Address: c.RealIP()}
-	if err := a.data.worklist.Import(c.Request().Context(), in); err != nil {
+	if err := a.data.worklist.Import(c.Request().Context(), in); halong.KindOf(err) == halong.Invalid && err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, reasonOf(err)).SetInternal(err)
+	} else if err != nil {
 		return err
 	}
 	return c.NoContent(http.StatusCreated)
