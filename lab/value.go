@@ -146,6 +146,27 @@ func textual(o *Observation, val *Value, v hl7v2.Value) {
 	}
 }
 
+// undivided reads an SN whose whole value stands in the first component: "<0.5", "1:128", "2+".
+func undivided(val *Value, s string) (ok bool) {
+	comparator, rest := cutComparator(s)
+	n, _, ok := number(rest)
+	for _, sep := range []string{":", "/", "-", "+"} {
+		if ok {
+			break
+		}
+		first, second, found := strings.Cut(rest, sep)
+		n1, _, ok1 := number(first)
+		n2, _, ok2 := number(second)
+		if found && ok1 && (ok2 || sep == "+" && second == "") {
+			n, val.Separator, val.Number2, ok = n1, sep, n2, true
+		}
+	}
+	if ok {
+		val.Comparator, val.Number = comparator, n
+	}
+	return ok
+}
+
 // structured reads an SN value: comparator, number, separator or suffix, number (HL7 2.A.70).
 func structured(o *Observation, val *Value, v hl7v2.Value) {
 	c := strings.TrimSpace(v.Component(1).Text())
@@ -154,12 +175,9 @@ func structured(o *Observation, val *Value, v hl7v2.Value) {
 	}
 	n, _, ok := number(v.Component(2).Text())
 	if !ok {
-		if comparator, rest := cutComparator(c); rest != "" && v.Count() == 1 { // the whole in the first component
-			if n, _, ok := number(rest); ok {
-				val.Comparator, val.Number = comparator, n
-				o.warn("OBX-5 of type SN has no components")
-				return
-			}
+		if v.Count() == 1 && undivided(val, c) {
+			o.warn("OBX-5 of type SN has no components")
+			return
 		}
 		o.warn("OBX-5 of type SN has no number")
 		return

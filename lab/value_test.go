@@ -53,6 +53,11 @@ func TestValues(t *testing.T) {
 		{"SN", "^1^:^128", []Value{{Text: "^1^:^128", Number: "1", Separator: ":", Number2: "128"}}, 0},
 		{"SN", "^2^+", []Value{{Text: "^2^+", Number: "2", Separator: "+"}}, 0},
 		{"SN", "abc", []Value{{Text: "abc"}}, 1},
+		{"SN", "1:128", []Value{{Text: "1:128", Number: "1", Separator: ":", Number2: "128"}}, 1},
+		{"SN", ">=1:128", []Value{{Text: ">=1:128", Comparator: ">=", Number: "1", Separator: ":", Number2: "128"}}, 1},
+		{"SN", "5-10", []Value{{Text: "5-10", Number: "5", Separator: "-", Number2: "10"}}, 1},
+		{"SN", "2+", []Value{{Text: "2+", Number: "2", Separator: "+"}}, 1},
+		{"SN", "1:", []Value{{Text: "1:"}}, 1},
 		{"ST", "a & b", []Value{{Text: "a & b"}}, 0}, // nHapi#570
 		{"TX", "line\\.br\\two", []Value{{Text: "line\ntwo"}}, 0},
 		{"CWE", "27268008^Salmonella^SCT", []Value{{Text: "27268008^Salmonella^SCT", Coded: &Coded{"27268008", "Salmonella", "SCT"}}}, 0},
