@@ -53,7 +53,7 @@ func (r *reindexCmd) Run(e *env) error {
 		return incomplete{fmt.Sprintf("%d records could not be replayed; the log tells which", n.Lost)}
 	}
 	if n.Damaged > 0 {
-		return incomplete{fmt.Sprintf("%d ranges of the journal hold no valid record; the log tells which", n.Damaged)}
+		return incomplete{fmt.Sprintf("%d ranges of the journal hold no valid record; the log tells which, and the quarantine lists what was a message", n.Damaged)}
 	}
 	return nil
 }

@@ -3,17 +3,24 @@ package app
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/hl7v2/mllp"
 	"github.com/halong-gateway/halong/internal/app/config"
+	"github.com/halong-gateway/halong/internal/intake"
+	"github.com/halong-gateway/halong/storage"
 )
 
 // TestDamagedMessages: the bytes of a message that are not those that came are not given out, sent on or processed, and whoever asks is told.
@@ -97,9 +104,77 @@ func overwrite(t *testing.T, name, was, is string) {
 	}
 	at := bytes.Index(b, []byte(was))
 	if at < 0 {
-		t.Fatalf("%s does not hold %q", name, was)
+		t.Fatalf("%s does not hold %q: %q", name, was, b[:min(len(b), 400)])
 	}
 	if _, err := f.WriteAt([]byte(is), int64(at)); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestReindexListsDamagedMessages: a message whose record is damaged is in quarantine after a reindex, with where its bytes lie and where it came from; nothing else of it is given.
+func TestReindexListsDamagedMessages(t *testing.T) {
+	ctx, log := context.Background(), slog.New(slog.DiscardHandler)
+	for name, c := range map[string]struct {
+		was, is  string // bytes of the record
+		facility halong.Facility
+		address  string
+	}{
+		"what it says":     {"PID|||771", "PID|||991", "BV1", "10.1.2.3"},
+		"the last one":     {"PID|||773", "PID|||993", halong.DefaultFacility, ""}, // nothing is read behind the last valid record
+		"its facility":     {"\x03BV1\x04MLLP", "\x03BV2\x04MLLP", halong.DefaultFacility, "10.1.2.3"},
+		"how long it is":   {"\x03BV1\x04MLLP", "\xf3BV1\x04MLLP", halong.DefaultFacility, ""},
+		"what it could be": {"MSH|^~\\&|LIS|LAB|||20261122||ADT^A60|C1", "no message at all, but as many bytes!!!", "BV1", "10.1.2.3"},
+	} {
+		conf := config.Default()
+		conf.Data = t.TempDir()
+		var d *Data
+		send := func(numbers ...int) {
+			var err error
+			if d, err = OpenData(ctx, conf, log); err != nil {
+				t.Fatal(err)
+			}
+			rules := d.intakeConfig(conf, log)
+			rules.Peer = func(mllp.Peer) intake.Rule { return intake.Rule{Facility: "BV1"} }
+			in := intake.New(rules)
+			for _, n := range numbers {
+				text := fmt.Sprintf("MSH|^~\\&|LIS|LAB|||20261122||ADT^A60|C%d|P|2.5\rPID|||77%d\r", n, n)
+				in.Handle(ctx, mllp.Peer{Addr: netip.MustParseAddr("10.1.2.3")}, mllp.Frame{Kind: mllp.Message, Bytes: []byte(text), Total: int64(len(text))})
+			}
+		}
+		end := func() {
+			if err := d.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		send(1, 2, 3)
+		end()
+		overwrite(t, filepath.Join(conf.Data, "store", "journal", "00000001.seg"), c.was, c.is)
+		for i := range 2 { // and after the second as after the first
+			done, err := Reindex(ctx, conf, log)
+			if want := (Reindexed{Records: 2 + i, Damaged: 1}); done != want || err != nil {
+				t.Errorf("%s: %+v, %v", name, done, err)
+			}
+			if i == 0 {
+				send(4)
+				end()
+			}
+		}
+		send()
+		page, err := d.Index.FindMessages(ctx, halong.Everything(), storage.MessageQuery{State: "refused"})
+		if err != nil || len(page.Messages) != 1 {
+			t.Fatalf("%s: %d messages, %v", name, len(page.Messages), err)
+		}
+		if last, err := d.Index.Message(ctx, halong.Everything(), 4); err != nil || last.State != storage.MessageKept {
+			t.Errorf("%s: %+v, %v", name, last, err)
+		}
+		m := page.Messages[0]
+		if want := map[bool]uint64{true: 3, false: 1}[name == "the last one"]; m.Seq != want || m.State != storage.MessageRefused || m.Facility != c.facility || m.Source.Address != c.address || m.Received.Year() < 1970 || m.Received.Year() > 9999 ||
+			!strings.Contains(m.Reason, "damaged: the payload's checksum is wrong (segment 1, offset ") || strings.Contains(m.Reason, "771") {
+			t.Errorf("%s: %+v", name, m)
+		}
+		if _, err := d.verifyMessage(m); halong.KindOf(err) != halong.Corrupt {
+			t.Errorf("%s: %v", name, err)
+		}
+		end()
 	}
 }

@@ -165,15 +165,15 @@ func (a *App) resendMessage(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if _, err := a.data.verifyMessage(m); err != nil {
+		a.log.Error("a message is damaged", "message", m.Seq, "error", err)
+		return echo.NewHTTPError(http.StatusConflict, damagedText+" Nothing is sent of it.")
+	}
 	if m.State == storage.MessageRefused {
 		return echo.NewHTTPError(http.StatusConflict, "The message was refused: it is in quarantine, and was never to be sent on.")
 	}
 	if a.forward == nil {
 		return echo.NewHTTPError(http.StatusConflict, "Nothing is sent on: the configuration has no routes.destinations.")
-	}
-	if _, err := a.data.verifyMessage(m); err != nil {
-		a.log.Error("a message is damaged", "message", m.Seq, "error", err)
-		return echo.NewHTTPError(http.StatusConflict, damagedText+" Nothing is sent of it.")
 	}
 	n, err := a.forward.Resend(c.Request().Context(), messageRef(m.Seq), m.Received, o.Destination)
 	if err != nil {

@@ -53,6 +53,9 @@ func (d *Data) recover(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := r.standIn(ctx); err != nil {
+		return err
+	}
 	if err := r.end(ctx); err != nil {
 		return err
 	}

@@ -147,6 +147,12 @@ func (in *Intake) applyRefused(tx halong.Tx, m *storage.Message) error {
 	return in.emit(tx, halong.EventQuarantined, m, messagePayload{Message: m.Seq, State: m.State.String(), Note: m.Reason})
 }
 
+// StandIn lists a message in quarantine whose record is damaged.
+func (in *Intake) StandIn(tx halong.Tx, m *storage.Message) error {
+	m.State = storage.MessageRefused
+	return in.applyRefused(tx, m)
+}
+
 // Handles tells whether records of a kind are this package's.
 func Handles(k storage.RecordKind) bool {
 	return k == storage.RecordMessage || k == storage.RecordReprocess

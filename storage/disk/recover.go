@@ -174,6 +174,12 @@ func (r *recovery) journal(g *segment, from, size int64) (int64, error) {
 	}
 	_, err := r.s.scan(r.ctx, g, from, size, sc)
 	r.tail.damage = append(r.tail.damage, damage...)
+	for _, d := range damage {
+		if r.lost() { // it stays where it is, and its number is its own
+			g.next = max(g.next, d.Record.Seq+1)
+			r.s.next = max(r.s.next, g.next)
+		}
+	}
 	if err != nil || n == 0 {
 		return end, err
 	}

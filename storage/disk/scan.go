@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/storage"
 )
 
 // Damage is a range of bytes of a segment that holds no valid record.
@@ -16,6 +17,7 @@ type Damage struct {
 	Offset  int64
 	Length  int64
 	Reason  string
+	Record  storage.Record // without Payload, where only that of a record is damaged; else its Seq is 0
 }
 
 // DamageError reports damage after everything else has been read. It is
@@ -108,7 +110,10 @@ func (s *scanner) run(off int64) (last int64, err error) {
 		bad = -1
 		end := off + h.extent(s.align)
 		if reason != "" {
-			s.report(off, min(end, s.end), reason)
+			if s.damage != nil {
+				lost := storage.Record{Seq: h.seq, Kind: h.kind, Place: h.place()}
+				s.damage(Damage{Segment: s.segment, Offset: off, Length: min(end, s.end) - off, Reason: reason, Record: lost})
+			}
 			off = end
 			continue
 		}

@@ -37,6 +37,9 @@ type blobAt struct {
 // Empty tells that there are no records to be applied.
 func (t *Tail) Empty() bool { return len(t.spans) == 0 }
 
+// IsVoid tells that a record was never applied: see Void.
+func (t *Tail) IsVoid(seq uint64) bool { return isVoid(t.voids, seq) }
+
 // Damage tells which bytes could not be read. Bytes after the last valid record of a segment
 // are among it although they are mostly no damage but a group or blob that was being written.
 func (t *Tail) Damage() []Damage { return t.damage }
