@@ -213,32 +213,51 @@ func readBounded(name string) ([]byte, error) {
 
 type hl7TryCmd struct {
 	Rules   string `arg:"" help:"File with tables and rules, as routes.transforms has them." type:"existingfile"`
-	Message string `arg:"" help:"File with a message." type:"existingfile"`
+	Message string `arg:"" help:"File with a message, or several." type:"existingfile"`
+	ReadAs  string `help:"Character set of the message, as hl7.peers[].charset gives it; else MSH-18 says it." placeholder:"NAME"`
 	Charset string `help:"Character set to write in; the message's own when empty." placeholder:"NAME"`
 	Raw     bool   `help:"The message that comes out alone, as it would be sent."`
 }
 
-// Run prints what the rules change, and the message that comes out.
+// Run prints what the rules change, and the messages that come out.
 func (x *hl7TryCmd) Run(e *env) error {
 	rules, err := config.LoadTransform(x.Rules)
 	if err != nil {
 		return usage{err}
 	}
-	var charset *hl7v2.Charset
-	if x.Charset != "" {
-		var ok bool
-		if charset, ok = hl7v2.LookupCharset(x.Charset); !ok {
-			return usage{fmt.Errorf("%q is not a character set that is known", x.Charset)}
-		}
+	charset, err := charsetNamed(x.Charset)
+	if err != nil {
+		return err
+	}
+	own, err := charsetNamed(x.ReadAs)
+	if err != nil {
+		return err
+	}
+	var options []hl7v2.Option
+	if own != nil {
+		options = append(options, hl7v2.WithCharset(own))
 	}
 	raw, err := readBounded(x.Message)
 	if err != nil {
 		return err
 	}
-	m, err := hl7v2.Parse(raw)
-	if err != nil {
-		return err
+	for i, one := range hl7v2.SplitBatch(raw).Messages { // as the gateway takes them apart
+		if i > 0 && !x.Raw {
+			e.printf("\n")
+		}
+		m, err := hl7v2.Parse(one, options...)
+		if err == nil {
+			err = x.one(e, rules, m, charset)
+		}
+		if err != nil {
+			return fmt.Errorf("message %d of the file: %w", i+1, err)
+		}
 	}
+	return nil
+}
+
+// one applies the rules to one message.
+func (x *hl7TryCmd) one(e *env, rules []transform.Rule, m *hl7v2.Message, charset *hl7v2.Charset) error {
 	out, err := app.Transform(rules, m, charset, func(s transform.Step) {
 		if !x.Raw {
 			e.printf("%s: %s %s: %q -> %q\n", s.Rule, s.Action, s.Place, s.Before, s.After)
@@ -251,6 +270,20 @@ func (x *hl7TryCmd) Run(e *env) error {
 		_, err := e.stdout.Write(out.Bytes())
 		return err
 	}
-	printMessage(e, out.Bytes(), "")
+	for s := range out.Segments() {
+		e.printf("  %s\n", printable(string(s.UTF8())))
+	}
 	return nil
+}
+
+// charsetNamed looks a character set up; nil where none is named.
+func charsetNamed(name string) (*hl7v2.Charset, error) {
+	if name == "" {
+		return nil, nil
+	}
+	c, ok := hl7v2.LookupCharset(name)
+	if !ok {
+		return nil, usage{fmt.Errorf("%q is not a character set that is known", name)}
+	}
+	return c, nil
 }
