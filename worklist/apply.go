@@ -48,11 +48,14 @@ func (s *Service) Apply(tx halong.Tx, r *Request, from Origin) (Outcome, error) 
 	if o == nil {
 		return s.add(tx, r, from, to)
 	}
+	before, whose, named := o.Status, o.Patient, from.Patient
+	if r.Reschedule && whose != 0 && !booking(o.StatusType) {
+		from.Patient = whose // an appointment does not say whose an order is that somebody else placed
+	}
 	serve, err := s.served(tx, from, o)
 	if err != nil {
 		return Outcome{}, err
 	}
-	before, whose := o.Status, o.Patient
 	out := Outcome{Order: o, Control: "OK"}
 	out.Remark = o.enter(to, by.CancelStarted, r.Detailed && !r.Reschedule)
 	if (r.Detailed || r.Reschedule) && !to.ends() { // afterwards: it may cancel steps that are not ordered any more
@@ -66,7 +69,7 @@ func (s *Service) Apply(tx halong.Tx, r *Request, from Origin) (Outcome, error) 
 	case to.ends():
 		out.Control = "CR"
 	}
-	if from.Patient != 0 && whose != 0 && from.Patient != whose && out.Remark == "" { // after a merge, or somebody's mistake
+	if named != 0 && whose != 0 && named != whose && out.Remark == "" { // after a merge, or somebody's mistake
 		out.Remark = "the message names another patient than the order had before"
 	}
 	if out.Remark == "" && r.Reschedule && o.Kind == Other && !to.ends() {

@@ -192,6 +192,19 @@ func TestAppointments(t *testing.T) {
 	w.replayed()
 }
 
+// An appointment moves an order that somebody else placed; it does not say whose it is.
+func TestAppointmentOfAnotherPatient(t *testing.T) {
+	w := newWorld(t, worklist.PresetIHE, nil)
+	w.message("ORM^O01", patientOne, "ORC|NW|PL1", "OBR|1|PL1||A^Head^L||||||||||||||||||||CT")
+	w.patient = 8
+	out := w.messageOf("BOOK", "SIU^S13", "SCH|1|2|||||||||^^^20261130100000|||||||||||||||PL1", "PID|1||P8^^^A||Other^Patient", "RGS|1", "AIS|1||A|20261130100000")
+	o := w.order("PL1")
+	if len(out) != 1 || out[0].Remark == "" || o.Patient != 7 || o.Steps[0].Start != "20261130100000" {
+		t.Errorf("%+v: patient %d, start %s", out, o.Patient, o.Steps[0].Start)
+	}
+	w.replayed()
+}
+
 // An appointment need not say the service again (HL7 10.4): one without AIS is of the order that SCH names. The appointment's own numbers are none
 // of the order, where its are said.
 func TestAppointmentsWithoutService(t *testing.T) {
