@@ -174,6 +174,15 @@ func position(in []*Patient, key int64) int {
 	return -1
 }
 
+// Known tells whether there is a patient with an identity.
+func (s *Service) Known(tx halong.Tx, id Identity) (bool, error) {
+	_, err := s.store.LookupPatient(tx, id)
+	if halong.KindOf(err) == halong.NotExist {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // IsMerged tells whether a patient is merged, directly, into another. One who is not known is not.
 func (s *Service) IsMerged(tx halong.Tx, id, into Identity) (bool, error) {
 	p, err := s.store.LookupPatient(tx, id)

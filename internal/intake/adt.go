@@ -189,15 +189,44 @@ func (w *adtWork) mergeOne(pid hl7v2.Segment, pids int, mrg hl7v2.Segment, numbe
 	if _, err := w.registered(to, false); err != nil {
 		return err
 	}
-	changed, err := w.in.cfg.Patients.Merge(w.tx, to, from, w.why)
+	all, err := w.priors(to, from)
 	if err != nil {
-		return w.refused(err, "MRG", number, 1)
+		return err
 	}
-	if !changed {
+	again := true
+	for _, prior := range all {
+		changed, err := w.in.cfg.Patients.Merge(w.tx, to, prior, w.why)
+		if err != nil {
+			return w.refused(err, "MRG", number, 1)
+		}
+		again = again && !changed
+	}
+	if again {
 		w.remark = "the patients were merged so before"
 		return nil
 	}
 	return w.in.emit(w.tx, halong.EventPatientMerged, w.m, patientPayload{Message: w.m.Seq})
+}
+
+// priors gives the patients that MRG-1 names: one with all its identifiers, and those who are known by a further one of them, which is wrong as the
+// first is (HL7 3.3.40).
+func (w *adtWork) priors(to, from *patient.Patient) ([]*patient.Patient, error) {
+	all := []*patient.Patient{from}
+	for _, id := range from.Identifiers[1:] {
+		prior := &patient.Patient{Facility: from.Facility, Identifiers: []patient.Identifier{id}}
+		if slices.ContainsFunc(to.Identifiers, func(x patient.Identifier) bool { return x.ID == id.ID && x.Authority == id.Authority }) {
+			continue // of both
+		}
+		who, _ := prior.Identity()
+		known, err := w.in.cfg.Patients.Known(w.tx, who)
+		if err != nil {
+			return nil, err
+		}
+		if known {
+			all = append(all, prior)
+		}
+	}
+	return all, nil
 }
 
 // refused turns a conflict into an answer that names the place of the fault.

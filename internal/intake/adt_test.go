@@ -2,6 +2,7 @@ package intake
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -126,6 +127,19 @@ func TestADTMerge(t *testing.T) {
 		if msa(a) != fmt.Sprint("AA F", w.control) || w.id("M"+event+"1") != "S"+event || w.id("N"+event) != "T"+event {
 			t.Errorf("%s: %s", event, a)
 		}
+	}
+	// MRG-1 may hold several identifiers: who is known by any of them is merged, unless PID has it too.
+	for _, id := range []string{"R1^^^A~INS^^^B", "R2^^^A", "R3^^^A", "BOTH^^^B"} {
+		w.adt("A04", "PID|1||"+id+"||Some^Body")
+	}
+	if a := w.adt("A40", "PID|1||R1^^^A~BOTH^^^B", "MRG|R2^^^A~R3^^^A~BOTH^^^B~NONE^^^A"); errOf(a) != "" || w.id("R2") != "R1" || w.id("R3") != "R1" || w.one("INS").Identifiers[0].ID != "R1" {
+		t.Errorf("%q: %s, %s", a, w.id("R2"), w.id("R3"))
+	}
+	if found, err := w.db.FindPatients(t.Context(), halong.Everything(), patient.Query{Identifier: "BOTH", Authority: "B"}); err != nil || !slices.ContainsFunc(found.Patients, func(p *patient.Patient) bool { return p.Identifiers[0].ID == "BOTH" }) {
+		t.Errorf("%+v, %v", found, err)
+	}
+	if a := w.adt("A40", "PID|1||R1^^^A", "MRG|R2^^^A~R3^^^A"); errOf(a) != "" {
+		t.Errorf("again: %q", a)
 	}
 	want := []halong.EventType{halong.EventPatientMerged, halong.EventPatientUnmerged}
 	events, err := w.db.EventsSince(t.Context(), 0, 1000)
