@@ -66,6 +66,14 @@ type Message struct {
 	Place    Place  // of Raw
 }
 
+// Why tells why a message was only kept, or what is odd about it; empty: nothing.
+func (m *Message) Why() string {
+	if m.State == MessageKept && m.Note == "" {
+		return "messages of this type are not processed"
+	}
+	return m.Note
+}
+
 // Reply is what an acknowledgement depends on beside the message, so that replay makes the same one.
 type Reply struct {
 	Application string // MSH-3 where the message names no receiver

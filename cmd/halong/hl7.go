@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -116,7 +117,9 @@ func (x *hl7ShowCmd) Run(e *env) error {
 	}
 	for _, a := range v.Answers {
 		e.printf("answered:\n")
-		printMessage(e, []byte(a), v.Charset)
+		for _, line := range strings.FieldsFunc(a, isLineEnd) {
+			e.printf("  %s\n", printable(line))
+		}
 	}
 	for i := range v.Deliveries {
 		d := &v.Deliveries[i]

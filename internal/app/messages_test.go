@@ -57,6 +57,7 @@ func TestMessageReasons(t *testing.T) {
 		holds              string
 	}{
 		{"GET", "/messages?state=kept", "", 200, `"note":"messages of this type are not processed"`},
+		{"POST", "/messages/2/reprocess", "", 200, `"state":"kept","note":"messages of this type are not processed"`},
 		{"GET", "/messages?state=lost", "", 400, "kept, processed or refused"},
 		{"GET", "/messages?limit=x", "", 400, "limit"},
 		{"GET", "/messages/9999/status", "", 404, "no such message"},
@@ -97,5 +98,46 @@ func TestMessageReasons(t *testing.T) {
 		if status, body := do(c.method, c.path, c.body); status != c.status || !strings.Contains(body, c.holds) || strings.Contains(body, "Lê") {
 			t.Errorf("%s %s %s: %d, %s", c.method, c.path, c.body, status, body)
 		}
+	}
+}
+
+// Answers are shown in UTF-8: those to a peer with a character set of its own, and those that MSH-18 says to be in another.
+func TestAnswersAreShownInUTF8(t *testing.T) {
+	for name, c := range map[string]struct{ charset, number, declared, text string }{
+		"TCVN3":  {"TCVN3", "\xa7\xf81", "", "Đứ1"},
+		"8859/1": {"", "M\xfc1", "8859/1", "Mü1"},
+	} {
+		at := run(t, func(cfg *config.Config) {
+			cfg.HL7.Listen = "127.0.0.1:0"
+			cfg.HL7.Peers = []config.HL7Peer{{Address: "127.0.0.1", Charset: c.charset}}
+		}).Addresses()
+		conn, err := net.Dial("tcp", at.HL7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "\x0bMSH|^~\\&|A|B|C|D|||ORM^O01|1|P|2.5||||||%s\rPID|||1\rORC|NW|%s\rOBR||%s||CT\r\x1c\r", c.declared, c.number, c.number)
+		if answer, err := bufio.NewReader(conn).ReadString('\x1c'); err != nil || !strings.Contains(answer, "ORC|OK|"+c.number) {
+			t.Fatalf("%s: %q %v", name, answer, err)
+		}
+		var list MessageList
+		var v MessageView
+		getJSON(t, at.URL+"/api/messages", &list)
+		getJSON(t, fmt.Sprint(at.URL, "/api/messages/", list.Messages[0].Message, "/status"), &v)
+		if len(v.Answers) != 1 || !strings.Contains(v.Answers[0], "\rORC|OK|"+c.text+"\r") {
+			t.Errorf("%s: %q", name, v.Answers)
+		}
+	}
+}
+
+func getJSON(t *testing.T, url string, v any) {
+	t.Helper()
+	r, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	if err := json.NewDecoder(r.Body).Decode(v); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -4,11 +4,13 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/hl7v2"
 	"github.com/halong-gateway/halong/internal/forward"
 	"github.com/halong-gateway/halong/storage"
 )
@@ -33,7 +35,7 @@ type MessageView struct {
 	Reason      string          `json:"reason,omitempty"`   // why it was refused
 
 	Damaged    string         `json:"damaged,omitempty"`    // why its bytes are not given out, of one message alone
-	Answers    []string       `json:"answers,omitempty"`    // what was acknowledged, of one message alone
+	Answers    []string       `json:"answers,omitempty"`    // what was acknowledged, in UTF-8 whatever MSH-18 says; of one message alone
 	Deliveries []ForwardEntry `json:"deliveries,omitempty"` // where it was sent, of one message alone
 }
 
@@ -56,14 +58,10 @@ func (a *App) registerMessages(g *echo.Group) {
 }
 
 func messageView(m *storage.Message) MessageView {
-	note := m.Note
-	if m.State == storage.MessageKept && note == "" {
-		note = "messages of this type are not processed"
-	}
 	return MessageView{
 		Message: m.Seq, Facility: m.Facility, Received: m.Received, State: m.State.String(), Type: m.Type, Control: m.Key.Control,
 		Application: m.Key.Application, Site: m.Key.Facility, Charset: m.Charset, Protocol: m.Source.Protocol, Peer: m.Source.Peer, Address: m.Source.Address,
-		Size: m.Place.Length, Repeated: m.Repeated, Note: note, Reason: m.Reason,
+		Size: m.Place.Length, Repeated: m.Repeated, Note: m.Why(), Reason: m.Reason,
 	}
 }
 
@@ -140,7 +138,7 @@ func (a *App) messageStatus(c echo.Context) error {
 		v.Damaged = err.Error()
 	}
 	for _, b := range m.Answers {
-		v.Answers = append(v.Answers, string(b))
+		v.Answers = append(v.Answers, textOf(b, m.Charset))
 	}
 	if a.forward != nil && principal(c).Scope.All {
 		list, err := a.forward.List(c.Request().Context(), forward.Selection{Ref: messageRef(m.Seq)}, 0, forwardPage)
@@ -153,6 +151,24 @@ func (a *App) messageStatus(c echo.Context) error {
 	}
 	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
 	return c.JSON(http.StatusOK, v)
+}
+
+// textOf gives a message in UTF-8, segment by segment. charset is the peer's; empty: MSH-18 says it.
+func textOf(raw []byte, charset string) string {
+	var options []hl7v2.Option
+	if c, ok := hl7v2.LookupCharset(charset); ok && charset != "" {
+		options = append(options, hl7v2.WithCharset(c))
+	}
+	m, err := hl7v2.Parse(raw, options...)
+	if err != nil {
+		return strings.ToValidUTF8(string(raw), "\ufffd")
+	}
+	var b strings.Builder
+	for s := range m.Segments() {
+		b.Write(s.UTF8())
+		b.WriteByte('\r')
+	}
+	return b.String()
 }
 
 // resendMessage answers POST /api/messages/{id}/resend.

@@ -26,7 +26,7 @@ func RegisterReprocess(g *echo.Group, in *Intake, scope func(echo.Context) (halo
 				return err
 			}
 			c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
-			return c.JSON(http.StatusOK, Reprocessed{Message: m.Seq, Type: m.Type, State: m.State.String(), Note: m.Note})
+			return c.JSON(http.StatusOK, Reprocessed{Message: m.Seq, Type: m.Type, State: m.State.String(), Note: m.Why()})
 		}))
 	}
 }
