@@ -123,7 +123,7 @@ func (x *hl7ShowCmd) Run(e *env) error {
 	}
 	for i := range v.Deliveries {
 		d := &v.Deliveries[i]
-		e.printf("to %s: %s, attempts: %d%s\n", d.Destination, d.State, d.Attempts, withReason(d.Reason))
+		e.printf("to %s: %s, %d attempts%s\n", d.Destination, d.State, d.Attempts, withReason(d.Reason))
 	}
 	return damage(&v)
 }
