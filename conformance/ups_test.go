@@ -153,8 +153,8 @@ func changes(t *testing.T, p *process) (list []string) {
 	return list
 }
 
-// TestOrdersAreWorkitems: an order by HL7v2 makes workitems, whoever is subscribed is told, cancelling the order cancels what nobody has taken; all of
-// it is there again after kill -9 and reindex, where the message makes the workitem a second time.
+// TestOrdersAreWorkitems: an order by HL7v2 makes workitems, whoever is subscribed is told, cancelling the order cancels what nobody has taken and asks
+// who has taken one to; all of it is there again after kill -9 and reindex, where the message makes the workitem a second time.
 func TestOrdersAreWorkitems(t *testing.T) {
 	data := t.TempDir()
 	p := start(t, data)
@@ -210,12 +210,15 @@ func TestOrdersAreWorkitems(t *testing.T) {
 		if err := json.Unmarshal(frame, &r); err != nil {
 			t.Fatal(err)
 		}
+		uid := r["00001000"].Value[0].(string)
 		if state := r["00741000"].Value; len(state) > 0 {
-			uid := r["00001000"].Value[0].(string)
 			told[uid] = append(told[uid], state[0].(string))
 		}
+		if why := r["00741238"].Value; len(why) > 0 && r["00001002"].Value[0].(float64) == 2 { // UPS Cancel Requested
+			told[uid] = append(told[uid], why[0].(string))
+		}
 	}
-	want := map[string][]string{uids[0]: {"SCHEDULED", "IN PROGRESS"}, uids[1]: {"SCHEDULED", "IN PROGRESS", "CANCELED"}}
+	want := map[string][]string{uids[0]: {"SCHEDULED", "IN PROGRESS", "the order is cancelled"}, uids[1]: {"SCHEDULED", "IN PROGRESS", "CANCELED"}}
 	if d := cmp.Diff(want, told); d != "" {
 		t.Error(d)
 	}

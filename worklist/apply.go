@@ -77,6 +77,11 @@ func (s *Service) Apply(tx halong.Tx, r *Request, from Origin) (Outcome, error) 
 	}
 	o.Message, o.Control = from.Record, r.Order.Control
 	o.addressed(&r.Order)
+	if o.Requested {
+		if err := s.askPerformers(tx, o, from.At); err != nil {
+			return Outcome{}, err
+		}
+	}
 	return out, s.changed(tx, o, before, CauseOrder, from.At)
 }
 

@@ -24,13 +24,18 @@ func (s *Service) WorkitemMoved(tx halong.Tx, f halong.Facility, uid, study dico
 			return err
 		}
 		for i := range o.Steps {
-			x := Step{Order: o.ID, Index: i, Facility: o.Facility, Workitem: o.Steps[i].Workitem}
-			if x.workitemUID("item") == uid {
+			if o.workitemUID(i) == uid {
 				return s.claimed(tx, o, i, to, at)
 			}
 		}
 	}
 	return nil
+}
+
+// workitemUID names the workitem of a step that has its turn.
+func (o *Order) workitemUID(i int) dicom.UID {
+	s := Step{Order: o.ID, Index: i, Facility: o.Facility, Workitem: o.Steps[i].Workitem}
+	return s.workitemUID("item")
 }
 
 // claimed writes down what somebody made of a step's workitem.
@@ -42,4 +47,17 @@ func (s *Service) claimed(tx halong.Tx, o *Order, i int, to Status, at time.Time
 		o.Status = overall(o.Steps)
 	}
 	return s.changed(tx, o, before, CauseWorkitem, at)
+}
+
+// askPerformers tells those who work on an order by UPS-RS that its cancellation came after they had begun.
+func (s *Service) askPerformers(tx halong.Tx, o *Order, at time.Time) error {
+	if s.cfg.Workitems == nil {
+		return nil
+	}
+	for i := range o.Steps {
+		if err := s.cfg.Workitems.Ask(tx, o.Facility, o.workitemUID(i), "the order is cancelled", at); err != nil {
+			return err
+		}
+	}
+	return nil
 }

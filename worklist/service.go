@@ -20,6 +20,8 @@ type Workitems interface {
 	Perform(tx halong.Tx, f halong.Facility, uid, transaction dicom.UID, done *dataset.Set, at time.Time) (ours bool, err error)
 	// Withdraw cancels one that nobody else has.
 	Withdraw(tx halong.Tx, f halong.Facility, uid, transaction dicom.UID, reason string, at time.Time) (ended bool, err error)
+	// Ask tells whoever performs one that is IN PROGRESS that its cancellation is asked for.
+	Ask(tx halong.Tx, f halong.Facility, uid dicom.UID, reason string, at time.Time) error
 }
 
 // Config sets a Service up.

@@ -118,3 +118,16 @@ func (s *Service) Withdraw(tx halong.Tx, f halong.Facility, uid, transaction dic
 	}
 	return true, s.cancel(tx, it, info, at.UTC().Truncate(time.Microsecond), s.apply)
 }
+
+// Ask reports to the subscribers of a workitem that is IN PROGRESS, among whom is who performs it, that its cancellation is asked for (PS3.4 CC.2.2). It does nothing to
+// one in another state, or to one that is not there. Like Put it leaves no record of its own.
+func (s *Service) Ask(tx halong.Tx, f halong.Facility, uid dicom.UID, reason string, at time.Time) error {
+	it, err := s.Store.ItemTx(tx, f, uid)
+	if err != nil || it == nil || it.State != InProgress {
+		return err
+	}
+	told := &dataset.Set{}
+	told.PutString(tag.RequestingAE, dicom.AE, "UNKNOWN") // the placer of an order has no AE title
+	told.PutString(tag.ReasonForCancellation, dicom.LT, reason)
+	return s.apply(tx, &record{Op: opCancel, Facility: f, At: at.UTC().UnixMicro(), UID: uid, attributes: told})
+}
