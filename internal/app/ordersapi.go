@@ -129,6 +129,10 @@ func (a *App) submitOrder(c echo.Context, scope halong.Scope, f halong.Facility,
 		return &intake.Wrong{Status: http.StatusNotFound, Pointer: "/number", Detail: "there is no order with this number"}
 	case o.Action == "cancel":
 		o.Kind = string(known.Kind)
+		if o.Patient.ID == "" { // who the message is sent on to is told of whom it is
+			sent := &known.Sent
+			o.Patient.ID, o.Patient.Authority, o.Patient.Name, o.Patient.BirthDate, o.Patient.Sex = sent.ID, sent.Issuer, sent.Name, sent.Birth, sent.Sex
+		}
 	}
 	h := hl7v2.Header{SendingApplication: principal(c).Name, SendingFacility: string(f), ReceivingApplication: a.config.AE, Time: time.Now(), ControlID: control}
 	raw, err := o.Message(h, known != nil).Encode(hl7v2.Standard, hl7v2.Lenient)
@@ -258,7 +262,6 @@ func (a *App) cancelOrder(c echo.Context) error {
 		return halong.E("app.orders", halong.Permission, "", nil)
 	}
 	x := &intake.JSONOrder{Number: o.Placer.ID, Authority: o.Placer.Authority, Action: "cancel"}
-	x.Patient.ID, x.Patient.Authority, x.Patient.Name = o.Sent.ID, o.Sent.Issuer, o.Sent.Name
 	s, _, err := scope(c)
 	if err != nil {
 		return err
