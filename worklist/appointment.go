@@ -105,7 +105,7 @@ func (g *group) service(r *Request, by *Mapping, common item, resources []hl7v2.
 			sps.sequence(tag.ScheduledProtocolCodeSequence, c.item())
 			all.sequence(tag.RequestedProcedureCodeSequence, c.item())
 		}
-		g.place(&s, sps, by, hl7v2.Segment{}, c.Value)
+		g.place(r, &s, sps, by, hl7v2.Segment{}, c.Value)
 		if len(s.Stations) > 0 {
 			r.Order.Kind = Imaging
 		}

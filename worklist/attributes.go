@@ -108,27 +108,42 @@ func (g *group) condition(i item) {
 	}
 }
 
-// measure puts body weight in kg and body height in m, by the names that dcm4chee takes and by LOINC.
+// What one of a unit is in kg, or in m. Without a unit a weight is in kg, a height in m or, where nobody is so tall, in cm.
+var (
+	weights = map[string]float64{"": 1, "kg": 1, "g": 0.001, "lb": 0.45359237, "lbs": 0.45359237, "[lb_av]": 0.45359237}
+	heights = map[string]float64{"": 1, "m": 1, "cm": 0.01, "mm": 0.001, "in": 0.0254, "[in_i]": 0.0254, "[in_us]": 0.0254}
+)
+
+// tallest is the height in m beyond which a number without a unit is one of cm.
+const tallest = 3
+
+// measure puts body weight in kg and body height in m, by the names that dcm4chee takes and by LOINC. In a unit that is not known they are not put: doses are
+// reckoned by them.
 func (g *group) measure(i item, obx hl7v2.Segment) {
 	c := codeOf(obx.Field(3))
-	f, err := strconv.ParseFloat(text(obx.Field(5).Component(1)), 64)
-	if err != nil || f <= 0 {
+	said := text(obx.Field(5).Component(1))
+	if _, after, comma := strings.Cut(said, ","); comma && len(after) == 3 {
+		return // 3,200 may be three or three thousand
+	}
+	f, err := strconv.ParseFloat(strings.Replace(said, ",", ".", 1), 64)
+	if err != nil || !(f > 0 && f < 1e6) { // nor NaN
 		return
 	}
 	unit := strings.ToLower(text(obx.Field(6).Component(1)))
 	name := strings.ToUpper(orElse(c.Meaning, c.Value))
-	ds := func(f float64) string { return strconv.FormatFloat(f, 'f', -1, 32) }
+	put := func(t dicom.Tag, by float64) {
+		if by > 0 {
+			i.put(t, dicom.DS, strconv.FormatFloat(f*by, 'f', -1, 32))
+		}
+	}
 	switch {
 	case strings.Contains(name, "BODY WEIGHT") || c.Value == "29463-7" || c.Value == "3141-9":
-		if unit == "g" {
-			f /= 1000
-		}
-		i.put(tag.PatientWeight, dicom.DS, ds(f))
+		put(tag.PatientWeight, weights[unit])
 	case strings.Contains(name, "BODY HEIGHT") || c.Value == "8302-2":
-		if unit == "cm" {
-			f /= 100
+		if unit == "" && f > tallest {
+			unit = "cm"
 		}
-		i.put(tag.PatientSize, dicom.DS, ds(f))
+		put(tag.PatientSize, heights[unit])
 	}
 }
 

@@ -145,12 +145,14 @@ func (g *group) step(r *Request, by *Mapping, common *dataset.Set, ipc hl7v2.Seg
 	if protocol.Value != "" {
 		sps.sequence(tag.ScheduledProtocolCodeSequence, protocol.item())
 	}
-	date, clock, ok := when(text(g.find(by.Start, ipc).Component(1)))
-	if ok {
+	said := text(g.find(by.Start, ipc).Component(1))
+	if date, clock, ok := when(said); ok {
 		s.Start = date + clock
+	} else if said != "" {
+		r.remark("the scheduled start is no date and time, and is not taken")
 	}
 	sps.put(tag.ScheduledPerformingPhysicianName, dicom.PN, staff(g.find(by.Performing, ipc)))
-	g.place(&s, sps, by, ipc, r.Order.Service.Value, protocol.Value)
+	g.place(r, &s, sps, by, ipc, r.Order.Service.Value, protocol.Value)
 	all.sequence(tag.ScheduledProcedureStepSequence, sps.Set)
 	if a := g.first(by.Accession, ipc); a != "" {
 		all.id(tag.AccessionNumber, dicom.SH, a)
@@ -171,6 +173,13 @@ func (g *group) modality(by *Mapping, ipc hl7v2.Segment) string {
 	return v
 }
 
+// remark notes what is not taken of a request, once.
+func (r *Request) remark(text string) {
+	if !slices.Contains(r.Remarks, text) {
+		r.Remarks = append(r.Remarks, text)
+	}
+}
+
 // study gives the Study Instance UID, if a valid one was sent.
 func (g *group) study(r *Request, by *Mapping, ipc hl7v2.Segment) dicom.UID {
 	v := g.first(by.Study, ipc)
@@ -179,16 +188,20 @@ func (g *group) study(r *Request, by *Mapping, ipc hl7v2.Segment) dicom.UID {
 	case v == "":
 		return ""
 	case !uid.Valid():
-		r.Remarks = append(r.Remarks, "Study Instance UID is not a UID: another is used")
+		r.remark("Study Instance UID is not a UID: another is used")
 		return ""
 	}
 	return uid
 }
 
 // place puts where a step is to be done.
-func (g *group) place(s *Step, sps item, by *Mapping, ipc hl7v2.Segment, codes ...string) {
+func (g *group) place(r *Request, s *Step, sps item, by *Mapping, ipc hl7v2.Segment, codes ...string) {
 	for _, v := range strings.FieldsFunc(text(g.find(by.Station, ipc)), func(r rune) bool { return r == '^' || r == '~' || r == '\\' }) {
-		if v = clean(v, dicom.AE); v != "" && len(v) <= 16 && len(s.Stations) < maxStations {
+		switch v = clean(v, dicom.AE); {
+		case v == "":
+		case len(v) > 16 || len(s.Stations) == maxStations:
+			r.remark("a station is no AE title, or one too many, and is not taken")
+		default:
 			s.Stations = append(s.Stations, v)
 		}
 	}

@@ -77,6 +77,62 @@ func TestNamesOfSeveralRepresentations(t *testing.T) {
 	}
 }
 
+// Weight and height are in DICOM's units or not there at all: doses are reckoned by them.
+func TestWeightAndHeight(t *testing.T) {
+	for _, c := range []struct{ obx, weight, size string }{
+		{"29463-7^BODY WEIGHT^LN||62.5|kg", "62.5", ""},
+		{"29463-7^BODY WEIGHT^LN||62,5|kg", "62.5", ""},
+		{"3141-9^Can nang^LN||62.5", "62.5", ""},
+		{"WT^Body weight^L||3200|g", "3.2", ""},
+		{"29463-7^^LN||150|[lb_av]", "68.03886", ""},
+		{"29463-7^^LN||11|stone", "", ""},
+		{"29463-7^^LN||0|kg", "", ""},
+		{"29463-7^^LN||1,500,0|kg", "", ""},
+		{"29463-7^^LN||3,200|g", "", ""},
+		{"29463-7^^LN||NaN|kg", "", ""},
+		{"29463-7^^LN||Inf|kg", "", ""},
+		{"8302-2^BODY HEIGHT^LN||165|cm", "", "1.65"},
+		{"8302-2^BODY HEIGHT^LN||1,65|m", "", "1.65"},
+		{"8302-2^BODY HEIGHT^LN||165", "", "1.65"},
+		{"8302-2^BODY HEIGHT^LN||1.65", "", "1.65"},
+		{"8302-2^BODY HEIGHT^LN||70|[in_i]", "", "1.778"},
+		{"8302-2^BODY HEIGHT^LN||5|ft", "", ""},
+	} {
+		w := newWorld(t, worklist.PresetIHE, nil)
+		w.message("ORM^O01", patientOne, "ORC|NW|PL1", "OBR|1|PL1||A^Ordered^L", "OBX|1|NM|"+c.obx)
+		s := w.order("PL1").Steps[0].Attributes
+		if got := s.String(tag.PatientWeight); got != c.weight || s.String(tag.PatientSize) != c.size {
+			t.Errorf("%s: weight %q, height %q", c.obx, got, s.String(tag.PatientSize))
+		}
+	}
+}
+
+// What is not taken of an order is remarked.
+func TestNotTaken(t *testing.T) {
+	m, ok := worklist.Preset(worklist.PresetIHE)
+	if !ok {
+		t.Fatal("no preset")
+	}
+	for field, want := range map[string][]string{
+		"20261122093000|1.2.3|CT1":             nil,
+		"tomorrow|1.2.3|CT1":                   {"the scheduled start is no date and time, and is not taken"},
+		"202611|1.2.3|CT1":                     {"the scheduled start is no date and time, and is not taken"},
+		"20261122|1.02.3|CT1":                  {"Study Instance UID is not a UID: another is used"},
+		"20261122|1.2.3|ABCDEFGHIJKLMNOPQ":     {"a station is no AE title, or one too many, and is not taken"},
+		"20261122|1.2.3|CT1^ABCDEFGHIJKLMNOPQ": {"a station is no AE title, or one too many, and is not taken"},
+	} {
+		f := strings.Split(field, "|")
+		h, err := hl7v2.Parse([]byte("MSH|^~\\&|HIS|BV|||20261122080000||OMI^O23|1|P|2.5.1\r" + patientOne + "\rORC|NW|PL1\rTQ1|1||||||" + f[0] + "\rOBR|1|PL1||A^B\rIPC|A|R|" + f[1] + "|S|CT||||" + f[2] + "\r"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, _ := worklist.Read(h, &m)
+		if d := cmp.Diff(want, list[0].Remarks); d != "" {
+			t.Errorf("%s: %s", field, d)
+		}
+	}
+}
+
 // What ORC-1 and ORC-5 ask for. Many systems leave ORC-5 empty.
 func TestStatuses(t *testing.T) {
 	for _, c := range []struct{ control, state, ihe, dcm4chee string }{
