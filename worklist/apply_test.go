@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -356,6 +357,24 @@ func TestShown(t *testing.T) {
 		w.Service = worklist.New(x)
 		if got := strings.Join(w.found(c.q), " "); got != c.want {
 			t.Errorf("%s: %q, not %q", name, got, c.want)
+		}
+	}
+}
+
+// A step for which only a day is said is past when the day is.
+func TestDayIsPast(t *testing.T) {
+	w := newWorld(t, worklist.PresetIHE, func(c *worklist.Config) { c.Shown.Past = time.Hour })
+	w.message("OMI^O23", patientOne, "ORC|NW|PL1", "TQ1|1||||||20261122", "OBR|1|PL1", "IPC|A1|R1||S1|CT||||CT1")
+	for hour, want := range map[int]int{16: 1, 24: 1, 26: 0} {
+		n := 0
+		for _, err := range w.Search(t.Context(), halong.Everything(), worklist.Query{Now: time.Date(2026, 11, 22, hour, 30, 0, 0, time.Local)}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			n++
+		}
+		if n != want {
+			t.Errorf("%d:30: %d steps", hour, n)
 		}
 	}
 }

@@ -47,7 +47,7 @@ func (s *Service) Search(ctx context.Context, scope halong.Scope, q Query) iter.
 			}
 			switch {
 			case step.Status == Held, step.Status.Final(), s.cfg.Shown.HideStarted && step.Status.begun():
-			case oldest != "" && step.Start < oldest && !step.Status.begun():
+			case oldest != "" && step.latest() < oldest && !step.Status.begun():
 			case q.Stations != nil && !slices.ContainsFunc(step.Stations, func(ae string) bool { return slices.Contains(q.Stations, ae) }):
 			case !q.Rules.MatchAll(keys, step.Attributes):
 			default:
@@ -57,6 +57,14 @@ func (s *Service) Search(ctx context.Context, scope halong.Scope, q Query) iter.
 			}
 		}
 	}
+}
+
+// latest gives when a step should have begun at the latest: of a day without a time its end.
+func (s *Step) latest() string {
+	if len(s.Start) == len("20060102") {
+		return s.Start + "235959"
+	}
+	return s.Start
 }
 
 // inStep tells whether a key is one of an attribute in the Scheduled Procedure Step Sequence.
