@@ -256,34 +256,59 @@ func (s *Service) Served(tx halong.Tx, key int64) (func(Header) Header, error) {
 
 // Link says that two patients are one person; both stay as they are.
 func (s *Service) Link(tx halong.Tx, a, b *Patient, why Cause) (changed bool, err error) {
-	return s.link(tx, a, b, Linked, why)
+	x, y, err := s.two(tx, a, b, why)
+	if err != nil {
+		return false, err
+	}
+	if changed, err = s.store.LinkPatients(tx, x.Key, y.Key); !changed || err != nil {
+		return false, err
+	}
+	return true, s.store.AddChange(tx, &Change{Action: Linked, Patient: x.Key, Other: y.Key, Cause: why})
 }
 
-// Unlink takes that back.
+// Unlink takes that back, also where it was said of one who is merged into one of them: whoever asks knows the survivors.
 func (s *Service) Unlink(tx halong.Tx, a, b *Patient, why Cause) error {
-	changed, err := s.link(tx, a, b, Unlinked, why)
+	x, y, err := s.two(tx, a, b, why)
+	if err != nil {
+		return err
+	}
+	some, err := s.group(tx, x)
+	if err != nil {
+		return err
+	}
+	others, err := s.group(tx, y)
+	if err != nil {
+		return err
+	}
+	changed, err := s.store.UnlinkPatients(tx, some, others)
 	if err == nil && !changed {
 		err = refuse("patient.Unlink", ErrNotLinked)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return s.store.AddChange(tx, &Change{Action: Unlinked, Patient: x.Key, Other: y.Key, Cause: why})
 }
 
-func (s *Service) link(tx halong.Tx, a, b *Patient, does Action, why Cause) (changed bool, err error) {
+// two gives two patients that are not the same one.
+func (s *Service) two(tx halong.Tx, a, b *Patient, why Cause) (x, y *Patient, err error) {
 	if identityOf(a) == identityOf(b) {
-		return false, refuse("patient.Link", ErrSelf)
+		return nil, nil, refuse("patient.Link", ErrSelf)
 	}
-	x, err := s.known(tx, a, why)
-	if err != nil {
-		return false, err
+	if x, err = s.known(tx, a, why); err == nil {
+		y, err = s.known(tx, b, why)
 	}
-	y, err := s.known(tx, b, why)
-	if err != nil {
-		return false, err
+	return x, y, err
+}
+
+// group gives a patient and those who were merged into it.
+func (s *Service) group(tx halong.Tx, p *Patient) ([]int64, error) {
+	merged, err := s.store.MergedInto(tx, p.Key, MaxMerged)
+	all := []int64{p.Key}
+	for _, m := range merged {
+		all = append(all, m.Key)
 	}
-	if changed, err = s.store.LinkPatients(tx, x.Key, y.Key, does == Linked); !changed || err != nil {
-		return false, err
-	}
-	return true, s.store.AddChange(tx, &Change{Action: does, Patient: x.Key, Other: y.Key, Cause: why})
+	return all, err
 }
 
 func identityOf(p *Patient) Identity {

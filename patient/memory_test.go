@@ -77,16 +77,21 @@ func (m *memory) MergedInto(_ halong.Tx, key int64, limit int) (out []Retired, _
 	return out, nil
 }
 
-func (m *memory) LinkPatients(_ halong.Tx, a, b int64, linked bool) (bool, error) {
+func (m *memory) LinkPatients(_ halong.Tx, a, b int64) (bool, error) {
 	was := m.links[[2]int64{a, b}]
-	for _, k := range [][2]int64{{a, b}, {b, a}} {
-		if linked {
-			m.links[k] = true
-		} else {
-			delete(m.links, k)
+	m.links[[2]int64{a, b}], m.links[[2]int64{b, a}] = true, true
+	return !was, nil
+}
+
+func (m *memory) UnlinkPatients(_ halong.Tx, some, others []int64) (changed bool, err error) {
+	for _, a := range some {
+		for _, b := range others {
+			changed = changed || m.links[[2]int64{a, b}]
+			delete(m.links, [2]int64{a, b})
+			delete(m.links, [2]int64{b, a})
 		}
 	}
-	return was != linked, nil
+	return changed, nil
 }
 
 func (m *memory) AddChange(_ halong.Tx, c *Change) error {

@@ -20,8 +20,10 @@ type Store interface {
 	UpdatePatient(tx halong.Tx, p *Patient) error
 	// MergedInto gives the patients that were merged into one, over others too, the nearest first; at most limit of them.
 	MergedInto(tx halong.Tx, key int64, limit int) ([]Retired, error)
-	// LinkPatients adds or removes a link between two patients and tells whether that changed anything.
-	LinkPatients(tx halong.Tx, a, b int64, linked bool) (changed bool, err error)
+	// LinkPatients adds a link between two patients and tells whether that changed anything.
+	LinkPatients(tx halong.Tx, a, b int64) (changed bool, err error)
+	// UnlinkPatients removes the links between any of some patients and any of others, and tells whether there was one.
+	UnlinkPatients(tx halong.Tx, some, others []int64) (changed bool, err error)
 	// AddChange adds to the history and sets c.ID.
 	AddChange(tx halong.Tx, c *Change) error
 	// Reidentify finds out anew, for every study that was received with a Patient ID, which identity it is served under. Where

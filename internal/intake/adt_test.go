@@ -277,6 +277,15 @@ func TestADTLink(t *testing.T) {
 	if a := w.adt("A37", "PID|1||2^^^B||B", "PID|2||1^^^A||A"); msa(a) != fmt.Sprint("AA F", w.control) || linked() != 0 {
 		t.Error(a)
 	}
+	// A link goes along with a merge, and is taken back by who survives.
+	w.adt("A24", "PID|1||1^^^A||A", "PID|2||2^^^B||B")
+	w.adt("A40", "PID|1||3^^^B||B", "MRG|2^^^B")
+	if a := w.adt("A37", "PID|1||1^^^A||A", "PID|2||3^^^B||B"); errOf(a) != "" || linked() != 0 {
+		t.Errorf("%q, %d linked", a, linked())
+	}
+	if a := w.adt("A37", "PID|1||1^^^A||A", "PID|2||3^^^B||B"); errOf(a) != "PID^2^3 204" {
+		t.Errorf("again: %q", a)
+	}
 }
 
 // What replay makes of ADT messages is what they made when they came, refused ones included.

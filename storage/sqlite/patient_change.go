@@ -73,20 +73,31 @@ func scanPatients(rows *sql.Rows) (all []*patient.Patient, err error) {
 	return all, rows.Err()
 }
 
-// LinkPatients adds or removes a link, in both directions.
-func (db *DB) LinkPatients(t halong.Tx, a, b int64, linked bool) (bool, error) {
+// LinkPatients adds a link, in both directions.
+func (db *DB) LinkPatients(t halong.Tx, a, b int64) (bool, error) {
 	const op = "sqlite.LinkPatients"
 	tx, err := db.tx(op, t)
 	if err != nil {
 		return false, err
 	}
-	text := `DELETE FROM patient_link WHERE patient = ? AND other = ?`
-	if linked {
-		text = `INSERT INTO patient_link (patient, other) VALUES (?, ?) ON CONFLICT DO NOTHING`
+	r, err := tx.Exec(`INSERT INTO patient_link (patient, other) VALUES (?1, ?2), (?2, ?1) ON CONFLICT DO NOTHING`, a, b)
+	if err != nil {
+		return false, fail(op, "", err)
+	}
+	n, err := r.RowsAffected()
+	return n > 0, fail(op, "", err)
+}
+
+// UnlinkPatients removes links, in both directions.
+func (db *DB) UnlinkPatients(t halong.Tx, some, others []int64) (bool, error) {
+	const op = "sqlite.UnlinkPatients"
+	tx, err := db.tx(op, t)
+	if err != nil {
+		return false, err
 	}
 	var changed int64
-	for _, pair := range [][2]int64{{a, b}, {b, a}} {
-		r, err := tx.Exec(text, pair[0], pair[1])
+	for _, pair := range [][2][]int64{{some, others}, {others, some}} {
+		r, err := tx.Exec(unlinkPatients, list(pair[0]), list(pair[1]))
 		if err != nil {
 			return false, fail(op, "", err)
 		}
@@ -98,6 +109,9 @@ func (db *DB) LinkPatients(t halong.Tx, a, b int64, linked bool) (bool, error) {
 	}
 	return changed > 0, nil
 }
+
+// unlinkPatients looks at the links of each patient of the first list: there are few.
+const unlinkPatients = `DELETE FROM patient_link WHERE patient IN (SELECT value FROM json_each(?)) AND +other IN (SELECT value FROM json_each(?))`
 
 // AddChange adds to the history of identities.
 func (db *DB) AddChange(t halong.Tx, c *patient.Change) error {

@@ -173,6 +173,15 @@ func patientLinks(t *testing.T, x PatientIndex) {
 	if d := cmp.Diff([]string{"1", "merged", "linked"}, group("1")); d != "" {
 		t.Error(d)
 	}
+	if err := x.Update(t.Context(), func(tx halong.Tx) error {
+		changed, err := x.UnlinkPatients(tx, []int64{1, 2, 3}, []int64{1, 2, 3})
+		if changed {
+			t.Error("links that were not there were removed")
+		}
+		return err
+	}); err != nil {
+		t.Error(err)
+	}
 	var got []patient.Action
 	p, err := x.FindPatients(t.Context(), halong.Everything(), patient.Query{Identifier: "1"})
 	if err != nil {
