@@ -90,7 +90,6 @@ func TestPatientPlans(t *testing.T) {
 		}},
 		{"studies that wait", db.ReidentifyMore},
 		{"orders that wait", func(tx halong.Tx) error { _, err := db.TakeDeferred(tx, 10); return err }},
-		{"unlink", func(tx halong.Tx) error { _, err := db.UnlinkPatients(tx, []int64{1, 2}, []int64{3}); return err }},
 		{"authority", func(tx halong.Tx) error { _, err := db.HasAuthority(tx, "BV1", "A"); return err }},
 	} {
 		plans, err := db.PlansIn(c.run)
