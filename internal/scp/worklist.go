@@ -255,7 +255,8 @@ func supportsStepKey(t dicom.Tag) bool {
 		tag.ScheduledProcedureStepStartTime, tag.ScheduledProcedureStepEndDate, tag.ScheduledProcedureStepEndTime,
 		tag.ScheduledPerformingPhysicianName, tag.ScheduledPerformingPhysicianIdentificationSequence, tag.ScheduledProcedureStepDescription,
 		tag.ScheduledProtocolCodeSequence, tag.ScheduledProcedureStepID, tag.StageCodeSequence, tag.ScheduledStationName,
-		tag.ScheduledProcedureStepLocation, tag.PreMedication, tag.ScheduledProcedureStepStatus, tag.CommentsOnTheScheduledProcedureStep:
+		tag.ScheduledProcedureStepLocation, tag.PreMedication, tag.ScheduledProcedureStepStatus, tag.CommentsOnTheScheduledProcedureStep,
+		tag.ScheduledSpecimenSequence:
 		return true
 	}
 	return false

@@ -6,6 +6,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/dicom"
+	"github.com/halong-gateway/halong/dicom/tag"
 )
 
 // Who calls the AE title of a facility gets that facility's worklist, and none if it may not see it.
@@ -37,6 +39,19 @@ func TestPlainNames(t *testing.T) {
 	} {
 		if got := plainNames(in); got != want {
 			t.Errorf("%s: %q", in, got)
+		}
+	}
+}
+
+// A slide scanner asks for specimens within the step (PS3.4 table K.6-1): they are known, though only imported items have them.
+func TestStepKeys(t *testing.T) {
+	for _, path := range [][]dicom.Tag{
+		{tag.ScheduledProcedureStepSequence, tag.ScheduledSpecimenSequence, tag.ContainerIdentifier},
+		{tag.ScheduledProcedureStepSequence, tag.ScheduledProtocolCodeSequence, tag.CodeValue},
+		{tag.ScheduledProcedureStepSequence, tag.CommentsOnTheScheduledProcedureStep},
+	} {
+		if !supportsPath(path) {
+			t.Errorf("%v is not known", path)
 		}
 	}
 }
