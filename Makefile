@@ -53,13 +53,13 @@ layers:
 	$(GO) test -count=1 ./internal/layers
 
 unit:
-	$(GO) test -vet=off -timeout 14m ./...
+	$(GO) test -vet=off -timeout 20m ./...
 
 # The race detector needs cgo and a C compiler. SQLite is C in translation with locks of its own, and 25 times as slow when
 # it is watched. Left out are tests of one goroutine that take long: large values, memory, the corpus, every cut.
 race:
 	CGO_ENABLED=1 $(GO) test -vet=off -race -gcflags='modernc.org/...=-race=false' -short \
-		-skip 'Complaint06|Complaint14|Corpus|Large|Memory|Budget|Thousand|0000|EveryChange' -timeout 10m $(RACE)
+		-skip 'Complaint06|Complaint14|Corpus|Large|Memory|Budget|Thousand|0000|EveryChange' -timeout 20m $(RACE)
 
 fuzz:
 	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" sh .ci/fuzz
