@@ -124,3 +124,14 @@ func hd(v Value) string {
 	}
 	return trimmed(v.Sub(2))
 }
+
+// AdministrativeSex writes a sex as table 0001 does: in capitals, also where a sender has a word for it, in English or Vietnamese.
+func AdministrativeSex(s string) string {
+	switch s = strings.ToUpper(strings.TrimSpace(s)); s {
+	case "NAM", "MALE":
+		return "M"
+	case "NỮ", "NU", "FEMALE":
+		return "F"
+	}
+	return s
+}

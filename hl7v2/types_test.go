@@ -24,3 +24,11 @@ func TestCodedElementOfManyComponents(t *testing.T) {
 		}
 	}
 }
+
+func TestAdministrativeSex(t *testing.T) {
+	for said, want := range map[string]string{"": "", "F": "F", " f ": "F", "Nam": "M", "nữ": "F", "Female": "F", "U": "U", "X": "X"} {
+		if got := AdministrativeSex(said); got != want {
+			t.Errorf("%q: %q", said, got)
+		}
+	}
+}

@@ -133,5 +133,5 @@ func sex(f hl7v2.Value) string {
 	if f.Null() {
 		return null
 	}
-	return strings.TrimSpace(f.Component(1).Text())
+	return hl7v2.AdministrativeSex(f.Component(1).Text())
 }

@@ -29,7 +29,7 @@ func (g *group) patient(i item) {
 	}
 	i.put(tag.PatientName, dicom.PN, clean(patientName(p.Field(5)), dicom.PN))
 	i.put(tag.PatientBirthDate, dicom.DA, day(text(p.Field(7).Component(1))))
-	i.put(tag.PatientSex, dicom.CS, sexes[strings.ToUpper(text(p.Field(8).Component(1)))])
+	i.put(tag.PatientSex, dicom.CS, sexes[hl7v2.AdministrativeSex(p.Field(8).Component(1).Text())])
 	i.put(tag.PatientMotherBirthName, dicom.PN, clean(patientName(p.Field(6)), dicom.PN))
 	i.put(tag.PatientAddress, dicom.LO, address(p.Field(11).Repetition(1)))
 	i.value(tag.PatientTelephoneNumbers, dicom.SH, p.Field(13))

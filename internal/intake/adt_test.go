@@ -70,7 +70,10 @@ func TestADTRegister(t *testing.T) {
 	if p.Name != "Nguyễn^Ánh" || p.Birth != "1985-01-02" || p.Sex != "F" || !p.Registered || !p.Current {
 		t.Errorf("%+v", p)
 	}
-	w.adt("A08", "PID|1||7^^^A^MR||Nguyễn^Ánh^Thị||19850102|F")
+	w.adt("A08", "PID|1||7^^^A^MR||Nguyễn^Ánh^Thị||19850102|Nữ") // as some HIS write it
+	if p := w.one("7"); p.Sex != "F" {
+		t.Errorf("%q", p.Sex)
+	}
 	changes, err := w.db.PatientChanges(t.Context(), p.Key, 0, 100)
 	if err != nil || len(changes) != 2 || changes[0].Action != patient.Registered || changes[1].Action != patient.Updated ||
 		changes[1].Before != `{"name":"Nguyễn^Ánh","birthDate":"1985-01-02","sex":"F"}` || changes[1].By.Address != "10.1.2.3" || changes[1].Record == 0 {

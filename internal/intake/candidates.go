@@ -131,7 +131,7 @@ func (w *queryWork) want(q *patient.Query, names *nameWords, field, value string
 		t.Parts, t.Zone = min(t.Parts, 3), false
 		q.Birth = t.ISO()
 	case "8":
-		q.Sex = value
+		q.Sex = hl7v2.AdministrativeSex(value)
 	default:
 		return false
 	}

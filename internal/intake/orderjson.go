@@ -276,7 +276,7 @@ func (o *JSONOrder) patient(b *hl7v2.Builder) {
 	}
 	b.SetName("PID-5", 0, p.Name)
 	birth, _ := orderDate(p.BirthDate)
-	b.Set("PID-7", birth).Set("PID-8", sexOf(p.Sex)).Set("PID-11.1", p.Address).Set("PID-13.1", p.Phone)
+	b.Set("PID-7", birth).Set("PID-8", hl7v2.AdministrativeSex(p.Sex)).Set("PID-11.1", p.Address).Set("PID-13.1", p.Phone)
 	v := &o.Visit
 	b.Add("PV1").Set("PV1-1", "1").Set("PV1-2", cmp.Or(v.Class, "U")).Set("PV1-3.1", v.Location).Set("PV1-19.1", v.Number)
 	for i, a := range p.Allergies {
@@ -285,20 +285,9 @@ func (o *JSONOrder) patient(b *hl7v2.Builder) {
 	}
 }
 
-// sexOf writes a sex as HL7 table 0001 does.
-func sexOf(s string) string {
-	switch s = strings.ToUpper(strings.TrimSpace(s)); s {
-	case "NAM", "MALE":
-		return "M"
-	case "NỮ", "NU", "FEMALE":
-		return "F"
-	}
-	return s
-}
-
 // knownSex tells whether a sex is one of table 0001, or a word for it.
 func knownSex(s string) bool {
-	s = sexOf(s)
+	s = hl7v2.AdministrativeSex(s)
 	return s == "" || len(s) == 1 && strings.Contains("MFOUAN", s)
 }
 

@@ -140,7 +140,7 @@ func (w *resultWriter) patient(p *resultPatient, visit string) {
 	if !knownSex(p.Sex) {
 		w.fail("/patient/sex", notSex)
 	}
-	w.set("PID-8", sexOf(p.Sex))
+	w.set("PID-8", hl7v2.AdministrativeSex(p.Sex))
 	if visit != "" {
 		w.b.Add("PV1").Set("PV1-1", "1").Set("PV1-2", "U").Set("PV1-19", visit)
 	}
