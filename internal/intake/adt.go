@@ -107,6 +107,7 @@ type adtWork struct {
 	why    patient.Cause
 	sent   string
 	orders bool // the message orders something about identities, more than telling of a patient
+	merged bool // something was merged that was not merged so before
 	remark string
 }
 
@@ -167,6 +168,9 @@ func (w *adtWork) merge(h *hl7v2.Message) error {
 	if mrgs == 0 {
 		return refuse(hl7v2.SegmentSequenceError, "MRG", 1, 0, "MRG is missing")
 	}
+	if !w.merged {
+		w.remark = "the patients were merged so before"
+	}
 	return nil
 }
 
@@ -193,18 +197,18 @@ func (w *adtWork) mergeOne(pid hl7v2.Segment, pids int, mrg hl7v2.Segment, numbe
 	if err != nil {
 		return err
 	}
-	again := true
+	merged := false
 	for _, prior := range all {
 		changed, err := w.in.cfg.Patients.Merge(w.tx, to, prior, w.why)
 		if err != nil {
 			return w.refused(err, "MRG", number, 1)
 		}
-		again = again && !changed
+		merged = merged || changed
 	}
-	if again {
-		w.remark = "the patients were merged so before"
+	if !merged {
 		return nil
 	}
+	w.merged = true
 	return w.in.emit(w.tx, halong.EventPatientMerged, w.m, patientPayload{Message: w.m.Seq})
 }
 

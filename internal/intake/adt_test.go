@@ -141,8 +141,15 @@ func TestADTMerge(t *testing.T) {
 	if found, err := w.db.FindPatients(t.Context(), halong.Everything(), patient.Query{Identifier: "BOTH", Authority: "B"}); err != nil || !slices.ContainsFunc(found.Patients, func(p *patient.Patient) bool { return p.Identifiers[0].ID == "BOTH" }) {
 		t.Errorf("%+v, %v", found, err)
 	}
-	if a := w.adt("A40", "PID|1||R1^^^A", "MRG|R2^^^A~R3^^^A"); errOf(a) != "" {
-		t.Errorf("again: %q", a)
+	for note, segments := range map[string][]string{
+		"the patients were merged so before": {"PID|1||R1^^^A", "MRG|R2^^^A~R3^^^A"},
+		"":                                   {"PID|1||R1^^^A", "MRG|R4^^^A", "MRG|R4^^^A"}, // the second pair says it again
+	} {
+		a := w.adt("A40", segments...)
+		page, err := w.db.FindMessages(t.Context(), halong.Everything(), storage.MessageQuery{Limit: 1})
+		if errOf(a) != "" || err != nil || page.Messages[0].Note != note {
+			t.Errorf("again: %q, %+v, %v", a, page.Messages[0], err)
+		}
 	}
 	want := []halong.EventType{halong.EventPatientMerged, halong.EventPatientUnmerged}
 	events, err := w.db.EventsSince(t.Context(), 0, 1000)
