@@ -24,17 +24,6 @@ type Store interface {
 	Heads(tx halong.Tx, f halong.Facility, patient int64, service string) ([]Head, error)
 }
 
-// Listing says which reports are wanted. Empty fields want any.
-type Listing struct {
-	Patient  int64  // the store's key: of this patient and those merged with it
-	Number   string // of an order or a specimen
-	Status   Status
-	Service  string
-	From, To string // time of observation, else of receipt, as ISO 8601; To is exclusive
-	Before   ID     // what came before this version; 0: from the newest
-	Limit    int
-}
-
 // Reader reads committed versions, as far as the store keeps them: Library gives them whole.
 type Reader interface {
 	// Versions gives all versions of the reports of a patient, and of those merged with it, in order of arrival; of
