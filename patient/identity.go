@@ -174,13 +174,13 @@ func position(in []*Patient, key int64) int {
 	return -1
 }
 
-// Known tells whether there is a patient with an identity.
-func (s *Service) Known(tx halong.Tx, id Identity) (bool, error) {
-	_, err := s.store.LookupPatient(tx, id)
-	if halong.KindOf(err) == halong.NotExist {
-		return false, nil
+// Lookup gives the patient with an identity; nil if there is none.
+func (s *Service) Lookup(tx halong.Tx, id Identity) (*Patient, error) {
+	p, err := s.store.LookupPatient(tx, id)
+	if err != nil && halong.KindOf(err) == halong.NotExist {
+		return nil, nil
 	}
-	return err == nil, err
+	return p, err
 }
 
 // IsMerged tells whether a patient is merged, directly, into another. One who is not known is not.

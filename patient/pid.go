@@ -68,11 +68,14 @@ func (p *Patient) know(id Identifier) (added bool) {
 	return true
 }
 
-// FromMRG reads the identifiers that MRG says were a patient's before (HL7 3.4.9): MRG-1, before 2.3 also MRG-4. Those that name no
-// assigning authority have the survivor's. The first is of the survivor's authority, if any is.
+// FromMRG reads the identifiers that MRG says were a patient's before (HL7 3.4.9): MRG-1, without that MRG-4, which is of versions before 2.3 and whose numbers may be
+// another's in MRG-1. Those that name no assigning authority have the survivor's. The first is of the survivor's authority, if any is.
 func FromMRG(f halong.Facility, mrg hl7v2.Segment, authority string) *Patient {
 	p := &Patient{Facility: f}
 	for _, n := range []int{1, 4} {
+		if len(p.Identifiers) > 0 {
+			break
+		}
 		for _, v := range mrg.Field(n).Repetitions() {
 			c := v.CX()
 			if c.Authority == "" {

@@ -66,6 +66,9 @@ func (a adt) Handle(tx halong.Tx, m *storage.Message, h *hl7v2.Message) (Applied
 		return Applied{Remark: r.Text, Answer: r.answer}, nil
 	}
 	done := Applied{Remark: w.remark}
+	if w.partly != nil {
+		done.Remark, done.Answer = "not everybody whom MRG-1 names is merged: "+w.partly.Text, w.partly.answer
+	}
 	if second := ofSecond(h); second != "" && !w.orders {
 		done.Remark = strings.TrimPrefix(w.remark+"; "+second, "; ")
 		done.Answer = func(k *hl7v2.Ack) { warnings(k, second) }
@@ -109,6 +112,7 @@ type adtWork struct {
 	orders bool // the message orders something about identities, more than telling of a patient
 	merged bool // something was merged that was not merged so before
 	remark string
+	partly *refusal // why a further patient of MRG-1 is not merged
 }
 
 // who reads the patient of a PID segment.
@@ -200,10 +204,15 @@ func (w *adtWork) mergeOne(pid hl7v2.Segment, pids int, mrg hl7v2.Segment, numbe
 	merged := false
 	for _, prior := range all {
 		changed, err := w.in.cfg.Patients.Merge(w.tx, to, prior, w.why)
-		if err != nil {
+		var r *refusal
+		switch {
+		case err == nil:
+			merged = merged || changed
+		case prior != from && errors.As(w.refused(err, "MRG", number, 1), &r): // the first one's merge does not depend on it
+			w.partly = r
+		default:
 			return w.refused(err, "MRG", number, 1)
 		}
-		merged = merged || changed
 	}
 	if !merged {
 		return nil
@@ -213,7 +222,7 @@ func (w *adtWork) mergeOne(pid hl7v2.Segment, pids int, mrg hl7v2.Segment, numbe
 }
 
 // priors gives the patients that MRG-1 names: one with all its identifiers, and those who are known by a further one of them, which is wrong as the
-// first is (HL7 3.3.40).
+// first is (HL7 3.3.40). Whom a number of another type (CX.5) is of is another: visits and accounts are numbered too.
 func (w *adtWork) priors(to, from *patient.Patient) ([]*patient.Patient, error) {
 	all := []*patient.Patient{from}
 	for _, id := range from.Identifiers[1:] {
@@ -222,11 +231,15 @@ func (w *adtWork) priors(to, from *patient.Patient) ([]*patient.Patient, error) 
 			continue // of both
 		}
 		who, _ := prior.Identity()
-		known, err := w.in.cfg.Patients.Known(w.tx, who)
+		known, err := w.in.cfg.Patients.Lookup(w.tx, who)
 		if err != nil {
 			return nil, err
 		}
-		if known {
+		switch {
+		case known == nil, known.Identifiers[0].Type != "" && id.Type != "" && known.Identifiers[0].Type != id.Type:
+		case known.Survivor == 0: // the others may be merged into it
+			all = slices.Insert(all, 0, prior)
+		default:
 			all = append(all, prior)
 		}
 	}

@@ -298,6 +298,39 @@ func TestADTLink(t *testing.T) {
 	}
 }
 
+// A further identifier of MRG-1 costs the merge of the first one nothing, and is nobody's whose number is of another type, or who is named in MRG-4.
+func TestADTMergeOfSeveral(t *testing.T) {
+	w := newWorld(t)
+	for _, id := range []string{"1^^^A^MR", "2^^^A^MR", "3^^^A^MR", "4^^^A^MR", "5^^^A^MR", "6^^^A^MR", "INS^^^B", "9^^^C", "7", "8", "70"} {
+		w.adt("A04", "PID|1||"+id+"||Some^Body")
+	}
+	w.adt("A40", "PID|1||9^^^C", "MRG|INS^^^B")
+	w.adt("A40", "PID|1||2^^^A", "MRG|3^^^A")
+	for _, c := range []struct{ pid, mrg, err, note string }{
+		{"1^^^A", "4^^^A~INS^^^B", "MRG^1^1 205", "not everybody whom MRG-1 names is merged: the patient is merged into another one already; unmerge it first"}, // elsewhere
+		{"1^^^A", "3^^^A~2^^^A", "", ""},       // 3 is merged into 2
+		{"1^^^A", "5^^^A^MR~6^^^A^VN", "", ""}, // the number of a visit
+		{"7", "8|||70", "", ""},                // an external number
+		{"1^^^A", "3^^^A~2^^^A", "", "the patients were merged so before"},
+	} {
+		a := w.adt("A40", "PID|1||"+c.pid, "MRG|"+c.mrg)
+		page, err := w.db.FindMessages(t.Context(), halong.Everything(), storage.MessageQuery{Limit: 1})
+		if errOf(a) != c.err || msa(a) != fmt.Sprint("AA F", w.control) || err != nil || page.Messages[0].Note != c.note {
+			t.Errorf("%s: %q, %q, %v", c.mrg, a, page.Messages[0].Note, err)
+		}
+	}
+	for range 2 {
+		got := map[string]string{}
+		for _, id := range []string{"2", "3", "4", "5", "6", "INS", "8", "70"} {
+			got[id] = w.id(id)
+		}
+		if d := cmp.Diff(map[string]string{"2": "1", "3": "1", "4": "1", "5": "1", "6": "6", "INS": "9", "8": "7", "70": "70"}, got); d != "" {
+			t.Error(d)
+		}
+		w.reindex()
+	}
+}
+
 // What replay makes of ADT messages is what they made when they came, refused ones included.
 func TestADTReplay(t *testing.T) {
 	w := newWorld(t)
