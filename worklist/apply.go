@@ -77,12 +77,10 @@ func (s *Service) Apply(tx halong.Tx, r *Request, from Origin) (Outcome, error) 
 	}
 	o.Message, o.Control = from.Record, r.Order.Control
 	o.addressed(&r.Order)
-	if o.Requested {
-		if err := s.askPerformers(tx, o, from.At); err != nil {
-			return Outcome{}, err
-		}
+	if err := s.changed(tx, o, before, CauseOrder, from.At); err != nil || !to.ends() {
+		return out, err
 	}
-	return out, s.changed(tx, o, before, CauseOrder, from.At)
+	return out, s.askPerformers(tx, o, from.At)
 }
 
 // served tells as whom an order's patient is served: the one that the message names, else the one that the order is for.

@@ -49,7 +49,7 @@ func (s *Service) claimed(tx halong.Tx, o *Order, i int, to Status, at time.Time
 	return s.changed(tx, o, before, CauseWorkitem, at)
 }
 
-// askPerformers tells those who work on an order by UPS-RS that its cancellation came after they had begun.
+// askPerformers tells those who work on an order, or on what was one until now, by UPS-RS that its placer cancels it.
 func (s *Service) askPerformers(tx halong.Tx, o *Order, at time.Time) error {
 	if s.cfg.Workitems == nil {
 		return nil

@@ -37,7 +37,11 @@ func (d *Data) workitemMoved(tx halong.Tx, it *ups.Item) error {
 	case to == worklist.Discontinued && it.Transaction == "":
 		to = worklist.Cancelled // nobody had begun
 	}
-	return d.worklist.WorkitemMoved(tx, it.Facility, it.UID, it.Attributes.UID(tag.StudyInstanceUID), to, it.Changed)
+	of := it.Attributes.Get(tag.ReferencedRequestSequence) // clients cannot change it
+	if of == nil || len(of.Items) == 0 {
+		return nil
+	}
+	return d.worklist.WorkitemMoved(tx, it.Facility, it.UID, of.Items[0].UID(tag.StudyInstanceUID), to, it.Changed)
 }
 
 // workitemJournal keeps the records of workitems in the store.

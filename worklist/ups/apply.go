@@ -23,7 +23,7 @@ func (s *Service) Replay(tx halong.Tx, payload []byte) error {
 
 // take applies a record of a client's doing, and tells of the state that it brought a workitem into.
 func (s *Service) take(tx halong.Tx, r *record) error {
-	if r.Op != opItem || s.Moved == nil {
+	if !r.Moves || s.Moved == nil {
 		return s.apply(tx, r)
 	}
 	before, err := s.Store.ItemTx(tx, r.Facility, r.UID)

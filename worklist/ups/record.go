@@ -34,7 +34,8 @@ type record struct {
 	UID         dicom.UID       `json:"uid,omitempty"`
 	State       State           `json:"state,omitempty"`
 	Transaction dicom.UID       `json:"transaction,omitempty"`
-	AE          dicom.AETitle   `json:"ae,omitempty"` // of a subscriber
+	Moves       bool            `json:"moves,omitempty"` // Config.Moved is told of it; nobody was of records of the first versions
+	AE          dicom.AETitle   `json:"ae,omitempty"`    // of a subscriber
 	Lock        bool            `json:"lock,omitempty"`
 	Keys        []recordKey     `json:"keys,omitempty"`    // of a filter
 	Reports     []uint64        `json:"reports,omitempty"` // delivered

@@ -1,6 +1,7 @@
 package ups_test
 
 import (
+	"bytes"
 	"testing"
 	"time"
 
@@ -162,4 +163,33 @@ func FuzzReplay(f *testing.F) {
 			t.Errorf("%v", err)
 		}
 	})
+}
+
+// Who follows the states of workitems is told the same in a replay, but nothing of what was journaled when nobody was told.
+func TestMovedReplay(t *testing.T) {
+	follow := func(list *[]string) func(*ups.Config) {
+		return func(c *ups.Config) {
+			c.Moved = func(_ halong.Tx, it *ups.Item) error {
+				*list = append(*list, string(it.UID)+" "+it.State.String()+" "+string(it.Transaction))
+				return nil
+			}
+		}
+	}
+	var live, again, first []string
+	w := openWorld(t, follow(&live))
+	w.bring("1.1", ups.Completed)
+	w.create(bv1, "1.2")
+	w.ok(w.RequestCancel(ctx, bv1, "1.2", "ASKS", set(t, "")))
+	if d := cmp.Diff([]string{"1.1 IN PROGRESS 2.25.1", "1.1 COMPLETED 2.25.1", "1.2 CANCELED "}, live); d != "" {
+		t.Error(d)
+	}
+	now, before := openWorld(t, follow(&again)), openWorld(t, follow(&first))
+	for _, r := range w.records {
+		now.must(now.db.Update(ctx, func(tx halong.Tx) error { return now.Replay(tx, r) }))
+		old := bytes.Replace(r, []byte(`"moves"`), []byte(`"_____"`), 1)
+		before.must(before.db.Update(ctx, func(tx halong.Tx) error { return before.Replay(tx, old) }))
+	}
+	if d := cmp.Diff(live, again); d != "" || len(first) > 0 {
+		t.Errorf("%s, %q", d, first)
+	}
 }

@@ -33,7 +33,8 @@ type Config struct {
 	Remember  time.Duration // UIDs of deleted workitems are remembered so long; default a year
 	PollEvery time.Duration // how often a channel looks for what others queued; default 1 s
 
-	// Moved is told, in the transaction, of each change of state that a client made: live and in a replay, not of what orders make. nil: nobody is.
+	// Moved is told, in the transaction, of each change of state that a client made: live and in a replay, not of what orders make. Nor of what was journaled before
+	// there was Moved: a placer may have been told since that the order is cancelled. nil: nobody is told.
 	Moved func(tx halong.Tx, it *Item) error
 }
 
@@ -100,6 +101,7 @@ func (s *Service) update(ctx context.Context, fn func(halong.Tx) error) error {
 
 // commit keeps a record and applies it.
 func (s *Service) commit(tx halong.Tx, r *record) error {
+	r.Moves = r.Op == opItem
 	parts, err := r.encode()
 	if err != nil {
 		return err
