@@ -61,14 +61,19 @@ func junkReason(b []byte) string {
 	return cmp.Or(foreign(b), "bytes outside a message block")
 }
 
-// foreign names the other protocol that bytes are the beginning of; empty if they are of none that is known.
+// mostLine bounds where the end of an HTTP request's first line is looked for, in bytes.
+const mostLine = 4 << 10
+
+// foreign names the other protocol that bytes are the beginning of; empty if they are of none that is known. Devices say all kinds of things before
+// their first block: a few bytes alike are not enough.
 func foreign(b []byte) string {
+	line, _, ended := bytes.Cut(b[:min(len(b), mostLine)], []byte("\n"))
 	switch {
-	case len(b) > 2 && b[0] == 0x16 && b[1] == 3:
+	case len(b) > 2 && b[0] == 0x16 && b[1] == 3 && b[2] <= 4: // handshake, version (RFC 8446 5.1)
 		return "a TLS handshake on a port without TLS"
-	case bytes.HasPrefix(b, []byte("GET ")), bytes.HasPrefix(b, []byte("POST ")), bytes.HasPrefix(b, []byte("PUT ")), bytes.HasPrefix(b, []byte("HEAD ")), bytes.HasPrefix(b, []byte("OPTIONS ")):
+	case ended && bytes.Contains(line, []byte(" HTTP/")):
 		return "an HTTP request"
-	case len(b) > 6 && b[0] == 1 && b[1] == 0 && b[2] == 0 && b[3] == 0:
+	case len(b) > 7 && string(b[:4]) == "\x01\x00\x00\x00" && b[6] == 0 && b[7] == 1: // A-ASSOCIATE-RQ, version (PS3.8 9.3.2)
 		return "a DICOM association"
 	}
 	return ""

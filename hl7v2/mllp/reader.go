@@ -34,7 +34,7 @@ type Reader struct {
 	at      int
 	scanned int   // from buf[at] on: already searched for a boundary
 	inBlock bool  // buf[at] is the first byte of a block's content
-	foreign bool  // no block has begun yet, and the stream may be of another protocol (Limits.EndForeign)
+	foreign bool  // nothing was given yet: the stream may be of another protocol (Limits.EndForeign)
 	skipCR  bool  // the last byte consumed was FS: a CR that follows belongs to it
 	skipped int64 // bytes of an oversized block thrown away after the first max
 	cut     bool  // an oversized block is being passed over
@@ -177,7 +177,7 @@ func (r *Reader) outside() (Frame, bool) {
 		if len(rest) < min(r.max, LargeMessage) {
 			return Frame{}, false
 		}
-		r.at, r.scanned = len(r.buf), 0
+		r.at, r.scanned, r.foreign = len(r.buf), 0, false
 		return odd(Junk, rest, junkReason(rest)), true
 	}
 	junk := rest[:r.scanned+i]

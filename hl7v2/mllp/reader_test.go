@@ -14,8 +14,8 @@ import (
 
 // frames reads a whole stream and writes its frames as "kind:bytes", with the
 // total if bytes were cut.
-func frames(src io.Reader, max int) (all []string, err error) {
-	r := NewReader(src, Limits{MaxMessage: max})
+func frames(src io.Reader, l Limits) (all []string, err error) {
+	r := NewReader(src, l)
 	for {
 		f, err := r.Next()
 		if err != nil {
@@ -26,6 +26,36 @@ func frames(src io.Reader, max int) (all []string, err error) {
 			s += fmt.Sprintf("(%d)", f.Total)
 		}
 		all = append(all, s)
+	}
+}
+
+// TestForeign: a stream that begins as one of another protocol does is ended there, however it comes; one that begins with a text that only looks
+// so is not, nor one of which more has come before.
+func TestForeign(t *testing.T) {
+	const http = "GET /hl7 HTTP/1.1\r\n"
+	block := vt + "a" + fs + "\r"
+	for in, want := range map[string][]string{
+		http:                           nil,
+		"\r\n" + http + "Host: x\r\n":  nil,
+		"DELETE /x HTTP/1.1\r\n":       nil,
+		"PRI * HTTP/2.0\r\n\r\nSM\r\n": nil,
+		"\x16\x03\x01\x00\x10\x01":     nil,
+		"\x01\x00\x00\x00\x00\xcd\x00\x01\x00\x00HALONG": nil,
+		"HEAD OFFICE\r\n" + block:                        {"J:HEAD OFFICE\r\n", "M:a"},
+		"POST 7 READY" + block:                           {"J:POST 7 READY", "M:a"},
+		"\x16\x03ready" + block:                          {"J:\x16\x03ready", "M:a"},
+		"\x01\x00\x00\x00\x00\x00\x00\x00\x00" + block:   {"J:\x01\x00\x00\x00\x00\x00\x00\x00\x00", "M:a"},
+		"\x16" + block:                                   {"J:\x16", "M:a"},
+		block + http:                                     {"M:a", "J:" + http},
+		strings.Repeat("x", 40) + http + block:           {"J:" + strings.Repeat("x", 40), "J:" + http, "M:a"},
+	} {
+		got, err := frames(iotest.OneByteReader(strings.NewReader(in)), Limits{MaxMessage: 40, EndForeign: true})
+		if want == nil && err == errForeign && len(got) == 1 && strings.HasPrefix("J:"+strings.TrimLeft(in, "\r\n"), got[0]) {
+			continue
+		}
+		if d := cmp.Diff(want, got); err != io.EOF || d != "" {
+			t.Errorf("%q: %v, %s", in, err, d)
+		}
 	}
 }
 
@@ -67,7 +97,7 @@ func TestReader(t *testing.T) {
 			if name == "endless junk is let pass" && how != "whole" {
 				continue // divided where the reads end
 			}
-			got, err := frames(src, 40)
+			got, err := frames(src, Limits{MaxMessage: 40})
 			if err != io.EOF {
 				t.Errorf("%s, %s: %v", name, how, err)
 			}
@@ -81,7 +111,7 @@ func TestReader(t *testing.T) {
 // TestReaderFails gives what came before the failure, then the failure.
 func TestReaderFails(t *testing.T) {
 	broken := errors.New("broken")
-	got, err := frames(io.MultiReader(strings.NewReader(vt+"a"+fs+"\r"+vt+"b"), iotest.ErrReader(broken)), 40)
+	got, err := frames(io.MultiReader(strings.NewReader(vt+"a"+fs+"\r"+vt+"b"), iotest.ErrReader(broken)), Limits{MaxMessage: 40})
 	if d := cmp.Diff([]string{"M:a", "T:b"}, got); d != "" || err != broken {
 		t.Error(d, err)
 	}
@@ -127,8 +157,8 @@ func FuzzMLLP(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, in []byte, piece uint8) {
 		const max = 64
-		whole, _ := frames(bytes.NewReader(in), max)
-		pieces, err := frames(&chunks{in, int(piece)%17 + 1}, max)
+		whole, _ := frames(bytes.NewReader(in), Limits{MaxMessage: max})
+		pieces, err := frames(&chunks{in, int(piece)%17 + 1}, Limits{MaxMessage: max})
 		if err != io.EOF {
 			t.Fatal(err)
 		}
@@ -147,7 +177,7 @@ func FuzzMLLP(f *testing.F) {
 			if fr.Kind != Message {
 				continue
 			}
-			again, _ := frames(bytes.NewReader(Append(nil, fr.Bytes)), max)
+			again, _ := frames(bytes.NewReader(Append(nil, fr.Bytes)), Limits{MaxMessage: max})
 			if want := []string{"M:" + string(fr.Bytes)}; !cmp.Equal(again, want) {
 				t.Fatal(cmp.Diff(want, again))
 			}

@@ -155,8 +155,6 @@ func TestUnframedAnswer(t *testing.T) {
 	}
 }
 
-// TestIdle closes connections that say nothing, and soon those that stop in a message; what came
-// is handed on.
 // Who speaks another protocol waits for our first word: the connection is closed at once, and what came is one frame, whatever bytes it holds.
 func TestOtherProtocols(t *testing.T) {
 	for name, hello := range map[string]string{
@@ -185,6 +183,8 @@ func TestOtherProtocols(t *testing.T) {
 	}
 }
 
+// TestIdle closes connections that say nothing, and soon those that stop in a message; what came
+// is handed on.
 func TestIdle(t *testing.T) {
 	h := &echo{}
 	_, addr := serve(t, Config{Handler: h, IdleTimeout: 50 * time.Millisecond})
