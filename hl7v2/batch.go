@@ -76,10 +76,14 @@ func SplitBatch(b []byte) Batch {
 	return out.Batch
 }
 
+// mostTrailer bounds where the beginning of a trailer is looked for, in bytes: a document may be as long as it likes.
+const mostTrailer = 4 << 10
+
 // endsBatch tells whether the last line of a message is a trailer. The headers of a batch may be left out, its trailer need not be (HL7 2.10.3.1).
 func endsBatch(text []byte) bool {
 	text = bytes.TrimRight(text, "\r\n")
-	return len(text) > 3 && string(text[:3]) == "MSH" && lineKind(text[bytes.LastIndexAny(text, "\r\n")+1:], text[3]) == 'T'
+	last := text[max(0, len(text)-mostTrailer):]
+	return len(text) > 3 && string(text[:3]) == "MSH" && lineKind(last[bytes.LastIndexAny(last, "\r\n")+1:], text[3]) == 'T'
 }
 
 // batchReader sorts the parts of a transmission.
