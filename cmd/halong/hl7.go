@@ -22,8 +22,8 @@ type hl7Cmd struct {
 	Show      hl7ShowCmd      `cmd:"" help:"A message, what was answered, and where it was sent."`
 	Resend    hl7ResendCmd    `cmd:"" help:"Send a message on again."`
 	Reprocess hl7ReprocessCmd `cmd:"" help:"Process a message that was only kept."`
-	Send      hl7SendCmd      `cmd:"" help:"Send files to a receiver by MLLP, each a message or a batch, and print the answers."`
-	Try       hl7TryCmd       `cmd:"" help:"Apply a file of rules (tables, rules) to a message; nothing is sent."`
+	Send      hl7SendCmd      `cmd:"" help:"Send files of messages, or batches, to a receiver by MLLP, and print the answers."`
+	Try       hl7TryCmd       `cmd:"" help:"Apply a file of rules (tables, rules) to messages; nothing is sent."`
 }
 
 type hl7ListCmd struct {

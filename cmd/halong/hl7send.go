@@ -46,7 +46,7 @@ func (x *hl7SendCmd) Run(e *env) error {
 		return usage{err}
 	}
 	w := &hl7Sending{e: e, timeout: x.Timeout, dial: func(ctx context.Context) (net.Conn, error) { return dial(ctx, "tcp", x.Address) }}
-	s := mllp.NewSender(mllp.SenderConfig{Dial: w.dial, AckTimeout: x.Timeout, AnyControlID: true})
+	s := mllp.NewSender(mllp.SenderConfig{Dial: w.dial, AckTimeout: x.Timeout, MaxAnswer: mllp.DefaultMaxMessage, AnyControlID: true})
 	defer s.Close()
 	for _, name := range x.Files {
 		if err := w.file(s, name); err != nil {
@@ -59,14 +59,15 @@ func (x *hl7SendCmd) Run(e *env) error {
 	return nil
 }
 
-// file sends a file: messages without batch headers each in a block of its own, anything else in one block.
+// file sends a file: messages without batch headers each in a block of its own, so that each has an answer of its own; a trailer behind several of them
+// would count what is not in its block, and is left out. Anything else goes in one block.
 func (w *hl7Sending) file(s *mllp.Sender, name string) error {
 	raw, err := readBounded(name)
 	if err != nil {
 		return err
 	}
 	b := hl7v2.SplitBatch(bytes.TrimRight(raw, "\n"))
-	if len(b.Header) > 0 || len(b.Trailer) > 0 {
+	if len(b.Header) > 0 {
 		return w.block(bytes.TrimRight(raw, "\n"))
 	}
 	for _, m := range b.Messages {
@@ -120,24 +121,37 @@ func (w *hl7Sending) block(raw []byte) error {
 	}
 	c := mllp.NewClient(conn)
 	answer, err := c.Send(ctx, raw)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = mllp.ErrNoAnswer
+	}
 	if err = errors.Join(err, c.Close()); err != nil {
 		return err
 	}
 	b := hl7v2.SplitBatch(answer)
-	for _, header := range bytes.FieldsFunc(b.Header, isLineEnd) {
-		w.e.printf("  %s\n", printable(string(header)))
+	if b.Groups == nil {
+		b.Groups = []hl7v2.BatchGroup{{Messages: b.Messages}}
 	}
-	for _, one := range b.Messages {
-		printMessage(w.e, one, "")
-		w.sent++
-		if m, err := hl7v2.Parse(one); err != nil || m.Get("MSA-1") != "AA" && m.Get("MSA-1") != "CA" {
-			w.refused++
+	w.printLines(b.File)
+	for _, g := range b.Groups {
+		w.printLines(g.Header)
+		for _, one := range g.Messages {
+			printMessage(w.e, one, "")
+			w.sent++
+			if m, err := hl7v2.Parse(one); err != nil || m.Get("MSA-1") != "AA" && m.Get("MSA-1") != "CA" {
+				w.refused++
+			}
 		}
+		w.printLines(g.Trailer)
 	}
-	for _, trailer := range bytes.FieldsFunc(b.Trailer, isLineEnd) {
-		w.e.printf("  %s\n", printable(string(trailer)))
-	}
+	w.printLines(b.FileTrailer)
 	return nil
+}
+
+// printLines prints what is around messages.
+func (w *hl7Sending) printLines(segments []byte) {
+	for _, line := range bytes.FieldsFunc(segments, isLineEnd) {
+		w.e.printf("  %s\n", printable(string(line)))
+	}
 }
 
 func isLineEnd(r rune) bool { return r == '\r' || r == '\n' }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,29 +18,41 @@ import (
 // receiver answers messages as they ask for it, batches by a batch, and what is no message by AE; control IDs that begin with X are refused.
 type receiver struct{}
 
-func (receiver) Handle(_ context.Context, _ mllp.Peer, f mllp.Frame) (answers [][]byte) {
+func (r receiver) Handle(_ context.Context, _ mllp.Peer, f mllp.Frame) (answers [][]byte) {
 	b := hl7v2.SplitBatch(f.Bytes)
-	for _, raw := range b.Messages {
-		m, err := hl7v2.Parse(raw)
-		if err != nil {
-			answers = append(answers, (&hl7v2.Ack{Code: hl7v2.AE, Time: time.Now(), ControlID: "A"}).Append(nil, nil))
-			continue
+	if len(b.Header) == 0 {
+		for _, raw := range b.Messages {
+			answers = append(answers, r.answers(raw)...)
 		}
-		mode, code := m.AckMode(), hl7v2.AA
-		if strings.HasPrefix(m.Get("MSH-10"), "X") {
-			code = hl7v2.AE
-		}
-		for _, c := range []struct {
-			hl7v2.Condition
-			hl7v2.AckCode
-		}{{mode.Accept, hl7v2.CA}, {mode.Application, code}} {
-			if c.Wanted(true) {
-				answers = append(answers, (&hl7v2.Ack{Code: c.AckCode, Time: time.Now(), ControlID: "A"}).Append(nil, m))
-			}
-		}
+		return answers
 	}
-	if len(b.Header) > 0 {
-		answers = [][]byte{append(append([]byte("BHS|^~\\&\r"), bytes.Join(answers, nil)...), "BTS|2|a remark\r"...)}
+	all := slices.Clone(b.File)
+	for _, g := range b.Groups {
+		all = append(all, g.Header...)
+		for _, raw := range g.Messages {
+			all = append(all, bytes.Join(r.answers(raw), nil)...)
+		}
+		all = append(all, "BTS|2|a remark\r"...)
+	}
+	return [][]byte{append(all, b.FileTrailer...)}
+}
+
+func (receiver) answers(raw []byte) (answers [][]byte) {
+	m, err := hl7v2.Parse(raw)
+	if err != nil {
+		return [][]byte{(&hl7v2.Ack{Code: hl7v2.AE, Time: time.Now(), ControlID: "A"}).Append(nil, nil)}
+	}
+	mode, code := m.AckMode(), hl7v2.AA
+	if strings.HasPrefix(m.Get("MSH-10"), "X") {
+		code = hl7v2.AE
+	}
+	for _, c := range []struct {
+		hl7v2.Condition
+		hl7v2.AckCode
+	}{{mode.Accept, hl7v2.CA}, {mode.Application, code}} {
+		if c.Wanted(true) {
+			answers = append(answers, (&hl7v2.Ack{Code: c.AckCode, Time: time.Now(), ControlID: "A"}).Append(nil, m))
+		}
 	}
 	return answers
 }
@@ -65,6 +78,8 @@ func TestSendFiles(t *testing.T) {
 		"no answer": {[]string{msg("1", "NE|NE"), msg("2", "")}, []string{"asks for no answer", "MSA|AA|2"}, ""},
 		"several":   {[]string{msg("1", "") + msg("X2", "") + msg("3", "") + "\n"}, []string{"MSA|AA|1", "MSA|AE|X2", "MSA|AA|3"}, "1 of 3 were not accepted"},
 		"batch":     {[]string{"BHS|^~\\&\r" + msg("1", "") + msg("2", "") + "BTS|2\r"}, []string{"BHS|", "MSA|AA|1", "MSA|AA|2", "BTS|2|a remark"}, ""},
+		"trailer":   {[]string{msg("1", "") + msg("X2", "") + "BTS|2\r"}, []string{"MSA|AA|1", "MSA|AE|X2"}, "1 of 2 were not accepted"},
+		"in order":  {[]string{"FHS|^~\\&\rBHS|^~\\&\r" + msg("1", "") + "BTS|1\rBHS|^~\\&\r" + msg("2", "") + "BTS|1\rFTS|2\r"}, []string{"FHS|", "BHS|", "MSA|AA|1", "BTS|", "BHS|", "MSA|AA|2", "BTS|", "FTS|"}, ""},
 		"bad batch": {[]string{"BHS|^~\\&\r" + msg("1", "") + msg("X2", "") + "BTS|2\r"}, []string{"MSA|AA|1", "MSA|AE|X2"}, "1 of 2"},
 		"garbage":   {[]string{"garbage", msg("2", "")}, []string{"MSA|AE", "MSA|AA|2"}, "1 of 2"},
 	} {
