@@ -125,13 +125,17 @@ func hd(v Value) string {
 	return trimmed(v.Sub(2))
 }
 
-// AdministrativeSex writes a sex as table 0001 does: in capitals, also where a sender has a word for it, in English or Vietnamese.
+// AdministrativeSex writes a sex as table 0001 does: in capitals, also where a sender has a word for it, in English (as FHIR has) or Vietnamese.
 func AdministrativeSex(s string) string {
 	switch s = strings.ToUpper(strings.TrimSpace(s)); s {
 	case "NAM", "MALE":
 		return "M"
 	case "NỮ", "NU", "FEMALE":
 		return "F"
+	case "KHÁC", "KHAC", "OTHER":
+		return "O"
+	case "UNKNOWN":
+		return "U"
 	}
 	return s
 }

@@ -26,7 +26,7 @@ func TestCodedElementOfManyComponents(t *testing.T) {
 }
 
 func TestAdministrativeSex(t *testing.T) {
-	for said, want := range map[string]string{"": "", "F": "F", " f ": "F", "Nam": "M", "nữ": "F", "Female": "F", "U": "U", "X": "X"} {
+	for said, want := range map[string]string{"": "", "F": "F", " f ": "F", "Nam": "M", "nữ": "F", "Female": "F", "U": "U", "X": "X", "other": "O", "Unknown": "U", "Khác": "O"} {
 		if got := AdministrativeSex(said); got != want {
 			t.Errorf("%q: %q", said, got)
 		}

@@ -120,7 +120,7 @@ func TestBodiesThatAreRight(t *testing.T) {
 // Sexes are said in both intakes alike.
 func TestSexes(t *testing.T) {
 	utf8, _ := hl7v2.LookupCharset("UTF-8")
-	for said, want := range map[string]string{"": "", "m": "M", " Nữ ": "F", "nam": "M", "female": "F", "O": "O", "U": "U"} {
+	for said, want := range map[string]string{"": "", "m": "M", " Nữ ": "F", "nam": "M", "female": "F", "O": "O", "U": "U", "other": "O", "unknown": "U", "Khác": "O"} {
 		o, err := ReadJSONOrder([]byte(`{"number":"B","patient":{"id":"P1","sex":"` + said + `"}}`))
 		if err != nil {
 			t.Fatal(err)

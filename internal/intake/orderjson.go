@@ -45,7 +45,7 @@ type JSONPatient struct {
 	Identifiers []JSONIdentifier `json:"identifiers,omitempty"` // others: CCCD, insurance card
 	Name        string           `json:"name"`                  // as it is written, or divided by ^ as DICOM does
 	BirthDate   string           `json:"birthDate,omitempty"`   // 1970-01-02, 19700102 or 1970
-	Sex         string           `json:"sex,omitempty"`         // M, F or O; also nam and nữ
+	Sex         string           `json:"sex,omitempty"`         // of table 0001, or a word: see notSex
 	Address     string           `json:"address,omitempty"`
 	Phone       string           `json:"phone,omitempty"`
 	Weight      float64          `json:"weight,omitempty"` // kg
@@ -291,7 +291,7 @@ func knownSex(s string) bool {
 	return s == "" || len(s) == 1 && strings.Contains("MFOUAN", s)
 }
 
-const notSex = "is none of M, F, O, U, A, N, nam and nữ"
+const notSex = "is none of M, F, O, U, A, N, male, female, other, unknown, nam, nữ and khác"
 
 // details adds what is ordered.
 func (o *JSONOrder) details(b *hl7v2.Builder) {
