@@ -129,9 +129,13 @@ func (a *App) submitOrder(c echo.Context, scope halong.Scope, f halong.Facility,
 		return &intake.Wrong{Status: http.StatusNotFound, Pointer: "/number", Detail: "there is no order with this number"}
 	case o.Action == "cancel":
 		o.Kind = string(known.Kind)
-		if o.Patient.ID == "" { // who the message is sent on to is told of whom it is
-			sent := &known.Sent
-			o.Patient.ID, o.Patient.Authority, o.Patient.Name, o.Patient.BirthDate, o.Patient.Sex = sent.ID, sent.Issuer, sent.Name, sent.Birth, sent.Sex
+		if o.Patient.ID == "" && known.Patient != 0 { // who the message is sent on to is told of whom it is, as far as that is known by now
+			p, err := a.data.Index.PatientWithKey(c.Request().Context(), known.Patient)
+			if err != nil {
+				return err
+			}
+			id, _ := p.Identity()
+			o.Patient.ID, o.Patient.Authority, o.Patient.Name, o.Patient.BirthDate, o.Patient.Sex = id.ID, id.Authority, p.Name, p.Birth, p.Sex
 		}
 	}
 	h := hl7v2.Header{SendingApplication: principal(c).Name, SendingFacility: string(f), ReceivingApplication: a.config.AE, Time: time.Now(), ControlID: control}
