@@ -140,6 +140,47 @@ func TestSexes(t *testing.T) {
 	}
 }
 
+// Names are said in both intakes alike: component groups are repetitions of PID-5, and nothing of a name is lost.
+func TestNames(t *testing.T) {
+	utf8, _ := hl7v2.LookupCharset("UTF-8")
+	for said, want := range map[string]string{
+		"": "", "Lê An": "Lê An", "Lê^An^Văn^Bà^III": "Lê^An^Văn^III^Bà", "A^": "A", "A^^B": "A^^B",
+		"YAMADA^TARO=山田^太郎=ヤマダ^タロウ": "YAMADA^TARO~山田^太郎^^^^^^I~ヤマダ^タロウ^^^^^^P", "=山田": "~山田^^^^^^^I",
+	} {
+		o, err := ReadJSONOrder([]byte(`{"number":"B","patient":{"id":"P1","name":"` + said + `"}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ordered, err := o.Message(hl7v2.Header{}, false).Encode(hl7v2.Standard, utf8)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body := []byte(`{"patient":{"id":"8","name":"` + said + `"},"reports":[{"service":"S","orderer":{"id":"1","name":"` + said + `"},"interpreter":{"name":"` + said + `"}}]}`)
+		r := &resultMessage{}
+		if err := readBody(body, r); err != nil {
+			t.Fatal(err)
+		}
+		reported, err := r.build(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, raw := range [][]byte{ordered, reported} {
+			if !strings.Contains(string(raw), "|"+want+"\r") && !strings.Contains(string(raw), "|"+want+"|") {
+				t.Errorf("%s: no %q in %q", said, want, raw)
+			}
+		}
+		first, _, _ := strings.Cut(want, "~") // there is no room for more elsewhere
+		if got := strings.TrimRight("1^"+first, "^"); !strings.Contains(string(reported), "|"+got+"|") {
+			t.Errorf("orderer %s: no %q in %q", said, got, reported)
+		}
+		family, _, _ := strings.Cut(first, "^")
+		given, _, _ := strings.Cut(strings.TrimPrefix(first[len(family):], "^"), "^")
+		if got := field(t, reported, "OBR-32.1.2") + "^" + field(t, reported, "OBR-32.1.3"); got != family+"^"+given {
+			t.Errorf("interpreter %s: %q in %q", said, got, reported)
+		}
+	}
+}
+
 func field(t *testing.T, raw []byte, place string) string {
 	t.Helper()
 	m, err := hl7v2.Parse(raw)

@@ -135,7 +135,7 @@ func (w *resultWriter) patient(p *resultPatient, visit string) {
 		w.set(at+".4", id.Authority)
 		w.set(at+".5", id.Type)
 	}
-	w.name("PID-5", 1, p.Name)
+	w.b.SetName("PID-5", 0, p.Name)
 	w.time("PID-7", "/patient/birthDate", p.BirthDate)
 	if !knownSex(p.Sex) {
 		w.fail("/patient/sex", notSex)
@@ -146,21 +146,10 @@ func (w *resultWriter) patient(p *resultPatient, visit string) {
 	}
 }
 
-// name puts family^given^middle^prefix^suffix from a component on. Without ^ it is a whole name, family first.
-func (w *resultWriter) name(path string, first int, name string) {
-	name, _, _ = strings.Cut(name, "=") // the alphabetic one (PS3.5 6.2.1.1)
-	parts := strings.Split(name, "^")
-	for i, at := range []int{0, 1, 2, 4, 3} { // HL7 has the suffix before the prefix
-		if i < len(parts) {
-			w.set(path+"."+strconv.Itoa(first+at), parts[i])
-		}
-	}
-}
-
 func (w *resultWriter) person(path string, p *lab.Person) {
 	if p != nil {
 		w.set(path+".1", p.ID)
-		w.name(path, 2, p.Name)
+		w.b.SetName(path, 1, p.Name)
 	}
 }
 
@@ -202,7 +191,8 @@ func (w *resultWriter) report(n int, r *resultReport) {
 	w.b.Set(at+"25", status)
 	if p := r.Interpreter; p != nil { // an NDL, whose first component is the person
 		w.set(at+"32.1.1", p.ID)
-		for i, part := range strings.Split(p.Name, "^") {
+		name, _, _ := strings.Cut(p.Name, "=") // the alphabetic one (PS3.5 6.2.1.1)
+		for i, part := range strings.Split(name, "^") {
 			if i < 3 {
 				w.set(at+"32.1."+strconv.Itoa(i+2), part)
 			}
