@@ -92,6 +92,16 @@ func TestDropHead(t *testing.T) {
 		if err != nil || !strings.HasPrefix(list[0].Reason, "given up by admin: not UTF-8; before that: ") || !strings.Contains(list[0].Reason, "acknowledgement") {
 			t.Errorf("%+v, %v", list, err)
 		}
+		for _, s := range []forward.Selection{
+			{Destination: "his", Entries: []int64{}}, // none are not all
+			{Entries: []int64{list[0].ID}},
+			{Destination: "his", Entries: []int64{list[0].ID}, Study: "1.2.3"},
+			{Destination: "his", Entries: []int64{list[0].ID}, Until: time.Now()},
+		} {
+			if n, err := b.f.Retry(ctx, s); n != 0 || halong.KindOf(err) != halong.Invalid {
+				t.Errorf("%+v: %d, %v", s, n, err)
+			}
+		}
 		r.mu.Lock()
 		r.answer = aa
 		r.mu.Unlock()

@@ -127,7 +127,7 @@ type Selection struct {
 	Study       dicom.UID
 	Ref         string    // of a message: "message 12"
 	From, Until time.Time // by Entered: not before, before
-	Entries     []int64   // for a retry: these of the destination alone
+	Entries     []int64   // for a retry: these of the destination alone; nil: any
 }
 
 // Ledger keeps the entries. A change is durable when its method, or the transaction, has returned. now is stamped on what changes.

@@ -85,11 +85,11 @@ func (f *Forwarder) pokeAll() {
 }
 
 // Retry makes entries that are there due at once, those that are dead or wait unless the selection says otherwise, and
-// tries destinations that could not be reached. The error is of kind NotExist for a destination that never was, Invalid for entries without the name of theirs; see
-// also Ledger.RetryDeliveries.
+// tries destinations that could not be reached. The error is of kind NotExist for a destination that never was, Invalid for a list of entries that is empty, lacks
+// the name of theirs, or comes with a study or times; see also Ledger.RetryDeliveries.
 func (f *Forwarder) Retry(ctx context.Context, s Selection) (int, error) {
-	if len(s.Entries) > 0 && s.Destination == "" {
-		return 0, halong.E("forward.Retry", halong.Invalid, "", errors.New("entries need the name of their destination"))
+	if s.Entries != nil && (len(s.Entries) == 0 || s.Destination == "" || s.Study != "" || !s.From.IsZero() || !s.Until.IsZero()) {
+		return 0, halong.E("forward.Retry", halong.Invalid, "", errors.New("entries are named by their numbers and the name of their destination alone"))
 	}
 	if err := f.known(ctx, s.Destination); err != nil {
 		return 0, err
