@@ -68,7 +68,7 @@ func TestPatientAPI(t *testing.T) {
 		}
 		return l.Patients[0]
 	}
-	for query, id := range map[string]string{"?name=tran%20duc": "3", "?identifier=C2": "2", "?name=anh%20thi&birthdate=19850102&sex=F": "2", "?identifier=1&authority=LAB": "1"} {
+	for query, id := range map[string]string{"?name=tran%20duc": "3", "?identifier=C2": "2", "?name=anh%20thi&sex=f": "2", "?name=anh%20thi&sex=n%E1%BB%AF": "2", "?name=anh%20thi&birthdate=19850102&sex=F": "2", "?identifier=1&authority=LAB": "1"} {
 		if v := one(query); v.ID != id || !v.Registered || v.Served {
 			t.Errorf("%s: %+v", query, v)
 		}

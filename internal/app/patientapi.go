@@ -13,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/halong-gateway/halong"
+	"github.com/halong-gateway/halong/hl7v2"
 	"github.com/halong-gateway/halong/patient"
 )
 
@@ -82,7 +83,7 @@ func (a *App) findPatients(c echo.Context) error {
 	p := principal(c)
 	q := patient.Query{
 		Facility: halong.Facility(c.QueryParam("facility")), Identifier: c.QueryParam("identifier"), Authority: c.QueryParam("authority"),
-		Name: c.QueryParam("name"), Birth: isoDate(c.QueryParam("birthdate")), Sex: c.QueryParam("sex"), After: c.QueryParam("after"),
+		Name: c.QueryParam("name"), Birth: isoDate(c.QueryParam("birthdate")), Sex: hl7v2.AdministrativeSex(c.QueryParam("sex")), After: c.QueryParam("after"),
 	}
 	var err error
 	if q.Limit, err = limitOf(c, 0); err != nil {
