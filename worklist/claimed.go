@@ -41,7 +41,7 @@ func (o *Order) workitemUID(i int) dicom.UID {
 // claimed writes down what somebody made of a step's workitem.
 func (s *Service) claimed(tx halong.Tx, o *Order, i int, to Status, at time.Time) error {
 	before, step := o.Status, &o.Steps[i]
-	step.Workitem.Begun = true
+	step.Workitem.Begun = step.Workitem.Begun || to.Final() // while somebody performs it there is no other
 	if performed := step.Performed != "" && step.Status.begun(); !performed && !step.Status.Final() {
 		step.Status = to
 		o.Status = overall(o.Steps)

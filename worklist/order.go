@@ -106,5 +106,5 @@ type Step struct {
 // another.
 type Turn struct {
 	Number int  `json:"number,omitempty"` // from 0
-	Begun  bool `json:"begun,omitempty"`  // it is not SCHEDULED any more, by the order
+	Begun  bool `json:"begun,omitempty"`  // it is not SCHEDULED any more, by the order, or is over
 }
