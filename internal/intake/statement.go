@@ -58,7 +58,7 @@ func answerTypes(f Family) string {
 			named = append(named, answerType(f.Code, e))
 		}
 	}
-	all := len(named) == len(f.Events)
+	all := len(named) == len(f.Events) && !f.Bare
 	named = slices.Compact(named)
 	switch {
 	case len(named) == 0:

@@ -39,6 +39,13 @@ func TestHL7StatementIsCurrent(t *testing.T) {
 func TestStatementHolds(t *testing.T) {
 	w := newWorld(t)
 	for _, f := range Families() {
+		if f.Bare { // no type is paired with those
+			answers := w.send("MSH|^~\\&|LIS|LAB|||20261122||" + f.Code + "|" + f.Code + "|P|2.5\r")
+			m, err := hl7v2.Parse([]byte(strings.Join(answers, "")))
+			if err != nil || string(m.At("MSH-9").Raw()) != "ACK" || !strings.Contains(answerTypes(f), "ACK to the others") && answerTypes(f) != "ACK" {
+				t.Errorf("%s: answered %q, %v; the statement says %s", f.Code, answers, err, answerTypes(f))
+			}
+		}
 		for _, e := range f.Events {
 			for plain, want := range map[bool]string{false: answerType(f.Code, e), true: "ACK^" + e + "^ACK"} {
 				if plain && hl7v2.IsQuery(f.Code) {
