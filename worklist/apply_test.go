@@ -203,6 +203,14 @@ func TestAppointmentOfAnotherPatient(t *testing.T) {
 	if len(out) != 1 || out[0].Remark == "" || o.Patient != 7 || o.Steps[0].Start != "20261130100000" {
 		t.Errorf("%+v: patient %d, start %s", out, o.Patient, o.Steps[0].Start)
 	}
+	// Of an order that it made itself it does, and the worklist says so.
+	for _, id := range []string{"P7", "P8"} {
+		w.patient++
+		w.message("SIU^S12", "SCH|AP9|AF9|||||||||^^^20261130100000", "PID|1||"+id+"^^^A||Name^Of"+id, "RGS|1", "AIS|1||A|20261130100000")
+		if o := w.order("AP9"); o.Patient != w.patient || o.Sent.ID != id || o.Item().String(tag.PatientID) != id {
+			t.Errorf("patient %d is %+v, %s", o.Patient, o.Sent, o.Item().String(tag.PatientID))
+		}
+	}
 	w.replayed()
 }
 

@@ -24,13 +24,17 @@ func (o *Order) revise(r *Request, from Origin, fresh bool) {
 	} {
 		*t.to = orElse(*t.by, *t.to)
 	}
-	if from.Patient != 0 {
+	another := from.Patient != 0 && from.Patient != o.Patient
+	if another {
 		o.Patient = from.Patient
 	}
 	if len(x.Specimens) > 0 {
 		o.Specimens = x.Specimens
 	}
 	if found := o.Kind == Other && x.Kind == Imaging; r.Reschedule && !fresh && !found { // found: its services have got a station
+		if another {
+			o.Sent = identityOf(x.Item())
+		}
 		o.reschedule(x.Steps)
 		return
 	}
