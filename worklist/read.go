@@ -70,7 +70,7 @@ func (g *group) read(by *Mapping, code string) Request {
 	o.Specimens = g.specimen
 	msh := g.m.Segment(0)
 	o.Application, o.Site, o.Version = text(msh.Field(3).Component(1)), text(msh.Field(4).Component(1)), text(msh.Field(12).Component(1))
-	o.Control, o.Type = text(msh.Field(10)), code+"^"+text(msh.Field(9).Component(2))
+	o.Control, o.Type = text(msh.Field(10)), strings.TrimSuffix(code+"^"+text(msh.Field(9).Component(2)), "^")
 	ipc := none
 	if len(g.ipcs) > 0 {
 		ipc = g.ipcs[0]

@@ -213,6 +213,7 @@ func TestKinds(t *testing.T) {
 		"pharmacy":            {"ORM^O01", []string{"PID|1||P1", "ORC|NW|1", "RXO|A"}, 0, ""},
 		"nothing":             {"ORM^O01", []string{"PID|1||P1"}, 0, ""},
 		"without ORC":         {"ORM^O01", []string{"PID|1||P1", "OBR|1|1||A"}, 1, worklist.Imaging},
+		"no trigger event":    {"ORM", []string{"PID|1||P1", "OBR|1|1||A"}, 1, worklist.Imaging},
 		"patient comes later": {"ORM^O01", []string{"ORC|NW|1", "OBR|1|1||A", "PID|1||P1", "ZDS|2.25.5"}, 1, worklist.Imaging},
 	} {
 		m, _ := worklist.Preset(worklist.PresetIHE)
@@ -225,8 +226,8 @@ func TestKinds(t *testing.T) {
 			t.Errorf("%s: %d orders, %q", name, len(list), note)
 		}
 		for _, r := range list {
-			if r.Order.Kind != c.of {
-				t.Errorf("%s: %s", name, r.Order.Kind)
+			if r.Order.Kind != c.of || r.Order.Type != c.kind {
+				t.Errorf("%s: %s, %s", name, r.Order.Kind, r.Order.Type)
 			}
 		}
 	}
