@@ -33,6 +33,16 @@ type Option func(*Message)
 // another character set than they say.
 func WithCharset(c *Charset) Option { return func(m *Message) { m.charset, m.named = c, true } }
 
+// ReadAs gives the option for a peer whose character set is configured by name; none where the name is empty or
+// unknown: then MSH-18 says it.
+func ReadAs(name string) []Option {
+	c, ok := LookupCharset(name)
+	if name == "" || !ok {
+		return nil
+	}
+	return []Option{WithCharset(c)}
+}
+
 // maxSegments bounds the segment table.
 const maxSegments = 1 << 20
 

@@ -117,9 +117,7 @@ func (x *hl7ShowCmd) Run(e *env) error {
 	}
 	for _, a := range v.Answers {
 		e.printf("answered:\n")
-		for _, line := range strings.FieldsFunc(a, isLineEnd) {
-			e.printf("  %s\n", printable(line))
-		}
+		printLines(e, a)
 	}
 	for i := range v.Deliveries {
 		d := &v.Deliveries[i]
@@ -146,19 +144,29 @@ func damage(v *app.MessageView) error {
 
 // printMessage prints segments, each in a line, in UTF-8. charset is that of the peer; empty: MSH-18 says it.
 func printMessage(e *env, raw []byte, charset string) {
-	var options []hl7v2.Option
-	if c, ok := hl7v2.LookupCharset(charset); ok && charset != "" {
-		options = append(options, hl7v2.WithCharset(c))
-	}
-	m, err := hl7v2.Parse(raw, options...)
+	m, err := hl7v2.Parse(raw, hl7v2.ReadAs(charset)...)
 	if err != nil {
 		e.printf("  (not readable: %v)\n", err)
 		return
 	}
+	printSegments(e, m)
+}
+
+// printSegments prints those of a message.
+func printSegments(e *env, m *hl7v2.Message) {
 	for s := range m.Segments() {
 		e.printf("  %s\n", printable(string(s.UTF8())))
 	}
 }
+
+// printLines prints segments that are divided already, and in UTF-8 or of ASCII.
+func printLines(e *env, segments string) {
+	for _, line := range strings.FieldsFunc(segments, isLineEnd) {
+		e.printf("  %s\n", printable(line))
+	}
+}
+
+func isLineEnd(r rune) bool { return r == '\r' || r == '\n' }
 
 type hl7ResendCmd struct {
 	operator
@@ -232,13 +240,8 @@ func (x *hl7TryCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	own, err := charsetNamed(x.ReadAs)
-	if err != nil {
+	if _, err := charsetNamed(x.ReadAs); err != nil {
 		return err
-	}
-	var options []hl7v2.Option
-	if own != nil {
-		options = append(options, hl7v2.WithCharset(own))
 	}
 	raw, err := readBounded(x.Message)
 	if err != nil {
@@ -248,7 +251,7 @@ func (x *hl7TryCmd) Run(e *env) error {
 		if i > 0 && !x.Raw {
 			e.printf("\n")
 		}
-		m, err := hl7v2.Parse(one, options...)
+		m, err := hl7v2.Parse(one, hl7v2.ReadAs(x.ReadAs)...)
 		if err == nil {
 			err = x.one(e, rules, m, charset)
 		}
@@ -273,9 +276,7 @@ func (x *hl7TryCmd) one(e *env, rules []transform.Rule, m *hl7v2.Message, charse
 		_, err := e.stdout.Write(out.Bytes())
 		return err
 	}
-	for s := range out.Segments() {
-		e.printf("  %s\n", printable(string(s.UTF8())))
-	}
+	printSegments(e, out)
 	return nil
 }
 

@@ -66,9 +66,10 @@ func (w *hl7Sending) file(s *mllp.Sender, name string) error {
 	if err != nil {
 		return err
 	}
-	b := hl7v2.SplitBatch(bytes.TrimRight(raw, "\n"))
+	raw = bytes.TrimRight(raw, "\n")
+	b := hl7v2.SplitBatch(raw)
 	if len(b.Header) > 0 {
-		return w.block(bytes.TrimRight(raw, "\n"))
+		return w.block(raw)
 	}
 	for _, m := range b.Messages {
 		if m = bytes.TrimRight(m, "\n"); !readable(m) { // to see what a receiver says of it
@@ -131,9 +132,9 @@ func (w *hl7Sending) block(raw []byte) error {
 	if b.Groups == nil {
 		b.Groups = []hl7v2.BatchGroup{{Messages: b.Messages}}
 	}
-	w.printLines(b.File)
+	printLines(w.e, string(b.File))
 	for _, g := range b.Groups {
-		w.printLines(g.Header)
+		printLines(w.e, string(g.Header))
 		for _, one := range g.Messages {
 			printMessage(w.e, one, "")
 			w.sent++
@@ -141,17 +142,8 @@ func (w *hl7Sending) block(raw []byte) error {
 				w.refused++
 			}
 		}
-		w.printLines(g.Trailer)
+		printLines(w.e, string(g.Trailer))
 	}
-	w.printLines(b.FileTrailer)
+	printLines(w.e, string(b.FileTrailer))
 	return nil
 }
-
-// printLines prints what is around messages.
-func (w *hl7Sending) printLines(segments []byte) {
-	for _, line := range bytes.FieldsFunc(segments, isLineEnd) {
-		w.e.printf("  %s\n", printable(string(line)))
-	}
-}
-
-func isLineEnd(r rune) bool { return r == '\r' || r == '\n' }

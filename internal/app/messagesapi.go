@@ -155,11 +155,7 @@ func (a *App) messageStatus(c echo.Context) error {
 
 // textOf gives a message in UTF-8, segment by segment. charset is the peer's; empty: MSH-18 says it.
 func textOf(raw []byte, charset string) string {
-	var options []hl7v2.Option
-	if c, ok := hl7v2.LookupCharset(charset); ok && charset != "" {
-		options = append(options, hl7v2.WithCharset(c))
-	}
-	m, err := hl7v2.Parse(raw, options...)
+	m, err := hl7v2.Parse(raw, hl7v2.ReadAs(charset)...)
 	if err != nil {
 		return strings.ToValidUTF8(string(raw), "\ufffd")
 	}

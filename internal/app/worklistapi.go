@@ -209,12 +209,14 @@ func (a *App) postItem(c echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, reasonOf(err)).SetInternal(err)
 	}
 	in.Facility, in.Source = f, halong.Source{Protocol: "HTTP", Peer: principal(c).Name, Address: c.RealIP()}
-	if err := a.data.worklist.Import(c.Request().Context(), in); halong.KindOf(err) == halong.Invalid && err != nil {
+	err = a.data.worklist.Import(c.Request().Context(), in)
+	switch {
+	case err == nil:
+		return c.NoContent(http.StatusCreated)
+	case halong.KindOf(err) == halong.Invalid:
 		return echo.NewHTTPError(http.StatusBadRequest, reasonOf(err)).SetInternal(err)
-	} else if err != nil {
-		return err
 	}
-	return c.NoContent(http.StatusCreated)
+	return err
 }
 
 // itemOf takes a worklist item out of a file, with or without preamble and File Meta Information.

@@ -173,7 +173,7 @@ func (in *Intake) Replay(tx halong.Tx, rec storage.Record) error {
 		m.State = storage.MessageRefused
 		return in.applyRefused(tx, m)
 	}
-	parsed, err := hl7v2.Parse(m.Raw, charset(m.Charset)...)
+	parsed, err := hl7v2.Parse(m.Raw, hl7v2.ReadAs(m.Charset)...)
 	if err != nil {
 		return halong.E("intake.Replay", halong.Corrupt, "", err)
 	}

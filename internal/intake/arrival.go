@@ -35,7 +35,7 @@ const maxTries = 8
 
 // message keeps and answers one message.
 func (a *arrival) message(raw []byte) [][]byte {
-	m, err := hl7v2.Parse(raw, charset(a.rule.Charset)...)
+	m, err := hl7v2.Parse(raw, hl7v2.ReadAs(a.rule.Charset)...)
 	if err != nil {
 		return a.refuse(raw, nil, err)
 	}
@@ -87,15 +87,6 @@ func (a *arrival) prepare() (release func(), err error) {
 		a.does = ready
 	}
 	return release, err
-}
-
-// charset makes the parse option for a peer's own character set.
-func charset(name string) []hl7v2.Option {
-	c, ok := hl7v2.LookupCharset(name)
-	if name == "" || !ok {
-		return nil
-	}
-	return []hl7v2.Option{hl7v2.WithCharset(c)}
 }
 
 func (a *arrival) answers() answerer { return answerer{&a.msg, a.hl7} }
@@ -190,7 +181,7 @@ func (a *arrival) refuse(raw []byte, m *hl7v2.Message, reason error) [][]byte {
 // oversized keeps the beginning of a block that is larger than the limit.
 func (a *arrival) oversized(f mllp.Frame) [][]byte {
 	a.outcome = Oversized
-	if m, err := hl7v2.Parse(f.Bytes, charset(a.rule.Charset)...); err == nil {
+	if m, err := hl7v2.Parse(f.Bytes, hl7v2.ReadAs(a.rule.Charset)...); err == nil {
 		a.hl7 = m
 		describe(&a.msg, m)
 	}

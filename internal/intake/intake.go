@@ -128,7 +128,7 @@ func (in *Intake) Submit(ctx context.Context, rule Rule, source halong.Source, r
 	start := in.cfg.Now()
 	a := in.arrival(ctx, rule, source, start)
 	defer func() { in.cfg.Observe(a.outcome, in.cfg.Now().Sub(start)) }()
-	if a.hl7, err = hl7v2.Parse(raw, charset(rule.Charset)...); err != nil {
+	if a.hl7, err = hl7v2.Parse(raw, hl7v2.ReadAs(rule.Charset)...); err != nil {
 		a.outcome = Refused
 		return nil, 0, halong.E("intake.Submit", halong.Invalid, "", err)
 	}

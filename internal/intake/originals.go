@@ -62,7 +62,7 @@ func parsed(blobs Blobs, m *storage.Message) (*hl7v2.Message, error) {
 	if m.Raw, err = storage.ReadWhole(r, m.Digest); err != nil {
 		return nil, err
 	}
-	h, err := hl7v2.Parse(m.Raw, charset(m.Charset)...)
+	h, err := hl7v2.Parse(m.Raw, hl7v2.ReadAs(m.Charset)...)
 	if err != nil {
 		return nil, halong.E("intake.parsed", halong.Corrupt, strconv.FormatUint(m.Seq, 10), err)
 	}
